@@ -1,0 +1,30 @@
+// Digests and text encodings, over well-kept libraries (OpenSSL, libdeflate).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace messina {
+
+using Sha256 = std::array<std::uint8_t, 32>;
+
+Sha256 sha256(std::string_view bytes);
+Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
+
+/// CRC-32 (IEEE 802.3), as in DynamoDB's x-amz-crc32 header.
+std::uint32_t crc32(std::string_view bytes);
+
+/// Lower-case hexadecimal.
+std::string to_hex(std::string_view bytes);
+inline std::string to_hex(const Sha256& digest) {
+  return to_hex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
+/// Standard base64 with padding (RFC 4648 section 4), as DynamoDB's B values are written.
+std::string base64_encode(std::string_view bytes);
+/// Strict: no white space, padding required, unused bits zero. nullopt if it is not base64.
+std::optional<std::string> base64_decode(std::string_view text);
+
+}  // namespace messina
