@@ -1,0 +1,29 @@
+// DynamoDB JSON: {"name":{"S":"…"},…} ↔ Item.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "item/value.h"
+
+namespace messina::item {
+
+struct JsonRules {
+  Number::Limits numbers = Number::Limits::lenient;
+  /// Levels of L and M that may be nested (item/value.h has DynamoDB's own limit).
+  int max_nesting = 256;
+  /// What DynamoDB refuses and ScyllaDB (before 6) accepts: empty or repeated set members, NULL false, bad base64.
+  bool strict = false;
+};
+
+/// Parses one item. Works on any bytes (no padding needed; the text is copied). Duplicate names: the first wins, as on
+/// ScyllaDB. Errors are ErrorKind::refused with a message that names the attribute but never shows its value.
+Result<Item> parse_item(std::string_view raw, const JsonRules& rules = {});
+Result<Value> parse_value(std::string_view raw, const JsonRules& rules = {});
+
+/// Appends the item as compact DynamoDB JSON; numbers as Number::to_string.
+void append_item(std::string& out, const Item& item);
+void append_value(std::string& out, const Value& value);
+std::string to_json(const Item& item);
+
+}  // namespace messina::item
