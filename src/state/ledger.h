@@ -1,0 +1,98 @@
+// The ledger: SQLite files in the state directory, one folder per migration.
+//
+//   STATE/                     0700; holds item contents (rejects)
+//     README                   says so
+//     <name>-<hash>/           one migration; the hash is of source, target and tables
+//       lock                   held (flock) by the process that runs it; JSON: host, pid, since
+//       ledger.db              SQLite, WAL, synchronous=FULL
+//
+// Never called on an event loop: LedgerStore (state/ledger_store.h) has a thread for it.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "state/job_store.h"
+
+namespace messina::state {
+
+/// Version of the ledger's format. A newer one is refused (needs_person), an older one is migrated in place.
+inline constexpr int kLedgerFormat = 1;
+
+struct MigrationName {
+  std::string source;  ///< canonical URI of the source without options
+  std::string target;
+};
+
+/// Folder of a migration below the state directory: readable and unique.
+std::string migration_folder(const MigrationName& name);
+
+struct LockHolder {
+  std::string host;
+  std::int64_t pid = 0;
+  std::string since;  ///< ISO 8601, UTC
+};
+
+/// The exclusive right to run one migration. Released when it dies, and by the kernel when the process does.
+class MigrationLock {
+ public:
+  /// needs_person if another process has it, naming host, pid and since; disk if the state cannot be written.
+  static Result<MigrationLock> acquire(const std::filesystem::path& folder, const Clock& clock);
+  /// Who holds it now; nullopt if nobody does.
+  static std::optional<LockHolder> holder(const std::filesystem::path& folder);
+  MigrationLock(MigrationLock&&) noexcept;
+  MigrationLock& operator=(MigrationLock&&) noexcept;
+  ~MigrationLock();
+
+ private:
+  explicit MigrationLock(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
+
+enum class Access : std::uint8_t { read_write, read_only };
+
+/// One migration's ledger file. Thread-compatible: one thread at a time. Read-only handles work beside a running job.
+class Ledger {
+ public:
+  struct Options {
+    Access access = Access::read_write;
+    std::string vfs;  ///< SQLite VFS to use; empty: the default (tests put a power-cutting one here)
+  };
+  /// Makes the file if it is missing (read_write only). Errors: disk (full, unreadable), corrupt (damaged file: names the
+  /// file and the way out), needs_person (newer format), not_found (read_only and missing).
+  static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options);
+  ~Ledger();
+
+  Result<std::optional<JobState>> load();
+  Result<void> begin(const JobState& fresh);
+  Result<void> commit(const Commit& step);
+
+  struct RejectFilter {
+    bool live_only = true;
+    std::optional<std::uint64_t> after_id;
+    std::size_t limit = 1000;  ///< 1..100,000
+  };
+  Result<std::vector<Reject>> rejects(const RejectFilter& filter);
+  /// Marks rejects as written by a later attempt and moves them in the counts from rejected to written.
+  Result<void> settle_rejects(const std::vector<std::uint64_t>& ids);
+  /// Records a new reason for rejects that were refused again.
+  Result<void> update_reject(std::uint64_t id, const std::string& reason, const std::string& code, std::int64_t at_unix_ms);
+
+ private:
+  struct Impl;
+  explicit Ledger(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Folders of all migrations in a state directory, by name.
+Result<std::vector<std::filesystem::path>> list_migrations(const std::filesystem::path& state_dir);
+/// Makes the state directory (0700, with its README) if it is missing.
+Result<void> prepare_state_dir(const std::filesystem::path& state_dir);
+
+}  // namespace messina::state
