@@ -1,9 +1,10 @@
 #include "base/async.h"
 
+#include <vector>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <vector>
 
 namespace messina {
 
@@ -81,9 +82,7 @@ Task<AsyncSemaphore::Lease> AsyncSemaphore::acquire(std::int64_t amount) {
         // std::function wants a copyable target; the handler itself only moves.
         auto shared = std::make_shared<Handler>(std::move(handler));
         auto executor = asio::get_associated_executor(*shared);
-        auto resume = [shared, executor] {
-          asio::post(executor, [shared] { std::move (*shared)(); });
-        };
+        auto resume = [shared, executor] { asio::post(executor, [shared] { std::move (*shared)(); }); };
         std::unique_lock lock(mutex_);
         waiters_.push_back({amount, std::move(resume)});
         wake(lock);

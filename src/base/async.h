@@ -3,8 +3,6 @@
 // Jobs see only these types, so that a test can run them on one thread in virtual time (tests/simulation) and
 // production on one Asio event loop per core (net/event_loop.h).
 #pragma once
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -12,31 +10,36 @@
 #include <memory>
 #include <mutex>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
 #include "base/clock.h"
 
 namespace messina {
 
 namespace asio = boost::asio;
 
-/// GCC 12 miscompiles temporaries inside `co_await f(T{…})`: name the arguments first, and give coroutine lambdas
-/// their state as parameters, not captures.
+/// GCC 12 miscompiles temporaries inside `co_await f(T{…})`: name the arguments first, and give coroutine
+/// lambdas their state as parameters, not captures.
 template <class T>
 using Task = asio::awaitable<T>;
 
-/// A request to stop, shared by all coroutines of a job. Thread-safe. It only asks: each loop looks at requested()
-/// at its safe points, and sleeps given the Stop end early.
+/// A request to stop, shared by all coroutines of a job. Thread-safe. It only asks: each loop looks at
+/// requested() at its safe points, and sleeps given the Stop end early.
 class Stop {
  public:
   /// Idempotent. Runs the callbacks on the calling thread (never call it from a signal handler).
   void request();
   bool requested() const;
 
-  /// Calls `callback` once when the stop is asked for (at once if it already was) until the registration dies.
+  /// Calls `callback` once when the stop is asked for (at once if it already was) until the registration
+  /// dies.
   class Registration {
    public:
     Registration() = default;
     Registration(Stop* stop, std::uint64_t id) : stop_(stop), id_(id) {}
-    Registration(Registration&& other) noexcept : stop_(std::exchange(other.stop_, nullptr)), id_(other.id_) {}
+    Registration(Registration&& other) noexcept
+        : stop_(std::exchange(other.stop_, nullptr)), id_(other.id_) {}
     Registration& operator=(Registration&& other) noexcept;
     ~Registration() { reset(); }
     void reset();
@@ -65,9 +68,9 @@ class Loop : public Clock {
   Task<void> sleep_for(Duration duration, Stop* stop) { return sleep_until(now() + duration, stop); }
 };
 
-/// A counting semaphore for coroutines of any loop: the byte budget, the concurrency limits. Thread-safe; first come,
-/// first served, so a large request is not starved. A waiter resumes on its own executor. Holders must be bounded by
-/// deadlines of their own: waiting here has none. Must outlive its leases and waiters.
+/// A counting semaphore for coroutines of any loop: the byte budget, the concurrency limits. Thread-safe;
+/// first come, first served, so a large request is not starved. A waiter resumes on its own executor. Holders
+/// must be bounded by deadlines of their own: waiting here has none. Must outlive its leases and waiters.
 class AsyncSemaphore {
  public:
   explicit AsyncSemaphore(std::int64_t capacity) : capacity_(capacity), free_(capacity) {}
@@ -91,8 +94,8 @@ class AsyncSemaphore {
     std::int64_t amount_ = 0;
   };
 
-  /// Waits until `amount` is free. More than the capacity is granted when all is free, so that one oversized request
-  /// passes alone instead of never.
+  /// Waits until `amount` is free. More than the capacity is granted when all is free, so that one oversized
+  /// request passes alone instead of never.
   Task<Lease> acquire(std::int64_t amount);
   /// The same without waiting; an empty optional if it would have to.
   bool try_acquire(std::int64_t amount, Lease& lease);

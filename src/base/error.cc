@@ -4,23 +4,40 @@ namespace messina {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return "usage";
-    case ErrorKind::config: return "config";
-    case ErrorKind::denied: return "denied";
-    case ErrorKind::expired: return "expired";
-    case ErrorKind::not_found: return "not_found";
-    case ErrorKind::exists: return "exists";
-    case ErrorKind::busy: return "busy";
-    case ErrorKind::throttled: return "throttled";
-    case ErrorKind::transient: return "transient";
-    case ErrorKind::unknown_outcome: return "unknown_outcome";
-    case ErrorKind::refused: return "refused";
-    case ErrorKind::too_large: return "too_large";
-    case ErrorKind::corrupt: return "corrupt";
-    case ErrorKind::disk: return "disk";
-    case ErrorKind::needs_person: return "needs_person";
-    case ErrorKind::stopped: return "stopped";
-    case ErrorKind::internal: return "internal";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::config:
+      return "config";
+    case ErrorKind::denied:
+      return "denied";
+    case ErrorKind::expired:
+      return "expired";
+    case ErrorKind::not_found:
+      return "not_found";
+    case ErrorKind::exists:
+      return "exists";
+    case ErrorKind::busy:
+      return "busy";
+    case ErrorKind::throttled:
+      return "throttled";
+    case ErrorKind::transient:
+      return "transient";
+    case ErrorKind::unknown_outcome:
+      return "unknown_outcome";
+    case ErrorKind::refused:
+      return "refused";
+    case ErrorKind::too_large:
+      return "too_large";
+    case ErrorKind::corrupt:
+      return "corrupt";
+    case ErrorKind::disk:
+      return "disk";
+    case ErrorKind::needs_person:
+      return "needs_person";
+    case ErrorKind::stopped:
+      return "stopped";
+    case ErrorKind::internal:
+      return "internal";
   }
   return "internal";
 }
@@ -34,8 +51,10 @@ ExitCode exit_code(ErrorKind kind) {
     case ErrorKind::not_found:
     case ErrorKind::exists:
     case ErrorKind::refused:
-    case ErrorKind::too_large: return ExitCode::wrong_usage;
-    case ErrorKind::needs_person: return ExitCode::needs_person;
+    case ErrorKind::too_large:
+      return ExitCode::wrong_usage;
+    case ErrorKind::needs_person:
+      return ExitCode::needs_person;
     case ErrorKind::busy:
     case ErrorKind::throttled:
     case ErrorKind::transient:
@@ -43,7 +62,8 @@ ExitCode exit_code(ErrorKind kind) {
     case ErrorKind::corrupt:
     case ErrorKind::disk:
     case ErrorKind::stopped:
-    case ErrorKind::internal: return ExitCode::stopped;
+    case ErrorKind::internal:
+      return ExitCode::stopped;
   }
   return ExitCode::stopped;
 }

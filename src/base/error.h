@@ -1,4 +1,5 @@
-// Errors as values. Every fallible function on the data path returns Result<T>; exceptions are for bugs and start-up.
+// Errors as values. Every fallible function on the data path returns Result<T>; exceptions are for bugs and
+// start-up.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -10,8 +11,9 @@
 
 namespace messina {
 
-/// What an error means for the caller. This is the one vocabulary in which retries and exit codes are decided:
-/// `aws/classify` and `net` produce it, `jobs` retry by it, `cli` turns it into an exit status (see exit_code()).
+/// What an error means for the caller. This is the one vocabulary in which retries and exit codes are
+/// decided: `aws/classify` and `net` produce it, `jobs` retry by it, `cli` turns it into an exit status (see
+/// exit_code()).
 enum class ErrorKind : std::uint8_t {
   usage,            ///< the command line or a plan is wrong
   config,           ///< the settings are well-formed but cannot work (no region, no credentials, bad CA file)
@@ -40,7 +42,8 @@ enum class ThrottleScope : std::uint8_t { none, table, account, key_range };
 
 struct Error {
   ErrorKind kind = ErrorKind::internal;
-  /// For people: names the thing, the cause and, where there is one, the way out. Never holds secrets or item contents.
+  /// For people: names the thing, the cause and, where there is one, the way out. Never holds secrets or item
+  /// contents.
   std::string message;
   /// The service's own code ("ResourceNotFoundException", "HTTP 503"), empty where there is none.
   std::string code = {};

@@ -1,11 +1,11 @@
 #include "base/hash.h"
 
+#include <stdexcept>
+
 #include <libdeflate.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
-
-#include <stdexcept>
 
 namespace messina {
 
@@ -19,7 +19,8 @@ Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
   Sha256 digest;
   unsigned int size = digest.size();
   if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size) == nullptr)
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
+           &size) == nullptr)
     throw std::runtime_error("OpenSSL has no HMAC-SHA256");
   return digest;
 }

@@ -6,7 +6,8 @@
 
 namespace messina {
 
-/// Appends `text` as a JSON string, quotes included. Bytes that are not valid UTF-8 are passed through unchanged.
+/// Appends `text` as a JSON string, quotes included. Bytes that are not valid UTF-8 are passed through
+/// unchanged.
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
 

@@ -5,7 +5,8 @@
 namespace messina::log {
 
 void init(spdlog::level::level_enum level, bool json) {
-  auto logger = std::make_shared<spdlog::logger>("messina", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("messina", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(level);
   if (json)
     logger->set_pattern(R"({"event":"log","time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})",

@@ -1,8 +1,5 @@
 // The headers that take most of a compile, precompiled once for all rooms with coroutines.
 #pragma once
-#include <boost/asio.hpp>
-#include <boost/json.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -17,3 +14,6 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <boost/asio.hpp>
+#include <boost/json.hpp>

@@ -6,7 +6,8 @@
 namespace messina {
 
 /// A seeded generator. The same seed gives the same sequence on every machine (the standard fixes mt19937_64;
-/// the distributions here are our own, because the standard's are not portable). Not thread-safe: one per owner.
+/// the distributions here are our own, because the standard's are not portable). Not thread-safe: one per
+/// owner.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}

@@ -6,8 +6,8 @@
 
 namespace messina {
 
-/// Holds a password or key. It has no conversion to text, so it cannot slip into a log, a message or the state;
-/// reveal() marks each place that really needs it. The memory is wiped at the end.
+/// Holds a password or key. It has no conversion to text, so it cannot slip into a log, a message or the
+/// state; reveal() marks each place that really needs it. The memory is wiped at the end.
 class Secret {
  public:
   Secret() = default;

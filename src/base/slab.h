@@ -8,7 +8,8 @@
 
 namespace messina {
 
-/// Bytes that simdjson may read (never write) past the end of a document (simdjson, doc/basics.md: SIMDJSON_PADDING).
+/// Bytes that simdjson may read (never write) past the end of a document (simdjson, doc/basics.md:
+/// SIMDJSON_PADDING).
 inline constexpr std::size_t kSlabPadding = 64;
 
 /// An owned buffer with `size()` bytes in use and at least kSlabPadding readable bytes behind them. Unlike
@@ -56,7 +57,8 @@ class SlabPool {
   /// Holds back at most this many bytes of idle slabs.
   explicit SlabPool(std::size_t max_idle_bytes) : max_idle_bytes_(max_idle_bytes) {}
 
-  /// An empty slab of at least that capacity: the smallest idle one that fits (if not over 4 times as large), or a new one.
+  /// An empty slab of at least that capacity: the smallest idle one that fits (if not over 4 times as large),
+  /// or a new one.
   Slab take(std::size_t capacity);
   void give_back(Slab slab);
   std::size_t idle_bytes() const { return idle_bytes_; }

@@ -1,0 +1,47 @@
+# The doors of the project. Each does its own set-up from nothing on Debian 12.
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+BUILD := build/release
+
+.PHONY: help deps build demo test test-all check format bench clean
+
+help:
+	@echo "make demo      build, then move a real data set between two simulated databases"
+	@echo "make build     messina and messina-sim, in $(BUILD)/bin"
+	@echo "make test      everything that must pass before a change lands"
+	@echo "make test-all  that, and the long suites: sanitizers, 100,000 seeds, 500 chaos runs, clang-tidy"
+	@echo "make check     formatting and layering"
+	@echo "make format    rewrite the sources as clang-format wants them"
+	@echo "make bench     measure, and write bench/RESULTS.md"
+
+deps:
+	@tools/install-debian.sh build
+
+build: deps
+	@cmake --preset release -DMESSINA_TESTS=OFF -DMESSINA_BENCH=OFF >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target messina messina-sim
+
+demo: build
+	@demo/demo.sh $(BUILD)/bin
+
+test:
+	@tools/test.sh
+
+test-all:
+	@tools/test-all.sh
+
+check:
+	@tools/check.sh
+
+format:
+	@tools/install-debian.sh test
+	@git ls-files '*.h' '*.cc' '*.ipp' | xargs clang-format-19 -i
+
+bench:
+	@tools/install-debian.sh test
+	@cmake --preset release -DMESSINA_TESTS=ON -DMESSINA_BENCH=ON >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS)
+	@python3 bench/run.py --build $(BUILD)
+
+clean:
+	@rm -rf build
