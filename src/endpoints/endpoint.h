@@ -1,8 +1,8 @@
 // What a job knows of a database: a set of capabilities, null where it has none.
 //
-// One Endpoint object belongs to one Loop; a job over four loops holds four, which share what must be shared (node
-// health, budgets) inside. Capabilities make ONE attempt and answer with an Error or an outcome; whether and when to try
-// again is decided by jobs/retry.h, in one place.
+// One Endpoint object belongs to one Loop; a job over four loops holds four, which share what must be shared
+// (node health, budgets) inside. Capabilities make ONE attempt and answer with an Error or an outcome;
+// whether and when to try again is decided by jobs/retry.h, in one place.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -27,7 +27,15 @@ struct TableName {
   auto operator<=>(const TableName&) const = default;
 };
 
-enum class TableStatus : std::uint8_t { active, creating, updating, deleting, archived, inaccessible_key, other };
+enum class TableStatus : std::uint8_t {
+  active,
+  creating,
+  updating,
+  deleting,
+  archived,
+  inaccessible_key,
+  other
+};
 
 struct Index {
   std::string name;
@@ -42,7 +50,7 @@ struct Index {
 /// A table as DescribeTable, DescribeTimeToLive and ListTagsOfResource tell it.
 struct TableDescription {
   TableName name;
-  std::string id;   ///< TableId; pins the table's identity. Empty where the server has none.
+  std::string id;  ///< TableId; pins the table's identity. Empty where the server has none.
   std::string arn;
   TableStatus status = TableStatus::active;
   std::string status_text;  ///< as the server wrote it
@@ -50,9 +58,10 @@ struct TableDescription {
   std::vector<Index> indexes;
   bool on_demand = true;
   std::uint64_t read_capacity = 0, write_capacity = 0;
-  std::optional<std::uint64_t> item_count, size_bytes;  ///< about six hours old on DynamoDB; absent on Alternator
+  std::optional<std::uint64_t> item_count,
+      size_bytes;  ///< about six hours old on DynamoDB; absent on Alternator
   std::map<std::string, std::string> tags;
-  std::optional<std::string> ttl_attribute;             ///< when TTL is enabled
+  std::optional<std::string> ttl_attribute;  ///< when TTL is enabled
   std::optional<std::string> stream_view_type;
 };
 
@@ -60,11 +69,12 @@ struct TableDescription {
 class Catalog {
  public:
   virtual ~Catalog() = default;
-  /// not_found, denied, expired, transient…. Tags and TTL are left out (and said in `notes`) where the caller may not
-  /// read them.
+  /// not_found, denied, expired, transient…. Tags and TTL are left out (and said in `notes`) where the caller
+  /// may not read them.
   virtual Task<Result<TableDescription>> describe(std::vector<std::string>* notes = nullptr) = 0;
-  /// Asks for the table to be made: keys, indexes, billing, tags (never TTL: PROTOCOL rule 19). Returns when the request
-  /// is accepted; the caller polls describe() until it is active. `exists` if it is there already.
+  /// Asks for the table to be made: keys, indexes, billing, tags (never TTL: PROTOCOL rule 19). Returns when
+  /// the request is accepted; the caller polls describe() until it is active. `exists` if it is there
+  /// already.
   virtual Task<Result<void>> create(const TableDescription& wanted) = 0;
   /// True when a one-item scan finds nothing.
   virtual Task<Result<bool>> empty() = 0;
@@ -75,7 +85,8 @@ class Catalog {
 /// The form in which a page's records are.
 enum class Form : std::uint8_t { dynamo_json };
 
-/// A piece of history that one worker reads from end to end. Plain data: it goes into the ledger and to other processes.
+/// A piece of history that one worker reads from end to end. Plain data: it goes into the ledger and to other
+/// processes.
 struct Unit {
   std::string id;    ///< unique in its job, e.g. "segment 3/16"
   std::string spec;  ///< JSON, understood by the endpoint that planned it
@@ -93,23 +104,24 @@ struct PlanHints {
   std::uint32_t lanes = 1;                ///< units that will run at once, at least
 };
 
-/// A page of history. The records point into `bytes` and stay valid while it is neither moved from nor destroyed
-/// (moving a Page keeps them valid: a Slab's memory does not move).
+/// A page of history. The records point into `bytes` and stay valid while it is neither moved from nor
+/// destroyed (moving a Page keeps them valid: a Slab's memory does not move).
 struct Page {
   Form form = Form::dynamo_json;
   Slab bytes;
   std::vector<std::string_view> records;
-  Cursor next;           ///< meaningful unless end
-  bool end = false;      ///< the unit is finished with this page
-  double cost_rcu = 0;   ///< from ConsumedCapacity; estimated from the bytes where the server does not say
-  MonoTime sent_at{};    ///< when the request was sent: the watermark's time (PROTOCOL rule 11)
+  Cursor next;          ///< meaningful unless end
+  bool end = false;     ///< the unit is finished with this page
+  double cost_rcu = 0;  ///< from ConsumedCapacity; estimated from the bytes where the server does not say
+  MonoTime sent_at{};   ///< when the request was sent: the watermark's time (PROTOCOL rule 11)
 };
 
 class Scannable {
  public:
   virtual ~Scannable() = default;
   virtual Task<Result<std::vector<Unit>>> plan(const PlanHints& hints) = 0;
-  /// One attempt at the page that begins at `cursor`, read consistently. Ends by itself within the endpoint's timeouts.
+  /// One attempt at the page that begins at `cursor`, read consistently. Ends by itself within the endpoint's
+  /// timeouts.
   virtual Task<Result<Page>> read(const Unit& unit, const Cursor& cursor) = 0;
   /// Gives a page's memory back for reuse. Optional: destroying the page is always right.
   virtual void recycle(Page page) { (void)page; }
@@ -119,17 +131,19 @@ class Scannable {
 
 struct WriteCaps {
   Form form = Form::dynamo_json;
-  std::size_t max_items = 25;       ///< of one write()
-  std::size_t max_bytes = 0;        ///< sum of the records' bytes of one write()
-  bool stamped = false;             ///< takes the writer's timestamp (PROTOCOL, Words)
+  std::size_t max_items = 25;  ///< of one write()
+  std::size_t max_bytes = 0;   ///< sum of the records' bytes of one write()
+  bool stamped = false;        ///< takes the writer's timestamp (PROTOCOL, Words)
 };
 
 /// What became of one write() call. Exactly one of:
 ///  - `error` empty, `unprocessed` empty: all records are acknowledged.
-///  - `error` empty: those named in `unprocessed` (indexes into the records) were not written; the rest are acknowledged.
-///  - `error` set: kind throttled/transient/busy: nothing was written. unknown_outcome: anything may have happened or may
-///    still happen. refused/too_large: the server will not take these bytes; at least one record is at fault, and none was
-///    written if `all_or_nothing`, else perhaps some. Other kinds end the job.
+///  - `error` empty: those named in `unprocessed` (indexes into the records) were not written; the rest are
+///  acknowledged.
+///  - `error` set: kind throttled/transient/busy: nothing was written. unknown_outcome: anything may have
+///  happened or may
+///    still happen. refused/too_large: the server will not take these bytes; at least one record is at fault,
+///    and none was written if `all_or_nothing`, else perhaps some. Other kinds end the job.
 struct WriteOutcome {
   std::vector<std::uint32_t> unprocessed;
   std::optional<Error> error;

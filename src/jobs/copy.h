@@ -1,7 +1,8 @@
 // Copy: history from a source to a target, by units, never losing its place.
 //
-// The job is a set of workers over lanes. A worker takes the next unit, reads its pages one ahead, writes each page in
-// batches, and moves the unit's position only when every record of the page is acknowledged or in the rejects.
+// The job is a set of workers over lanes. A worker takes the next unit, reads its pages one ahead, writes
+// each page in batches, and moves the unit's position only when every record of the page is acknowledged or
+// in the rejects.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -29,39 +30,40 @@ struct Lane {
 
 struct CopyOptions {
   item::TransformRules transform;
-  std::optional<std::uint32_t> segments;   ///< 1..1,000,000; absent: from the table's size
-  std::set<std::uint32_t> skip_segments;   ///< indexes of units that are left out; their keys are nobody's claim
-  bool into_existing = false;              ///< write into a target that is not empty
-  bool restart = false;                    ///< forget the former run's place
-  std::optional<double> read_rcu_per_s;    ///< > 0; absent: unlimited
-  std::uint32_t write_concurrency = 16;    ///< batches on the wire at once, over all lanes; >= 1
-  std::uint32_t units_per_lane = 8;        ///< units at work at once on a lane; >= 1
-  std::uint64_t memory_bytes = 256u << 20; ///< pages in flight, over all lanes
-  Duration clock_error = std::chrono::seconds(1);   ///< S of the protocol
-  Duration dead_after = std::chrono::seconds(30);   ///< D of the protocol
-  std::string plan_fingerprint;            ///< see state::JobIdentity
+  std::optional<std::uint32_t> segments;  ///< 1..1,000,000; absent: from the table's size
+  std::set<std::uint32_t>
+      skip_segments;           ///< indexes of units that are left out; their keys are nobody's claim
+  bool into_existing = false;  ///< write into a target that is not empty
+  bool restart = false;        ///< forget the former run's place
+  std::optional<double> read_rcu_per_s;            ///< > 0; absent: unlimited
+  std::uint32_t write_concurrency = 16;            ///< batches on the wire at once, over all lanes; >= 1
+  std::uint32_t units_per_lane = 8;                ///< units at work at once on a lane; >= 1
+  std::uint64_t memory_bytes = 256u << 20;         ///< pages in flight, over all lanes
+  Duration clock_error = std::chrono::seconds(1);  ///< S of the protocol
+  Duration dead_after = std::chrono::seconds(30);  ///< D of the protocol
+  std::string plan_fingerprint;                    ///< see state::JobIdentity
 };
 
 struct CopySummary {
-  state::Counts counts;            ///< over all runs of this job
+  state::Counts counts;  ///< over all runs of this job
   std::uint64_t live_rejects = 0;
   std::uint64_t units = 0, units_skipped = 0;
-  bool was_already_done = false;   ///< nothing was written by this run
+  bool was_already_done = false;  ///< nothing was written by this run
   std::chrono::milliseconds elapsed{};
 };
 
 /// Everything a copy works with; all of it outlives the job.
 struct CopyContext {
-  std::vector<Lane>* lanes = nullptr;   ///< at least one; the job itself runs on the first
+  std::vector<Lane>* lanes = nullptr;  ///< at least one; the job itself runs on the first
   state::JobStore* store = nullptr;
   ProgressBoard* board = nullptr;
   Stop* stop = nullptr;
   Random random{0};
 };
 
-/// Runs to the end or to a safe point after `stop`. Errors: stopped (run it again), needs_person (table made again, other
-/// plan than the begun job's, target not empty), disk, and whatever a side answered for good. Counts stay right in the
-/// store whatever happens.
+/// Runs to the end or to a safe point after `stop`. Errors: stopped (run it again), needs_person (table made
+/// again, other plan than the begun job's, target not empty), disk, and whatever a side answered for good.
+/// Counts stay right in the store whatever happens.
 Task<Result<CopySummary>> copy(CopyContext& context, const CopyOptions& options);
 
 /// What to run one unit by itself needs, in another process: everything but the endpoints.
@@ -69,7 +71,8 @@ struct UnitRun {
   endpoints::Unit unit;
   endpoints::Cursor cursor;
 };
-/// Runs one unit from `cursor` to its end on the context's first lane; `store` records it as the only unit of a job.
+/// Runs one unit from `cursor` to its end on the context's first lane; `store` records it as the only unit of
+/// a job.
 Task<Result<CopySummary>> copy_unit(CopyContext& context, const CopyOptions& options, const UnitRun& run);
 
 }  // namespace messina::jobs

@@ -6,7 +6,8 @@
 
 namespace messina::jobs {
 
-/// Thread-safe. The job publishes a few times a second; the console, the ledger's snapshot and later the metrics read.
+/// Thread-safe. The job publishes a few times a second; the console, the ledger's snapshot and later the
+/// metrics read.
 class ProgressBoard {
  public:
   void publish(Progress progress) {

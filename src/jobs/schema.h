@@ -10,7 +10,7 @@
 namespace messina::jobs {
 
 struct SchemaOptions {
-  bool create = true;         ///< false: only compare
+  bool create = true;  ///< false: only compare
   bool target_is_alternator = true;
   std::optional<std::string> write_isolation;  ///< absent: only_rmw_uses_lwt on an Alternator
   item::TransformRules transform;
@@ -30,17 +30,20 @@ struct SchemaReport {
   std::vector<SchemaNote> notes;
 };
 
-/// The table to make for `source` (pure). Reserved tags ("aws:…") are left out, TTL is not carried (PROTOCOL rule 19).
-endpoints::TableDescription wanted_table(const endpoints::TableDescription& source, const endpoints::TableName& name,
-                                         const SchemaOptions& options);
+/// The table to make for `source` (pure). Reserved tags ("aws:…") are left out, TTL is not carried (PROTOCOL
+/// rule 19).
+endpoints::TableDescription wanted_table(const endpoints::TableDescription& source,
+                                         const endpoints::TableName& name, const SchemaOptions& options);
 
 /// What `actual` lacks of `wanted` (pure). Key schemas that differ are `stop`.
 std::vector<SchemaNote> compare_tables(const endpoints::TableDescription& wanted,
-                                       const endpoints::TableDescription& actual, const SchemaOptions& options);
+                                       const endpoints::TableDescription& actual,
+                                       const SchemaOptions& options);
 
-/// Describes both sides, reports by name, and makes the target's table if it is missing and may be made; waits until it
-/// is active. Errors as of Catalog, plus needs_person for a stop note.
-Task<Result<SchemaReport>> prepare_schema(Loop& loop, endpoints::Endpoint& source, endpoints::Endpoint& target,
-                                          const SchemaOptions& options, Stop* stop);
+/// Describes both sides, reports by name, and makes the target's table if it is missing and may be made;
+/// waits until it is active. Errors as of Catalog, plus needs_person for a stop note.
+Task<Result<SchemaReport>> prepare_schema(Loop& loop, endpoints::Endpoint& source,
+                                          endpoints::Endpoint& target, const SchemaOptions& options,
+                                          Stop* stop);
 
 }  // namespace messina::jobs

@@ -20,20 +20,20 @@ enum class EndpointKind : std::uint8_t { dynamodb, alternator };
 struct EndpointSpec {
   EndpointKind kind = EndpointKind::dynamodb;
   std::string table;
-  std::string region;                       ///< dynamodb: from the URI, --SIDE-region, the profile or AWS_REGION
+  std::string region;  ///< dynamodb: from the URI, --SIDE-region, the profile or AWS_REGION
   std::optional<std::string> endpoint_url;  ///< dynamodb: an override; http:// or https://
   std::string host;                         ///< alternator: first contact point
   std::uint16_t port = 0;
-  bool tls = false;                         ///< alternators://
+  bool tls = false;  ///< alternators://
   std::string ca_file;
   bool insecure_tls = false;
   // Credentials given for this side. Alternator gets these only; DynamoDB falls back to the AWS chain.
   std::optional<std::string> profile;
   std::optional<std::string> access_key;
   std::optional<Secret> secret_key;
-  std::optional<Secret> session_token;      ///< never sent to an Alternator
+  std::optional<Secret> session_token;  ///< never sent to an Alternator
   // Alternator only.
-  std::string datacenter, rack;             ///< preference for nodes; rack needs datacenter
+  std::string datacenter, rack;  ///< preference for nodes; rack needs datacenter
   bool gzip_requests = false;
   std::optional<std::uint32_t> max_batch_items;  ///< 1..100 (alternator), 1..25 (dynamodb)
   std::optional<std::uint32_t> max_connections;  ///< per node and loop; 1..1024
@@ -49,19 +49,19 @@ enum class SchemaMode : std::uint8_t {
 struct CopyPlan {
   EndpointSpec source, target;
   item::TransformRules transform;
-  std::optional<std::uint32_t> segments;      ///< 1..1,000,000
-  std::set<std::uint32_t> skip_segments;      ///< only with `segments`
+  std::optional<std::uint32_t> segments;  ///< 1..1,000,000
+  std::set<std::uint32_t> skip_segments;  ///< only with `segments`
   SchemaMode schema = SchemaMode::create;
-  std::optional<std::string> write_isolation; ///< system:write_isolation of a created Alternator table
+  std::optional<std::string> write_isolation;  ///< system:write_isolation of a created Alternator table
   bool into_existing = false;
   bool allow_write_aws = false;
   bool restart = false;
-  std::optional<double> read_rcu_per_s;       ///< absent: unlimited
+  std::optional<double> read_rcu_per_s;            ///< absent: unlimited
   std::optional<std::uint32_t> write_concurrency;  ///< batches in flight over all loops; absent: 16 a loop
-  std::uint32_t loops = 0;                    ///< event loops; 0: one a core, at most 4
-  std::uint64_t memory_bytes = 256u << 20;    ///< pages in flight; at least 16 MiB
-  std::chrono::milliseconds clock_error{1'000};   ///< PROTOCOL's S
-  std::chrono::milliseconds dead_after{30'000};   ///< PROTOCOL's D
+  std::uint32_t loops = 0;                         ///< event loops; 0: one a core, at most 4
+  std::uint64_t memory_bytes = 256u << 20;         ///< pages in flight; at least 16 MiB
+  std::chrono::milliseconds clock_error{1'000};    ///< PROTOCOL's S
+  std::chrono::milliseconds dead_after{30'000};    ///< PROTOCOL's D
   std::string state_dir = "messina-state";
 };
 

@@ -1,7 +1,8 @@
 // What a job keeps of itself so that it never loses its place: the interface that jobs see.
 //
-// Contract of crash order: a commit is atomic. When commit() has returned, its contents survive kill -9 and power cuts;
-// before that, either all of it or none of it does; commits become durable in the order in which they were made.
+// Contract of crash order: a commit is atomic. When commit() has returned, its contents survive kill -9 and
+// power cuts; before that, either all of it or none of it does; commits become durable in the order in which
+// they were made.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -18,7 +19,7 @@ namespace messina::state {
 struct Counts {
   std::uint64_t pages = 0;
   std::uint64_t read_items = 0;
-  std::uint64_t read_bytes = 0;     ///< bytes of raw records
+  std::uint64_t read_bytes = 0;  ///< bytes of raw records
   std::uint64_t written_items = 0;
   std::uint64_t rejected_items = 0;
   double rcu = 0;
@@ -41,22 +42,23 @@ struct UnitRecord {
 
 /// An item that the target refused, with its original bytes (PROTOCOL rule 7).
 struct Reject {
-  std::uint64_t id = 0;      ///< given by the store
+  std::uint64_t id = 0;  ///< given by the store
   std::string unit;
-  std::string reason;        ///< the server's message
-  std::string code;          ///< the server's error code
-  std::string item;          ///< raw DynamoDB JSON as it was read from the source (before renames)
+  std::string reason;  ///< the server's message
+  std::string code;    ///< the server's error code
+  std::string item;    ///< raw DynamoDB JSON as it was read from the source (before renames)
   std::int64_t at_unix_ms = 0;
-  bool live = true;          ///< false once a later write of it was acknowledged (a retry)
+  bool live = true;  ///< false once a later write of it was acknowledged (a retry)
 };
 
 /// Pinned when the job begins; a later run with another value needs a person.
 struct JobIdentity {
-  std::string source;            ///< display of the source
+  std::string source;  ///< display of the source
   std::string target;
-  std::string source_table_id;   ///< a table made again under its old name has another id
+  std::string source_table_id;  ///< a table made again under its old name has another id
   std::string target_table_id;
-  std::string plan_fingerprint;  ///< of everything that changes what is written: renames, drops, segments, skipSegments
+  std::string plan_fingerprint;  ///< of everything that changes what is written: renames, drops, segments,
+                                 ///< skipSegments
   bool operator==(const JobIdentity&) const = default;
 };
 
@@ -65,17 +67,18 @@ enum class JobPhase : std::uint8_t { planned, copying, done };
 struct JobState {
   JobIdentity identity;
   JobPhase phase = JobPhase::planned;
-  std::vector<UnitRecord> units;      ///< in the order in which they are to run
-  /// Units before this index may have requests on the wire after a crash; those at or after it were never begun. Reserved
-  /// in blocks ahead of use, so that beginning a unit need not wait for a commit.
+  std::vector<UnitRecord> units;  ///< in the order in which they are to run
+  /// Units before this index may have requests on the wire after a crash; those at or after it were never
+  /// begun. Reserved in blocks ahead of use, so that beginning a unit need not wait for a commit.
   std::uint64_t begun_limit = 0;
-  /// Wall time of the last commit of a running process; nullopt after a clean end. A process that finds a value here
-  /// follows an unclean end (PROTOCOL rule 3).
+  /// Wall time of the last commit of a running process; nullopt after a clean end. A process that finds a
+  /// value here follows an unclean end (PROTOCOL rule 3).
   std::optional<std::int64_t> heartbeat_unix_ms;
-  std::optional<std::string> source_ttl_attribute;  ///< recorded for the cutover, not enabled (PROTOCOL rule 19)
+  std::optional<std::string>
+      source_ttl_attribute;  ///< recorded for the cutover, not enabled (PROTOCOL rule 19)
   std::uint64_t live_rejects = 0;
   std::int64_t created_unix_ms = 0;
-  std::string snapshot_json;          ///< last progress snapshot, for `status`
+  std::string snapshot_json;  ///< last progress snapshot, for `status`
 };
 
 /// One atomic step forward.
@@ -91,8 +94,8 @@ struct Commit {
   std::optional<std::uint64_t> begun_limit;
   std::optional<JobPhase> phase;
   std::int64_t heartbeat_unix_ms = 0;  ///< set in every commit of a running job
-  bool clean_end = false;              ///< clears the heartbeat: no request of this process is on the wire any more
-  std::string snapshot_json;           ///< empty: leave the last one
+  bool clean_end = false;     ///< clears the heartbeat: no request of this process is on the wire any more
+  std::string snapshot_json;  ///< empty: leave the last one
 };
 
 /// The job's side of the ledger. Calls are made one at a time.
@@ -106,7 +109,8 @@ class JobStore {
   virtual Task<Result<void>> commit(const Commit& step) = 0;
 };
 
-/// Applies a commit to a state in memory; the simulation's store and the ledger's tests share it as the meaning of commit().
+/// Applies a commit to a state in memory; the simulation's store and the ledger's tests share it as the
+/// meaning of commit().
 void apply(JobState& state, const Commit& step);
 
 }  // namespace messina::state

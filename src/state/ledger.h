@@ -57,15 +57,16 @@ class MigrationLock {
 
 enum class Access : std::uint8_t { read_write, read_only };
 
-/// One migration's ledger file. Thread-compatible: one thread at a time. Read-only handles work beside a running job.
+/// One migration's ledger file. Thread-compatible: one thread at a time. Read-only handles work beside a
+/// running job.
 class Ledger {
  public:
   struct Options {
     Access access = Access::read_write;
     std::string vfs;  ///< SQLite VFS to use; empty: the default (tests put a power-cutting one here)
   };
-  /// Makes the file if it is missing (read_write only). Errors: disk (full, unreadable), corrupt (damaged file: names the
-  /// file and the way out), needs_person (newer format), not_found (read_only and missing).
+  /// Makes the file if it is missing (read_write only). Errors: disk (full, unreadable), corrupt (damaged
+  /// file: names the file and the way out), needs_person (newer format), not_found (read_only and missing).
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options);
   ~Ledger();
 
@@ -82,7 +83,8 @@ class Ledger {
   /// Marks rejects as written by a later attempt and moves them in the counts from rejected to written.
   Result<void> settle_rejects(const std::vector<std::uint64_t>& ids);
   /// Records a new reason for rejects that were refused again.
-  Result<void> update_reject(std::uint64_t id, const std::string& reason, const std::string& code, std::int64_t at_unix_ms);
+  Result<void> update_reject(std::uint64_t id, const std::string& reason, const std::string& code,
+                             std::int64_t at_unix_ms);
 
  private:
   struct Impl;
