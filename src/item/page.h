@@ -1,5 +1,5 @@
-// Finds the raw items in an answer of Scan or Query without parsing them. The hot path of a copy: 26–41 µs per 100
-// items of 1 KB, no allocation per item.
+// Finds the raw items in an answer of Scan or Query without parsing them. The hot path of a copy: 26–41 µs
+// per 100 items of 1 KB, no allocation per item.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -29,9 +29,9 @@ class PageSplitter {
   PageSplitter& operator=(PageSplitter&&) noexcept;
 
   /// `body` needs kSlabPadding readable bytes behind it. Fills `spans` (reusing its memory).
-  /// Only top-level members count: attributes called "Items" or "LastEvaluatedKey" do not confuse it. Unknown members
-  /// are passed over. Bytes that are not UTF-8 (ScyllaDB accepts them) go a slower way by split_page_bytewise.
-  /// Errors: ErrorKind::corrupt when the text is no such answer.
+  /// Only top-level members count: attributes called "Items" or "LastEvaluatedKey" do not confuse it. Unknown
+  /// members are passed over. Bytes that are not UTF-8 (ScyllaDB accepts them) go a slower way by
+  /// split_page_bytewise. Errors: ErrorKind::corrupt when the text is no such answer.
   Result<void> split(std::string_view body, PageSpans& spans);
 
  private:
@@ -39,8 +39,8 @@ class PageSplitter {
   std::unique_ptr<Parser> parser_;
 };
 
-/// The same by a plain byte scanner: slower, no padding needed, indifferent to UTF-8; and what the fuzzers compare
-/// PageSplitter with.
+/// The same by a plain byte scanner: slower, no padding needed, indifferent to UTF-8; and what the fuzzers
+/// compare PageSplitter with.
 Result<void> split_page_bytewise(std::string_view body, PageSpans& spans);
 
 }  // namespace messina::item

@@ -16,15 +16,16 @@ struct TransformRules {
   bool empty() const { return renames.empty() && drops.empty(); }
 };
 
-/// Checks rules against a key schema: a dropped key attribute, a rename from or to one name twice, a rename that is
-/// also dropped: ErrorKind::config, naming the attribute.
+/// Checks rules against a key schema: a dropped key attribute, a rename from or to one name twice, a rename
+/// that is also dropped: ErrorKind::config, naming the attribute.
 Result<void> check_rules(const TransformRules& rules, const KeySchema& schema);
 
 /// The key schema after the renames.
 KeySchema transform_schema(const KeySchema& schema, const TransformRules& rules);
 
-/// Appends the transformed item to `out`. Values are copied byte for byte; only names change. An item that already has
-/// an attribute of the new name is refused (ErrorKind::refused): silently losing one of the two would be worse.
+/// Appends the transformed item to `out`. Values are copied byte for byte; only names change. An item that
+/// already has an attribute of the new name is refused (ErrorKind::refused): silently losing one of the two
+/// would be worse.
 Result<void> transform_item(std::string_view raw, const TransformRules& rules, std::string& out);
 
 }  // namespace messina::item

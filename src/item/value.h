@@ -1,11 +1,11 @@
 // DynamoDB's data model: the ten types of an attribute value.
 // Source: Amazon DynamoDB Developer Guide, "Supported data types and naming rules in Amazon DynamoDB".
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <variant>
 #include <vector>
 

@@ -1,0 +1,135 @@
+#include "item/key.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "item/compare.h"
+#include "item/item_json.h"
+
+namespace messina::item {
+namespace {
+
+const KeySchema kHash{{"p", Type::S}, std::nullopt};
+const KeySchema kHashRange{{"p", Type::S}, KeyAttribute{"c", Type::N}};
+
+std::string found(std::string_view raw, const KeySchema& schema) {
+  const auto key = find_key(raw, schema);
+  return key ? key_json(*key, schema) : key.error().message;
+}
+
+TEST(FindKey, FindsTheKeyWherever) {
+  EXPECT_EQ(found(R"({"p":{"S":"a"},"x":{"S":"b"}})", kHash), R"({"p":{"S":"a"}})");
+  EXPECT_EQ(
+      found(R"( { "x":{"M":{"p":{"S":"no"},"c":{"N":"9"}}}, "c" : {"N":"1e1"} ,"p":{"S":"a"}})", kHashRange),
+      R"({"p":{"S":"a"},"c":{"N":"10"}})");
+  EXPECT_EQ(found(R"({"\u0070":{"S":"a"},"p":{"S":"later"}})", kHash), R"({"p":{"S":"a"}})");
+  EXPECT_EQ(found(R"({"pp":{"S":"no"},"":{"S":"no"},"p":{"S":"a\n"}})", kHash), R"({"p":{"S":"a\n"}})");
+  EXPECT_EQ(found("{\"x\":{\"S\":\"\xff\"},\"p\":{\"S\":\"\xfe\"}}", kHash), "{\"p\":{\"S\":\"\xfe\"}}");
+}
+
+TEST(FindKey, StopsBehindTheKey) {
+  EXPECT_EQ(found(R"({"c":{"N":"1"},"p":{"S":"a"},"rest": not read)", kHashRange),
+            R"({"p":{"S":"a"},"c":{"N":"1"}})");
+}
+
+TEST(FindKey, NamesWhatIsWrong) {
+  EXPECT_EQ(found(R"({"x":{"S":"a"}})", kHash), R"(key attribute "p" is missing)");
+  EXPECT_EQ(found(R"({"p":{"S":"a"}})", kHashRange), R"(key attribute "c" is missing)");
+  EXPECT_EQ(found(R"({"p":{"N":"1"}})", kHash), R"(key attribute "p" is of type N, not S)");
+  EXPECT_EQ(found(R"({"p":{"S":"SECRET","N":"1"}})", kHash),
+            R"(key attribute "p": the value has more than one type)");
+  EXPECT_EQ(found(R"({"x":{"S":"a"},"p)", kHash), "the item is not DynamoDB JSON");
+  EXPECT_EQ(found("[]", kHash), "the item is not DynamoDB JSON");
+  EXPECT_EQ(found("", kHash), "the item is not DynamoDB JSON");
+  EXPECT_EQ(find_key("{}", kHash).error().kind, ErrorKind::refused);
+}
+
+TEST(KeyOf, AgreesWithFindKey) {
+  const std::string raw = R"({"x":{"BOOL":true},"c":{"N":"-3"},"p":{"S":"a"}})";
+  const auto item = parse_item(raw);
+  EXPECT_EQ(key_bytes(*key_of(*item, kHashRange)), key_bytes(*find_key(raw, kHashRange)));
+  EXPECT_EQ(key_of(*item, {{"x", Type::S}, {}}).error().message,
+            R"(key attribute "x" is of type BOOL, not S)");
+  EXPECT_EQ(key_of(*item, {{"y", Type::S}, {}}).error().message, R"(key attribute "y" is missing)");
+  EXPECT_EQ(key_of(*item, {{"p", Type::S}, KeyAttribute{"y", Type::S}}).error().message,
+            R"(key attribute "y" is missing)");
+}
+
+Value text(std::string bytes) { return Value{std::move(bytes)}; }
+Value binary(std::string bytes) { return Value{Binary{std::move(bytes)}}; }
+Value number(std::string_view digits) { return Value{*Number::parse(digits)}; }
+
+TEST(KeyBytes, EqualNumbersHaveEqualBytes) {
+  for (const std::string_view same : {"1000", "1e3", "1E+3", "1000.0", "01000"}) {
+    EXPECT_EQ(key_bytes({number(same), {}}), key_bytes({number("1000"), {}})) << same;
+  }
+}
+
+TEST(KeyBytes, NoTwoPairsRunIntoEachOther) {
+  std::vector<std::string> all;
+  const std::vector<Value> parts = {text(""),
+                                    text(std::string(1, '\0')),
+                                    text(std::string(2, '\0')),
+                                    text("S"),
+                                    text(std::string("\0S", 2)),
+                                    text(std::string("\0\xff", 2)),
+                                    text("a"),
+                                    text("ab"),
+                                    text("b"),
+                                    binary(""),
+                                    binary("S"),
+                                    binary(std::string(1, '\0')),
+                                    number("0"),
+                                    number("1"),
+                                    number("-1"),
+                                    number("1e-9000"),
+                                    number("-1e9000"),
+                                    text("N\x80")};
+  for (const Value& partition : parts) {
+    all.push_back(key_bytes({partition, {}}));
+    for (const Value& sort : parts) all.push_back(key_bytes({partition, sort}));
+  }
+  std::ranges::sort(all);
+  EXPECT_EQ(std::ranges::adjacent_find(all), all.end());
+}
+
+TEST(KeyBytes, RefusesOtherTypes) { EXPECT_THROW(key_bytes({Value{true}, {}}), std::invalid_argument); }
+
+std::strong_ordering sign(std::partial_ordering order) {
+  return order < 0   ? std::strong_ordering::less
+         : order > 0 ? std::strong_ordering::greater
+                     : std::strong_ordering::equal;
+}
+
+TEST(KeyBytesProperties, OrdersAsTheValuesDo) {
+  Random random(11);
+  const auto random_bytes = [&] {
+    std::string bytes;
+    for (auto i = random.below(5); i > 0; --i) {
+      static constexpr unsigned char alphabet[] = {0, 1, 'a', 0xfe, 0xff};
+      bytes.push_back(static_cast<char>(alphabet[random.below(5)]));
+    }
+    return bytes;
+  };
+  const auto random_number = [&] {
+    std::string digits = random.chance(0.5) ? "-" : "";
+    for (auto i = 1 + random.below(5); i > 0; --i) digits += "0159"[random.below(4)];
+    return number(digits + "e" + std::to_string(static_cast<int>(random.below(7)) - 3));
+  };
+  for (int i = 0; i < 30'000; ++i) {
+    const auto kind = random.below(3);
+    const auto pick = [&] {
+      return kind == 0 ? text(random_bytes()) : kind == 1 ? binary(random_bytes()) : random_number();
+    };
+    const Key a{pick(), pick()}, b{random.chance(0.5) ? a.partition : pick(), pick()};
+    const auto by_partition = sign(compare(a.partition, b.partition));
+    const auto expected = by_partition != 0 ? by_partition : sign(compare(*a.sort, *b.sort));
+    ASSERT_EQ(key_bytes(a) <=> key_bytes(b), expected) << key_json(a, kHashRange) << key_json(b, kHashRange);
+  }
+}
+
+}  // namespace
+}  // namespace messina::item
