@@ -34,7 +34,8 @@ class EventLoop final : public Loop {
   std::unique_ptr<State> state_;
 };
 
-/// Runs `task` on `loop` and blocks the calling thread (not a loop's) until it is done; rethrows what it throws.
+/// Runs `task` on `loop` and blocks the calling thread (not a loop's) until it is done; rethrows what it
+/// throws.
 template <class T>
 T run_on(Loop& loop, Task<T> task);
 

@@ -31,14 +31,14 @@ class Headers {
 struct Request {
   std::string_view method = "POST";
   std::string target = "/";
-  Headers headers;
-  std::string_view body;
+  Headers headers = {};
+  std::string_view body = {};
 };
 
 struct Response {
   int status = 0;
-  Headers headers;
-  Slab body;  ///< padded for simdjson; give it back to the client's SlabPool
+  Headers headers = {};
+  Slab body = {};  ///< padded for simdjson; give it back to the client's SlabPool
 };
 
 }  // namespace messina::net

@@ -20,21 +20,21 @@ struct Origin {
 };
 
 struct TlsOptions {
-  std::string ca_file;        ///< PEM bundle to trust instead of the system's; empty: the system's
-  std::string server_name;    ///< name to verify and send as SNI; empty: the origin's host
-  bool insecure = false;      ///< do not verify the certificate (said loudly at start-up)
+  std::string ca_file = {};      ///< PEM bundle to trust instead of the system's; empty: the system's
+  std::string server_name = {};  ///< name to verify and send as SNI; empty: the origin's host
+  bool insecure = false;         ///< do not verify the certificate (said loudly at start-up)
 };
 
 struct ClientOptions {
-  TlsOptions tls;
+  TlsOptions tls = {};
   /// HTTP proxy ("http://host:port"): CONNECT for TLS origins, absolute-form requests for plain ones. From
   /// proxy_from_environment() (net/proxy.h) as a rule.
-  std::optional<std::string> proxy;
+  std::optional<std::string> proxy = {};
   std::chrono::milliseconds connect_timeout{5'000};
   /// From the last byte of the request to the end of the headers, and between any two reads after that.
   std::chrono::milliseconds answer_timeout{30'000};
-  /// Idle connections older than this are not used again: below the idle timeouts of DynamoDB and common balancers,
-  /// so that a reused connection is rarely one that is just being closed.
+  /// Idle connections older than this are not used again: below the idle timeouts of DynamoDB and common
+  /// balancers, so that a reused connection is rarely one that is just being closed.
   std::chrono::milliseconds max_idle{10'000};
   /// Connections open at once; further requests wait for one.
   std::size_t max_connections = 64;
@@ -44,12 +44,13 @@ struct ClientOptions {
 
 /// What went wrong with an exchange, beside the Error: whether the server may have seen the request.
 struct SendError {
-  Error error;                 ///< kind: transient (connect, cut, timeout), corrupt, config (TLS, proxy), denied (proxy)
+  Error error;  ///< kind: transient (connect, cut, timeout), corrupt, config (TLS, proxy), denied (proxy)
   bool may_have_been_sent = false;  ///< false: the server certainly did not execute it
 };
 
-/// Not thread-safe: one per origin and event loop. Retries nothing, but for one case: a reused connection that turns
-/// out to have been closed before any byte of the request was written is replaced silently.
+/// Not thread-safe: one per origin and event loop, which must outlive it; only making and destroying it may
+/// happen on another thread. Retries nothing, but for one case: a reused connection that turns out to have
+/// been closed before any byte of the request was written is replaced silently.
 class HttpClient {
  public:
   HttpClient(EventLoop& loop, Origin origin, ClientOptions options);
@@ -64,7 +65,7 @@ class HttpClient {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace messina::net

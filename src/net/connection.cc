@@ -1,0 +1,251 @@
+#include "net/connection.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/socket.h>
+
+namespace messina::net {
+namespace {
+/// Holds any usual head at once. What it takes of a body is copied, so it is not larger.
+constexpr std::size_t kBufferBytes = 16u << 10;
+/// Encrypted before it is sent.
+constexpr std::size_t kTlsPieceBytes = 64u << 10;
+}  // namespace
+
+Sweeper::Sweeper(EventLoop& loop, Duration shortest)
+    : timer_(loop.context()),
+      period_(
+          std::clamp<Duration>(shortest / 8, std::chrono::milliseconds(2), std::chrono::milliseconds(500))) {}
+
+void Sweeper::add(Connection* connection) {
+  connections_.push_back(connection);
+  arm();
+}
+
+void Sweeper::remove(Connection* connection) { std::erase(connections_, connection); }
+
+void Sweeper::arm() {
+  if (armed_) return;
+  armed_ = true;
+  timer_.expires_after(period_);
+  timer_.async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr) return;
+    self->armed_ = false;
+    const MonoTime now = std::chrono::steady_clock::now();
+    for (Connection* connection : self->connections_) {
+      if (connection->deadline_ > now) continue;
+      connection->timed_out_ = true;
+      connection->cut();
+    }
+    if (self->on_tick) self->on_tick(now);
+    if (!self->connections_.empty()) self->arm();
+  });
+}
+
+void Sweeper::cut_all() {
+  for (Connection* connection : connections_) connection->cut();
+}
+
+Connection::Connection(EventLoop& loop, Socket socket, std::shared_ptr<Sweeper> sweeper, Duration patience)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      sweeper_(std::move(sweeper)),
+      patience_(patience),
+      buffer_(kBufferBytes) {
+  sweeper_->add(this);
+}
+
+Connection::~Connection() { sweeper_->remove(this); }
+
+void Connection::cut(bool reset) {
+  cut_ = true;
+  error_code ignored;
+  if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
+/// To be called on the result of each operation: tells a passed deadline from a failure, and disarms it.
+error_code Connection::finished(error_code error) {
+  deadline_ = fixed_deadline_;
+  if (timed_out_) return asio::error::timed_out;
+  return error;
+}
+
+Task<error_code> Connection::connect(Tcp::endpoint endpoint) {
+  touch();
+  const auto [error] = co_await socket_.async_connect(endpoint, kAwait);
+  error_code ignored;
+  if (!error) socket_.set_option(Tcp::no_delay(true), ignored);
+  co_return finished(error);
+}
+
+Task<IoResult> Connection::receive(char* data, std::size_t size) {
+  touch();
+  const auto room = asio::buffer(data, size);
+  const auto [error, bytes] = co_await socket_.async_read_some(room, kAwait);
+  co_return IoResult{finished(error), bytes};
+}
+
+Task<IoResult> Connection::read_some(char* data, std::size_t size) {
+  if (const std::size_t ready = std::min(size, buffered().size()); ready > 0) {
+    std::memcpy(data, buffered().data(), ready);
+    consume(ready);
+    co_return IoResult{{}, ready};
+  }
+  if (tls_) co_return co_await tls_read(data, size);
+  co_return co_await receive(data, size);
+}
+
+Task<IoResult> Connection::read_all(char* data, std::size_t size) {
+  std::size_t done = std::min(size, buffered().size());
+  if (done > 0) std::memcpy(data, buffered().data(), done);
+  consume(done);
+  while (done < size) {
+    if (tls_) {
+      const IoResult got = co_await tls_read(data + done, size - done);
+      done += got.bytes;
+      if (got.error) co_return IoResult{got.error, done};
+      continue;
+    }
+    touch();
+    const auto room = asio::buffer(data + done, size - done);
+    const auto [error, bytes] = co_await socket_.async_read_some(room, kAwait);
+    done += bytes;
+    if (error) co_return IoResult{finished(error), done};
+  }
+  co_return IoResult{finished({}), done};
+}
+
+Task<IoResult> Connection::fill() {
+  if (buffer_used_ > 0) {
+    const std::size_t rest = buffered().size();
+    std::memmove(buffer_.data(), buffer_.data() + buffer_used_, rest);
+    buffer_.resize(rest);
+    buffer_used_ = 0;
+  }
+  const std::size_t before = buffer_.size();
+  if (before == buffer_.capacity()) buffer_.reserve(before * 2);
+  char* const room = buffer_.data() + before;
+  const std::size_t size = buffer_.capacity() - before;
+  IoResult got;
+  if (tls_)
+    got = co_await tls_read(room, size);
+  else
+    got = co_await receive(room, size);
+  buffer_.resize(before + got.bytes);
+  co_return got;
+}
+
+Task<IoResult> Connection::write_all(std::span<asio::const_buffer> buffers) {
+  if (tls_) co_return co_await tls_write(buffers);
+  std::size_t done = 0;
+  while (!buffers.empty()) {
+    if (buffers.front().size() == 0) {
+      buffers = buffers.subspan(1);
+      continue;
+    }
+    touch();
+    auto [error, bytes] = co_await socket_.async_write_some(buffers, kAwait);
+    done += bytes;
+    if (error) co_return IoResult{finished(error), done};
+    while (bytes > 0) {
+      const std::size_t taken = std::min(bytes, buffers.front().size());
+      buffers.front() += taken;
+      bytes -= taken;
+      if (buffers.front().size() == 0) buffers = buffers.subspan(1);
+    }
+  }
+  co_return IoResult{finished({}), done};
+}
+
+Task<Result<void>> Connection::start_tls(std::shared_ptr<TlsContext> context, std::string server_name,
+                                         std::string peer) {
+  tls_ = std::make_unique<TlsEngine>(std::move(context), server_name);
+  while (true) {
+    const TlsEngine::Step step = tls_->handshake();
+    const IoResult sent = co_await flush_tls();  // after a failure: the alert
+    if (step == TlsEngine::Step::failed || step == TlsEngine::Step::closed)
+      co_return std::unexpected(tls_->handshake_error(peer));
+    if (sent.error) co_return fail(ErrorKind::transient, sent.error.message());
+    if (step == TlsEngine::Step::ok) co_return Result<void>();
+    const IoResult got = co_await receive(tls_->input_room(), tls_->input_room_bytes());
+    if (got.error) co_return fail(ErrorKind::transient, got.error.message());
+    tls_->add_input(got.bytes);
+  }
+}
+
+Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
+  std::size_t done = 0;
+  while (true) {
+    // As many records as lie there already: one system call brings several.
+    std::size_t got = 0;
+    const TlsEngine::Step step = tls_->read(data + done, size - done, got);
+    if (step == TlsEngine::Step::ok) {
+      done += got;
+      if (done < size) continue;
+    }
+    if (done > 0) co_return IoResult{{}, done};  // an end or a failure shows again at the next read
+    if (step == TlsEngine::Step::closed) co_return IoResult{asio::error::eof, 0};
+    if (step == TlsEngine::Step::failed) co_return IoResult{asio::error::connection_aborted, 0};
+    if (!tls_->output().empty()) {
+      const IoResult sent = co_await flush_tls();
+      if (sent.error) co_return IoResult{sent.error, 0};
+    }
+    const IoResult received = co_await receive(tls_->input_room(), tls_->input_room_bytes());
+    // An end without TLS's own goodbye may be an attacker's: never the regular end of a body.
+    if (received.error == asio::error::eof) co_return IoResult{asio::error::connection_reset, 0};
+    if (received.error) co_return received;
+    tls_->add_input(received.bytes);
+  }
+}
+
+Task<IoResult> Connection::tls_write(std::span<asio::const_buffer> buffers) {
+  std::size_t done = 0;
+  for (const asio::const_buffer& buffer : buffers) {
+    std::string_view rest(static_cast<const char*>(buffer.data()), buffer.size());
+    while (!rest.empty()) {
+      const std::string_view piece = rest.substr(0, kTlsPieceBytes);
+      rest.remove_prefix(piece.size());
+      if (tls_->write(piece) != TlsEngine::Step::ok)
+        co_return IoResult{asio::error::connection_aborted, done};
+      if (tls_->output().size() < kTlsPieceBytes) continue;
+      const IoResult sent = co_await flush_tls();
+      done += sent.bytes;
+      if (sent.error) co_return IoResult{sent.error, done};
+    }
+  }
+  const IoResult sent = co_await flush_tls();
+  co_return IoResult{sent.error, done + sent.bytes};
+}
+
+Task<IoResult> Connection::flush_tls() {
+  Slab& output = tls_->output();
+  std::size_t done = 0;
+  while (done < output.size()) {
+    touch();
+    const auto rest = asio::buffer(output.data() + done, output.size() - done);
+    const auto [error, bytes] = co_await socket_.async_write_some(rest, kAwait);
+    done += bytes;
+    if (error) co_return IoResult{finished(error), done};
+  }
+  output.clear();
+  co_return IoResult{finished({}), done};
+}
+
+bool Connection::idle_and_open() {
+  if (cut_ || !buffered().empty()) return false;
+  while (true) {
+    if (tls_ && !tls_->quiet()) return false;
+    char byte = 0;
+    char* const data = tls_ ? tls_->input_room() : &byte;
+    const std::size_t size = tls_ ? tls_->input_room_bytes() : 1;
+    const ssize_t got = ::recv(socket_.native_handle(), data, size, MSG_DONTWAIT | (tls_ ? 0 : MSG_PEEK));
+    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    if (got == 0 || !tls_) return false;
+    tls_->add_input(static_cast<std::size_t>(got));  // session tickets come whenever the server likes
+  }
+}
+
+}  // namespace messina::net

@@ -1,0 +1,343 @@
+#include "net/http_client.h"
+
+#include <algorithm>
+
+#include <boost/asio/dispatch.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "net/chunked.h"
+#include "net/connect.h"
+#include "net/head.h"
+
+namespace messina::net {
+namespace {
+
+/// Interim answers (100, 103) before the real one; more are an attack or a bug.
+constexpr int kMaxInterimAnswers = 16;
+/// First room for a body of unknown length.
+constexpr std::size_t kUnknownBodyBytes = 64u << 10;
+
+using Answer = std::expected<Response, SendError>;
+
+std::unexpected<SendError> failed(Error error, bool may_have_been_sent) {
+  return std::unexpected(SendError{std::move(error), may_have_been_sent});
+}
+
+/// Line breaks would let a value become a header of its own.
+bool clean(std::string_view text) { return text.find_first_of("\r\n") == std::string_view::npos; }
+
+bool clean(const Request& request) {
+  return clean(request.method) && clean(request.target) &&
+         std::ranges::all_of(request.headers.fields(),
+                             [](const auto& field) { return clean(field.first) && clean(field.second); });
+}
+
+}  // namespace
+
+struct HttpClient::Impl {
+  Impl(EventLoop& loop, Origin origin, ClientOptions options);
+
+  /// Keeps `self` alive for as long as it runs.
+  static Task<Answer> send(std::shared_ptr<Impl> self, const Request& request);
+
+  std::unique_ptr<Connection> take_idle();
+  void put_back(std::unique_ptr<Connection> connection);
+  void drop_old(MonoTime now);
+  void write_head(std::string& out, const Request& request) const;
+  /// One request and its answer on `connection`. `unused` becomes true if nothing of the request was written.
+  Task<Answer> exchange(Connection& connection, const Request& request, bool& unused, bool& reusable);
+  Task<Answer> receive(Connection& connection, bool head_request, bool& reusable);
+  Task<std::expected<Head, Error>> receive_head(Connection& connection, bool head_request);
+  Task<Result<Slab>> receive_sized(Connection& connection, std::uint64_t size);
+  Task<Result<Slab>> receive_unsized(Connection& connection, bool chunked, bool& reusable);
+  /// For messages: what `error` means when it happened while waiting for `what` since `start`.
+  Error broken(const error_code& error, std::string_view what, MonoTime start, ErrorKind kind) const;
+
+  Dialler dialler;
+  std::string name;  // host:port
+  std::optional<Error> config_error;
+  AsyncSemaphore slots;
+  std::vector<std::unique_ptr<Connection>> idle;  // the newest at the end
+  std::size_t open = 0;
+  std::size_t usual_unsized_bytes = kUnknownBodyBytes;
+  bool closed = false;
+};
+
+HttpClient::Impl::Impl(EventLoop& loop, Origin origin, ClientOptions options)
+    : dialler{loop, std::move(origin), std::move(options), std::nullopt, nullptr, nullptr},
+      slots(static_cast<std::int64_t>(std::max<std::size_t>(dialler.options.max_connections, 1))) {
+  const ClientOptions& chosen = dialler.options;
+  name = host_and_port(dialler.origin.host, dialler.origin.port);
+  dialler.sweeper = std::make_shared<Sweeper>(
+      loop, std::min({chosen.connect_timeout, chosen.answer_timeout, chosen.max_idle}));
+  if (chosen.proxy) {
+    auto proxy = parse_proxy(*chosen.proxy);
+    if (proxy)
+      dialler.proxy = std::move(*proxy);
+    else
+      config_error = std::move(proxy.error());
+  }
+  if (dialler.origin.tls) {
+    auto tls = TlsContext::client(chosen.tls);
+    if (tls)
+      dialler.tls = std::move(*tls);
+    else
+      config_error = std::move(tls.error());
+  }
+}
+
+std::unique_ptr<Connection> HttpClient::Impl::take_idle() {
+  const MonoTime oldest = dialler.loop.now() - dialler.options.max_idle;
+  while (!idle.empty()) {
+    auto connection = std::move(idle.back());
+    idle.pop_back();
+    if (connection->idle_since >= oldest && connection->idle_and_open()) return connection;
+    --open;
+  }
+  return nullptr;
+}
+
+void HttpClient::Impl::put_back(std::unique_ptr<Connection> connection) {
+  connection->idle_since = dialler.loop.now();
+  idle.push_back(std::move(connection));
+}
+
+void HttpClient::Impl::drop_old(MonoTime now) {
+  const MonoTime oldest = now - dialler.options.max_idle;
+  open -= std::erase_if(idle, [&](const auto& connection) { return connection->idle_since < oldest; });
+}
+
+Error HttpClient::Impl::broken(const error_code& error, std::string_view what, MonoTime start,
+                               ErrorKind kind) const {
+  const double waited = std::chrono::duration<double>(dialler.loop.now() - start).count();
+  if (closed) return {ErrorKind::stopped, fmt::format("{}: given up while waiting for {}", name, what)};
+  if (error == asio::error::timed_out)
+    return {ErrorKind::transient,
+            fmt::format("{}: no progress for {:.1f} s while waiting for {} ({:.1f} s in all)", name,
+                        std::chrono::duration<double>(dialler.options.answer_timeout).count(), what, waited)};
+  const std::string cause = error == asio::error::eof ? "the connection was closed" : error.message();
+  return {kind, fmt::format("{}: {} while waiting for {} ({:.1f} s)", name, cause, what, waited)};
+}
+
+void HttpClient::Impl::write_head(std::string& out, const Request& request) const {
+  out.clear();
+  out += request.method;
+  out += ' ';
+  const bool to_proxy = dialler.proxy && !dialler.origin.tls;
+  if (to_proxy) out.append("http://").append(name);
+  out += request.target;
+  out += " HTTP/1.1\r\n";
+  if (!request.headers.find("Host")) {
+    const Origin& origin = dialler.origin;
+    const bool usual = origin.port == (origin.tls ? 443 : 80);
+    out.append("Host: ")
+        .append(usual ? std::string_view(name).substr(0, name.rfind(':')) : name)
+        .append("\r\n");
+  }
+  for (const auto& [field, value] : request.headers.fields())
+    out.append(field).append(": ").append(value).append("\r\n");
+  if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
+    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", request.body.size());
+  if (to_proxy && !dialler.proxy->authorization.empty())
+    out.append("Proxy-Authorization: ").append(dialler.proxy->authorization.reveal()).append("\r\n");
+  out += "\r\n";
+}
+
+Task<Answer> HttpClient::Impl::send(std::shared_ptr<Impl> self, const Request& request) {
+  Impl& impl = *self;
+  if (impl.config_error) co_return failed(*impl.config_error, false);
+  if (!clean(request))
+    co_return failed({ErrorKind::internal, "a line break in a header of a request to " + impl.name}, false);
+  AsyncSemaphore::Lease slot;
+  if (!impl.slots.try_acquire(1, slot)) slot = co_await impl.slots.acquire(1);
+  while (true) {
+    if (impl.closed) co_return failed({ErrorKind::stopped, impl.name + ": the client was closed"}, false);
+    std::unique_ptr<Connection> connection = impl.take_idle();
+    const bool reused = connection != nullptr;
+    if (!reused) {
+      auto connected = co_await impl.dialler.connect();
+      if (!connected) co_return failed(std::move(connected.error()), false);
+      connection = std::move(*connected);
+      connection->clear_deadline();
+      ++impl.open;
+    }
+    bool unused = false;
+    bool reusable = false;
+    Answer answer = co_await impl.exchange(*connection, request, unused, reusable);
+    if (reusable && !impl.closed) {
+      impl.put_back(std::move(connection));
+    } else {
+      connection.reset();
+      --impl.open;
+    }
+    if (unused && reused && !impl.closed) continue;
+    co_return answer;
+  }
+}
+
+Task<Answer> HttpClient::Impl::exchange(Connection& connection, const Request& request, bool& unused,
+                                        bool& reusable) {
+  const MonoTime start = dialler.loop.now();
+  write_head(connection.head_out, request);
+  std::array<asio::const_buffer, 2> buffers{asio::buffer(connection.head_out), asio::buffer(request.body)};
+  const std::span<asio::const_buffer> all(buffers);
+  const IoResult sent = co_await connection.write_all(all);
+  if (sent.error && (sent.bytes == 0 || sent.error == asio::error::timed_out)) {
+    unused = sent.bytes == 0 && sent.error != asio::error::timed_out;
+    co_return failed(broken(sent.error, "the request to be taken", start, ErrorKind::transient),
+                     sent.bytes > 0);
+  }
+  const bool head_request = request.method == "HEAD";
+  Answer answer = co_await receive(connection, head_request, reusable);
+  if (!sent.error) co_return answer;
+  // The server stopped reading: it may have said why (413) before it cut the connection. Otherwise the cut is
+  // the story.
+  reusable = false;
+  if (answer) co_return answer;
+  co_return failed(broken(sent.error, "the request to be taken", start, ErrorKind::transient), true);
+}
+
+Task<Answer> HttpClient::Impl::receive(Connection& connection, bool head_request, bool& reusable) {
+  auto head = co_await receive_head(connection, head_request);
+  if (!head) co_return failed(std::move(head.error()), true);
+  if (head->status == 407 && dialler.proxy && !dialler.origin.tls)
+    co_return failed(
+        {ErrorKind::denied,
+         fmt::format("the proxy {} wants a user and a password, or other ones (407): write them into its "
+                     "address, http://user:password@host:port",
+                     host_and_port(dialler.proxy->host, dialler.proxy->port)),
+         "HTTP 407"},
+        false);
+  reusable = head->keep_alive;
+  Response response{head->status, std::move(head->headers), Slab()};
+  const bool no_body = head_request || head->status == 204 || head->status == 304;
+  if (!no_body) {
+    Result<Slab> body;
+    if (head->chunked || head->until_close)
+      body = co_await receive_unsized(connection, head->chunked, reusable);
+    else
+      body = co_await receive_sized(connection, head->content_length.value_or(0));
+    if (!body) {
+      reusable = false;
+      co_return failed(std::move(body.error()), true);
+    }
+    response.body = std::move(*body);
+  }
+  if (!connection.buffered().empty()) reusable = false;  // whatever that is, it is no answer of ours
+  co_return response;
+}
+
+Task<std::expected<Head, Error>> HttpClient::Impl::receive_head(Connection& connection, bool head_request) {
+  const MonoTime start = dialler.loop.now();
+  const auto corrupt = [this](std::string_view why) {
+    return std::unexpected(
+        Error{ErrorKind::corrupt, fmt::format("{}: the answer is not HTTP: {}", name, why)});
+  };
+  for (int interim = 0; interim <= kMaxInterimAnswers; ++interim) {
+    std::size_t searched = 0;
+    std::optional<std::size_t> end;
+    while (true) {
+      const std::string_view bytes = connection.buffered();
+      if (!std::string_view("HTTP/").starts_with(bytes.substr(0, 5)))
+        co_return corrupt("it begins otherwise");
+      end = find_head_end(bytes, searched);
+      if (end.value_or(bytes.size()) > kMaxHeadBytes) co_return corrupt("its header is over 64 KB");
+      if (end) break;
+      const IoResult got = co_await connection.fill();
+      if (got.error)
+        co_return std::unexpected(broken(got.error,
+                                         bytes.empty() ? "the answer" : "the rest of the answer's header",
+                                         start, ErrorKind::transient));
+    }
+    auto head = parse_response_head(connection.buffered().substr(0, *end), head_request);
+    if (!head) co_return corrupt(head.error());
+    connection.consume(*end);
+    if (head->status >= 200) co_return std::move(*head);
+    if (head->status == 101) co_return corrupt("it switches to another protocol");
+  }
+  co_return corrupt("too many interim answers");
+}
+
+Task<Result<Slab>> HttpClient::Impl::receive_sized(Connection& connection, std::uint64_t size) {
+  if (size > dialler.options.max_body_bytes)
+    co_return fail(ErrorKind::corrupt,
+                   fmt::format("{}: the answer's body of {} bytes is over the limit of {}", name, size,
+                               dialler.options.max_body_bytes));
+  if (size == 0) co_return Slab();
+  const MonoTime start = dialler.loop.now();
+  Slab body = dialler.loop.slabs().take(size);
+  body.resize(size);
+  const IoResult got = co_await connection.read_all(body.data(), body.size());
+  if (!got.error) co_return std::move(body);
+  dialler.loop.slabs().give_back(std::move(body));
+  const std::string what = fmt::format("the answer's body ({} of {} bytes had come)", got.bytes, size);
+  co_return std::unexpected(broken(got.error, what, start, ErrorKind::corrupt));
+}
+
+/// A body in chunks is decoded where it was received; one without any length ends with the connection.
+Task<Result<Slab>> HttpClient::Impl::receive_unsized(Connection& connection, bool chunked, bool& reusable) {
+  const MonoTime start = dialler.loop.now();
+  SlabPool& slabs = dialler.loop.slabs();
+  Slab body = slabs.take(usual_unsized_bytes);
+  ChunkDecoder decoder;
+  std::optional<Error> error;
+  while (!error && !decoder.done()) {
+    const std::size_t before = body.size();
+    if (before > dialler.options.max_body_bytes) {
+      error = Error{ErrorKind::corrupt, fmt::format("{}: the answer's body is over the limit of {} bytes",
+                                                    name, dialler.options.max_body_bytes)};
+      break;
+    }
+    if (body.capacity() - before < kUnknownBodyBytes / 4) body.reserve(body.capacity() * 2);
+    const IoResult got = co_await connection.read_some(body.data() + before, body.capacity() - before);
+    if (got.error == asio::error::eof && !chunked) break;
+    if (got.error) {
+      const std::string what = fmt::format("the rest of the answer's body ({} bytes had come)", before);
+      error = broken(got.error, what, start, ErrorKind::corrupt);
+      break;
+    }
+    std::size_t decoded = got.bytes;
+    if (chunked) {
+      const auto step = decoder.decode(body.data() + before, got.bytes);
+      if (!step)
+        error = Error{ErrorKind::corrupt, fmt::format("{}: the answer is not HTTP: {}", name, step.error())};
+      decoded = step.value_or(0);
+    }
+    body.resize(before + decoded);
+  }
+  if (decoder.leftover() > 0) reusable = false;
+  if (error) {
+    slabs.give_back(std::move(body));
+    co_return std::unexpected(std::move(*error));
+  }
+  usual_unsized_bytes = std::max(kUnknownBodyBytes, body.size() + body.size() / 8);
+  co_return std::move(body);
+}
+
+HttpClient::HttpClient(EventLoop& loop, Origin origin, ClientOptions options)
+    : impl_(std::make_shared<Impl>(loop, std::move(origin), std::move(options))) {
+  impl_->dialler.sweeper->on_tick = [weak = std::weak_ptr(impl_)](MonoTime now) {
+    if (const auto impl = weak.lock()) impl->drop_old(now);
+  };
+}
+
+HttpClient::~HttpClient() {
+  EventLoop& loop = impl_->dialler.loop;
+  // On the loop, where the sockets live; requests still under way end with an error.
+  auto close = [impl = std::move(impl_)] {
+    impl->closed = true;
+    impl->dialler.sweeper->on_tick = nullptr;
+    impl->dialler.sweeper->cut_all();
+    impl->idle.clear();
+  };
+  asio::dispatch(loop.context(), std::move(close));
+}
+
+Task<std::expected<Response, SendError>> HttpClient::send(const Request& request) {
+  return Impl::send(impl_, request);
+}
+
+const Origin& HttpClient::origin() const { return impl_->dialler.origin; }
+std::size_t HttpClient::open_connections() const { return impl_->open; }
+
+}  // namespace messina::net
