@@ -1,0 +1,46 @@
+"""Secrets and item contents stay where they belong: planted ones are looked for in every output and in the state."""
+import os
+import pathlib
+import stat
+
+from conftest import load, make_table
+
+SECRET = "planted-secret-8f3a1c"
+TOKEN = "planted-token-77be02"
+CONTENT = "planted-content-5d90aa"
+
+
+def test_planted_secrets_appear_nowhere(sims, messina):
+    sim = sims()
+    make_table(sim.dynamodb, "t", [("id", "S", "HASH")])
+    load(sim.dynamodb, "t", ({"id": {"S": f"{CONTENT}-{i}"}, "v": {"S": CONTENT}} for i in range(200)))
+    messina.env.update(AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=TOKEN,
+                       ALTERNATOR_SECRET=SECRET)
+    sim.control("dynamodb", "faults", {"kind": "error_before", "operation": "Scan", "count": 2})
+    sim.control("alternator", "faults", {"kind": "throttle_table", "operation": "BatchWriteItem", "count": 2})
+    process = messina.start(*messina.copy_args(
+        sim, "t", "--log-level", "debug", "--target-access-key", "role", "--target-secret-key-env", "ALTERNATOR_SECRET"))
+    command = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert SECRET.encode() not in command
+    for planted in (SECRET, TOKEN, CONTENT):
+        assert planted not in out
+        assert planted not in err
+    for file in messina.state.rglob("*"):
+        if file.is_file():
+            for planted in (SECRET, TOKEN, CONTENT):
+                assert planted.encode() not in file.read_bytes(), file
+    # Only rejects are kept with their contents, and a session token never reaches an Alternator.
+    assert sim.control("alternator", "stats")["session_tokens_seen"] == 0
+
+
+def test_the_state_directory_is_private_and_says_what_it_holds(sims, messina):
+    sim = sims()
+    make_table(sim.dynamodb, "t", [("id", "S", "HASH")])
+    os.umask(0o000)
+    messina.run(*messina.copy_args(sim, "t"))
+    assert stat.S_IMODE(messina.state.stat().st_mode) == 0o700
+    for file in messina.state.rglob("*"):
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
+    assert "item contents" in (messina.state / "README").read_text()
