@@ -1,0 +1,43 @@
+// Which region, which address and which CA a DynamoDB client uses, as the AWS CLI would decide it.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "aws/profile.h"
+#include "base/error.h"
+#include "net/http_client.h"
+
+namespace messina::aws {
+
+/// Region: `given` → AWS_REGION → AWS_DEFAULT_REGION → the profile's `region`. Errors (config): none found,
+/// or one that cannot be a host name's part.
+Result<std::string> resolve_region(const std::optional<std::string>& given,
+                                   const net::Environment& environment, const Profiles& profiles);
+
+/// "dynamodb.us-east-1.amazonaws.com": the public endpoint, by the region's partition.
+std::string dynamodb_host(std::string_view region);
+
+/// "http://host[:port]" or "https://…", a path of "/" at most. Errors: config, showing no user name or
+/// password.
+Result<net::Origin> parse_endpoint_url(std::string_view url);
+
+struct ResolvedEndpoint {
+  net::Origin origin;
+  bool is_aws = true;      ///< no override: AWS's own public endpoint of the region
+  std::string decided_by;  ///< for people: "region us-east-1", "AWS_ENDPOINT_URL_DYNAMODB", …
+};
+
+/// `given` → AWS_ENDPOINT_URL_DYNAMODB → AWS_ENDPOINT_URL → the profile's services section → its
+/// `endpoint_url` → the region's own. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true, or the profile's
+/// ignore_configured_endpoint_urls, disables all but the first and the last. (Source: AWS SDKs and Tools
+/// Reference Guide, "Service-specific endpoints".)
+Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<std::string>& given,
+                                                   std::string_view region,
+                                                   const net::Environment& environment,
+                                                   const Profiles& profiles);
+
+/// AWS_CA_BUNDLE → the profile's `ca_bundle`; empty: the system's.
+std::string resolve_ca_bundle(const net::Environment& environment, const Profiles& profiles);
+
+}  // namespace messina::aws

@@ -1,0 +1,191 @@
+#include "aws/sigv4.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include "base/log.h"
+
+namespace messina::aws {
+namespace {
+
+std::string_view as_text(const Sha256& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+/// "20150830T123600Z"
+std::string amz_date(WallTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const auto day = std::chrono::floor<std::chrono::days>(seconds);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(seconds - day);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+bool unreserved(unsigned char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '.' || c == '~';
+}
+
+void append_uri_encoded(std::string& out, std::string_view text, bool keep_slash) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  for (const unsigned char c : text) {
+    if (unreserved(c) || (keep_slash && c == '/')) {
+      out += static_cast<char>(c);
+    } else {
+      out += '%';
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
+    }
+  }
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    if (!escape) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+    i += 2;
+  }
+  return out;
+}
+
+/// Resolves "." and ".." and empty segments (RFC 3986, 5.2.4), then encodes.
+std::string canonical_path(std::string_view path) {
+  std::vector<std::string_view> segments;
+  bool trailing_slash = true;
+  while (!path.empty()) {
+    path.remove_prefix(path.front() == '/' ? 1 : 0);
+    const auto segment = path.substr(0, path.find('/'));
+    path.remove_prefix(segment.size());
+    const bool dots = segment == "." || segment == "..";
+    trailing_slash = segment.empty() || dots;
+    if (segment == ".." && !segments.empty()) segments.pop_back();
+    if (!segment.empty() && !dots) segments.push_back(segment);
+  }
+  std::string out;
+  for (const auto segment : segments) {
+    out += '/';
+    append_uri_encoded(out, segment, true);
+  }
+  if (trailing_slash || out.empty()) out += '/';
+  return out;
+}
+
+std::string canonical_query(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  while (!query.empty()) {
+    const auto parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+    if (parameter.empty()) continue;
+    const auto equals = parameter.find('=');
+    auto& [name, value] = parameters.emplace_back();
+    append_uri_encoded(name, percent_decoded(parameter.substr(0, equals)), false);
+    if (equals != std::string_view::npos) {
+      append_uri_encoded(value, percent_decoded(parameter.substr(equals + 1)), false);
+    }
+  }
+  std::ranges::sort(parameters);
+  std::string out;
+  for (const auto& [name, value] : parameters) {
+    if (!out.empty()) out += '&';
+    out += name + '=' + value;
+  }
+  return out;
+}
+
+/// Trimmed, with runs of spaces made one.
+void append_header_value(std::string& out, std::string_view value) {
+  const auto first = value.find_first_not_of(' ');
+  if (first == std::string_view::npos) return;
+  value = value.substr(first, value.find_last_not_of(' ') - first + 1);
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] != ' ' || value[i - 1] != ' ') out += value[i];
+  }
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](unsigned char c) { return std::tolower(c); });
+  return result;
+}
+
+}  // namespace
+
+Sha256 derive_signing_key(const Secret& secret_key, std::string_view day, std::string_view region,
+                          std::string_view service) {
+  const Secret seed("AWS4" + std::string(secret_key.reveal()));
+  const auto day_key = hmac_sha256(seed.reveal(), day);
+  const auto region_key = hmac_sha256(as_text(day_key), region);
+  const auto service_key = hmac_sha256(as_text(region_key), service);
+  return hmac_sha256(as_text(service_key), "aws4_request");
+}
+
+std::string canonical_request(const SigningRequest& request, const net::Headers& headers,
+                              std::string& signed_headers) {
+  std::map<std::string, std::string> sorted;
+  for (const auto* fields : {&request.headers->fields(), &headers.fields()}) {
+    for (const auto& [name, value] : *fields) {
+      auto [entry, fresh] = sorted.try_emplace(lower(name));
+      if (!fresh) entry->second += ',';
+      append_header_value(entry->second, value);
+    }
+  }
+  const auto question = request.target.find('?');
+  std::string out;
+  out += request.method;
+  out += '\n' + canonical_path(request.target.substr(0, question)) + '\n';
+  if (question != std::string_view::npos) out += canonical_query(request.target.substr(question + 1));
+  out += '\n';
+  signed_headers.clear();
+  for (const auto& [name, value] : sorted) {
+    out += name + ':' + value + '\n';
+    if (!signed_headers.empty()) signed_headers += ';';
+    signed_headers += name;
+  }
+  out += '\n' + signed_headers + '\n' + to_hex(request.body_digest);
+  return out;
+}
+
+net::Headers Signer::sign(const SigningRequest& request, const Credentials& credentials) {
+  net::Headers added;
+  const auto date = amz_date(request.time);
+  const std::string_view day = std::string_view(date).substr(0, 8);
+  added.add("X-Amz-Date", date);
+  if (!credentials.session_token.empty()) {
+    added.add("X-Amz-Security-Token", std::string(credentials.session_token.reveal()));
+  }
+  if (request.content_digest_header) added.add("X-Amz-Content-Sha256", to_hex(request.body_digest));
+
+  auto scope = fmt::format("{}/{}/{}", day, request.region, request.service);
+  if (!cached_ || cached_->scope != scope || cached_->secret_key != credentials.secret_key) {
+    const auto key = derive_signing_key(credentials.secret_key, day, request.region, request.service);
+    cached_ = CachedKey{scope, credentials.secret_key, key};
+  }
+  scope += "/aws4_request";
+
+  std::string signed_headers;
+  const auto canonical = canonical_request(request, added, signed_headers);
+  const auto to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, to_hex(sha256(canonical)));
+  const auto signature = to_hex(hmac_sha256(as_text(cached_->key), to_sign));
+  added.add("Authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
+                                         credentials.access_key, scope, signed_headers, signature));
+  return added;
+}
+
+}  // namespace messina::aws
