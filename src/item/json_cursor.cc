@@ -23,17 +23,6 @@ constexpr std::array<bool, 256> kStopsString = [] {
   return stops;
 }();
 
-// Passes over the escape whose backslash is at `at`; nullptr if it is none.
-const char* skip_escape(const char* at, const char* end) {
-  if (++at == end) return nullptr;
-  if (*at != 'u') return std::string_view("\"\\/bfnrt").contains(*at) ? at + 1 : nullptr;
-  if (end - at < 5) return nullptr;
-  for (int i = 1; i <= 4; ++i) {
-    if (hex_value(at[i]) < 0) return nullptr;
-  }
-  return at + 5;
-}
-
 std::uint32_t hex4(const char* at) {
   std::uint32_t value = 0;
   for (int i = 0; i < 4; ++i) value = value * 16 + static_cast<std::uint32_t>(hex_value(at[i]));
@@ -91,6 +80,16 @@ const char* skip_json_scalar(const char* at, const char* end) {
     if (rest.starts_with(literal)) return at + literal.size();
   }
   return skip_json_number(at, end);
+}
+
+const char* skip_json_escape(const char* at, const char* end) {
+  if (++at == end) return nullptr;
+  if (*at != 'u') return std::string_view("\"\\/bfnrt").contains(*at) ? at + 1 : nullptr;
+  if (end - at < 5) return nullptr;
+  for (int i = 1; i <= 4; ++i) {
+    if (hex_value(at[i]) < 0) return nullptr;
+  }
+  return at + 5;
 }
 
 bool unescape_json(std::string_view raw, std::string& out) {
@@ -158,7 +157,7 @@ bool ByteCursor::take_string(std::string_view& inside) {
       inside = {first, static_cast<std::size_t>(at_ - first)};
       ++at_;
       return true;
-    } else if (const char* const after = *at_ == '\\' ? skip_escape(at_, end_) : nullptr) {
+    } else if (const char* const after = *at_ == '\\' ? skip_json_escape(at_, end_) : nullptr) {
       at_ = after;
     } else {
       return false;

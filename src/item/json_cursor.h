@@ -13,6 +13,10 @@ inline constexpr int kMaxJsonDepth = 600;
 /// Passes over the true, false, null or number that begins at `at`; nullptr if there is none.
 const char* skip_json_scalar(const char* at, const char* end);
 
+/// Passes over the escape whose backslash is at `at`; nullptr if it is none. Surrogates need not come in
+/// pairs.
+const char* skip_json_escape(const char* at, const char* end);
+
 /// Appends what the inside of a JSON string stands for. The escapes must be well-formed
 /// (ByteCursor::skip_string sees to that). A \u escape of half a surrogate pair becomes the three bytes that
 /// UTF-8 would have for it if it were allowed; false if there was one.
@@ -47,6 +51,10 @@ class ByteCursor {
   }
   /// Passes over a string. `inside` gets what stands between the quotes.
   bool take_string(std::string_view& inside);
+  bool skip_string() {
+    std::string_view unused;
+    return take_string(unused);
+  }
   /// Passes over true, false, null or a number. `text` gets it.
   bool take_scalar(std::string_view& text);
 
@@ -67,7 +75,7 @@ bool skip_value(Cursor& cursor, int depth = 0) {
       cursor.take('{');
       if (cursor.take('}')) return true;
       do {
-        if (!cursor.take_string(unused) || !cursor.take(':') || !skip_value(cursor, depth + 1)) return false;
+        if (!cursor.skip_string() || !cursor.take(':') || !skip_value(cursor, depth + 1)) return false;
       } while (cursor.take(','));
       return cursor.take('}');
     case '[':

@@ -1,6 +1,7 @@
-// Finds the raw items in an answer of Scan or Query without parsing them. The hot path of a copy: 26–41 µs
-// per 100 items of 1 KB, no allocation per item.
+// Finds the raw items in an answer of Scan or Query without parsing them. The hot path of a copy: 10–25 µs per 100
+// items of 1 KB (by the number of attributes) with AVX-512, and no allocation per item.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,13 +15,23 @@ namespace messina::item {
 
 /// One page of items. The views point into the bytes that were split.
 struct PageSpans {
-  std::vector<std::string_view> items;      ///< raw JSON objects, in page order
-  std::string_view last_evaluated_key;      ///< raw JSON object; empty when the segment has ended
+  std::vector<std::string_view> items;  ///< raw JSON objects, without white space around them, in page order
+  std::string_view last_evaluated_key;  ///< raw JSON object; empty when the segment has ended
   std::optional<double> consumed_capacity;  ///< ConsumedCapacity.CapacityUnits
   std::optional<std::uint64_t> count;
 };
 
-/// Splits pages. Holds the simdjson parser's memory between calls: keep one per event loop. Not thread-safe.
+/// The largest answer that takes the fast way. Beyond it the index (4 bytes for each byte of the answer)
+/// would weigh more than the time is worth: pages of 1 MB of items stay below this but for rare ones, which
+/// go bytewise.
+inline constexpr std::size_t kMaxIndexedPageBytes = 4 * 1024 * 1024;
+
+/// Splits pages. Holds the index's memory between calls: keep one per event loop. Not thread-safe.
+///
+/// What a success guarantees: the whole answer is one JSON text by RFC 8259 (brackets, separators, literals,
+/// numbers, escapes; nothing behind it), with Items or Count; so each span is a whole, balanced JSON object.
+/// Not checked: that an object is DynamoDB JSON, that surrogate escapes come in pairs, and, on the slower
+/// way, that strings are UTF-8.
 class PageSplitter {
  public:
   PageSplitter();
@@ -28,15 +39,17 @@ class PageSplitter {
   PageSplitter(PageSplitter&&) noexcept;
   PageSplitter& operator=(PageSplitter&&) noexcept;
 
-  /// `body` needs kSlabPadding readable bytes behind it. Fills `spans` (reusing its memory).
-  /// Only top-level members count: attributes called "Items" or "LastEvaluatedKey" do not confuse it. Unknown
-  /// members are passed over. Bytes that are not UTF-8 (ScyllaDB accepts them) go a slower way by
-  /// split_page_bytewise. Errors: ErrorKind::corrupt when the text is no such answer.
+  /// `body` needs kSlabPadding readable bytes behind it. Fills `spans` (reusing its memory; empty after an
+  /// error). Only top-level members count: attributes called "Items" or "LastEvaluatedKey" do not confuse it.
+  /// Members may come in any order, unknown ones are passed over, null counts as absent. Without Items
+  /// (Select=COUNT) there are none. Bytes that are not UTF-8 (ScyllaDB accepts them) and whatever else is in
+  /// doubt go a slower way by split_page_bytewise. Errors: ErrorKind::corrupt when the text is no such
+  /// answer.
   Result<void> split(std::string_view body, PageSpans& spans);
 
  private:
-  struct Parser;
-  std::unique_ptr<Parser> parser_;
+  struct Index;
+  std::unique_ptr<Index> index_;
 };
 
 /// The same by a plain byte scanner: slower, no padding needed, indifferent to UTF-8; and what the fuzzers

@@ -16,16 +16,19 @@ struct TransformRules {
   bool empty() const { return renames.empty() && drops.empty(); }
 };
 
-/// Checks rules against a key schema: a dropped key attribute, a rename from or to one name twice, a rename
-/// that is also dropped: ErrorKind::config, naming the attribute.
+/// Checks rules against a key schema. ErrorKind::config, naming the attribute, for a dropped key attribute,
+/// two renames to one name, a rename to an empty name or to that of a key attribute which keeps it, and an
+/// attribute both renamed and dropped. Dropping `b` while `a` becomes `b` is legal, and so are two attributes
+/// that change names.
 Result<void> check_rules(const TransformRules& rules, const KeySchema& schema);
 
 /// The key schema after the renames.
 KeySchema transform_schema(const KeySchema& schema, const TransformRules& rules);
 
-/// Appends the transformed item to `out`. Values are copied byte for byte; only names change. An item that
-/// already has an attribute of the new name is refused (ErrorKind::refused): silently losing one of the two
-/// would be worse.
+/// Appends the transformed item to `out`. Values are copied byte for byte; only names change, and white space
+/// between attributes goes. An item that already has an attribute of the new name is refused
+/// (ErrorKind::refused): silently losing one of the two would be worse. So is what is not a JSON object.
+/// After an error `out` is as it was.
 Result<void> transform_item(std::string_view raw, const TransformRules& rules, std::string& out);
 
 }  // namespace messina::item
