@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ namespace messina::bench {
 namespace {
 
 constexpr std::size_t kHeadRoom = 4096;
+constexpr long kTlsOutBytes = 64L << 10;
 
 [[noreturn]] void die(const std::string& what) { throw std::runtime_error(what); }
 [[noreturn]] void die_errno(const std::string& what) { die(what + ": " + std::strerror(errno)); }
@@ -75,7 +77,14 @@ Connection::Connection(const Peer& peer, const TlsContext* tls) {
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (tls != nullptr) {
     ssl_ = SSL_new(tls->get());
-    if (ssl_ == nullptr || SSL_set_fd(ssl_, fd_) != 1 || SSL_connect(ssl_) != 1) die("TLS handshake failed");
+    BIO* const socket_bio = BIO_new_socket(fd_, BIO_NOCLOSE);
+    out_ = BIO_new(BIO_f_buffer());
+    if (ssl_ == nullptr || socket_bio == nullptr || out_ == nullptr) die("OpenSSL gives no connection");
+    // Several records in one send(2): the records of a request are encrypted first, then flushed.
+    BIO_set_write_buffer_size(out_, kTlsOutBytes);
+    BIO_up_ref(socket_bio);
+    SSL_set_bio(ssl_, socket_bio, BIO_push(out_, socket_bio));
+    if (SSL_connect(ssl_) != 1 || BIO_flush(out_) != 1) die("TLS handshake failed");
   }
   if (fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK) != 0) die_errno("fcntl");
 }
@@ -114,6 +123,10 @@ void Connection::send_more() {
       }
       sent_ += n;
     }
+  }
+  if (ssl_ != nullptr && BIO_flush(out_) != 1) {
+    if (!BIO_should_retry(out_)) die("send failed");
+    tls_wants_write_ = true;
   }
 }
 

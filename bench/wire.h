@@ -12,6 +12,7 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct bio_st;
 
 namespace messina::bench {
 
@@ -68,6 +69,7 @@ class Connection {
 
   int fd_ = -1;
   ssl_st* ssl_ = nullptr;
+  bio_st* out_ = nullptr;  // ssl_'s
   Slab request_;
   std::size_t sent_ = 0;
   bool tls_wants_write_ = false;
