@@ -16,7 +16,7 @@ namespace messina::plan {
 
 enum class EndpointKind : std::uint8_t { dynamodb, alternator };
 
-/// One side of a move. Secrets are never part of to_json().
+/// One side of a move. Secrets are never part of to_json() (plan/plan_json.h).
 struct EndpointSpec {
   EndpointKind kind = EndpointKind::dynamodb;
   std::string table;
@@ -31,6 +31,9 @@ struct EndpointSpec {
   std::optional<std::string> profile;
   std::optional<std::string> access_key;
   std::optional<Secret> secret_key;
+  std::optional<std::string> secret_key_env;  ///< where secret_key came from: a variable's name,
+  std::optional<std::string>
+      secret_key_file;  ///< or a file; kept in to_json(), so that another process finds it too
   std::optional<Secret> session_token;  ///< never sent to an Alternator
   // Alternator only.
   std::string datacenter, rack;  ///< preference for nodes; rack needs datacenter

@@ -1,0 +1,175 @@
+#include "plan/plan_file.h"
+
+#include <gtest/gtest.h>
+
+namespace messina::plan {
+namespace {
+
+std::optional<std::string> test_environment(std::string_view name) {
+  if (name == "SECRET") return "s3c:ret";
+  return std::nullopt;
+}
+
+Result<Draft> parse(std::string_view yaml) { return parse_plan_file(yaml, "p.yaml", test_environment); }
+
+std::string refusal(std::string_view yaml) {
+  const auto draft = parse(yaml);
+  return draft ? "accepted" : draft.error().message;
+}
+
+TEST(PlanFile, ReadsItsOwnFormat) {
+  const auto draft = parse(R"(version: 1
+source:
+  uri: dynamodb://us-east-1/orders
+  profile: prod
+target:
+  uri: alternators://scylla:8043/orders
+  ca-file: ca.pem
+  datacenter: dc1
+  access-key: alice
+  secret-key-env: SCYLLA_SECRET
+renames:
+  - {from: a, to: b}
+drop: [c, "d e"]
+segments: 64
+skip-segments: [3, 5]
+read-rcu: 1000.5
+write-concurrency: 32
+memory: 512MiB
+clock-error: 2s
+dead-after: 1m
+schema: check
+state: /var/lib/messina
+)");
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_EQ(draft->source.address->table, "orders");
+  EXPECT_EQ(draft->source.credentials.profile, "prod");
+  EXPECT_EQ(draft->target.address->host, "scylla");
+  EXPECT_TRUE(draft->target.address->tls);
+  EXPECT_EQ(draft->target.credentials.secret_key_env, "SCYLLA_SECRET");
+  EXPECT_EQ(draft->renames->at("a"), "b");
+  EXPECT_TRUE(draft->drops->contains("d e"));
+  EXPECT_EQ(draft->segments, 64u);
+  EXPECT_EQ(draft->skip_segments, (std::set<std::uint32_t>{3, 5}));
+  EXPECT_EQ(draft->read_rcu_per_s, 1000.5);
+  EXPECT_EQ(draft->memory_bytes, 512u << 20);
+  EXPECT_EQ(draft->clock_error, std::chrono::milliseconds(2000));
+  EXPECT_EQ(draft->dead_after, std::chrono::milliseconds(60'000));
+  EXPECT_EQ(draft->schema, SchemaMode::check);
+  EXPECT_EQ(draft->state_dir, "/var/lib/messina");
+  EXPECT_TRUE(draft->notices.empty());
+}
+
+TEST(PlanFile, ReadsScyllaMigratorsFiles) {
+  const auto draft = parse(R"(source:
+  type: dynamodb
+  table: orders
+  region: eu-west-1
+  credentials:
+    accessKey: AK
+    secretKey: ${SECRET}
+  scanSegments: 16
+  readThroughput: 500
+  throughputReadPercent: 0.5
+  maxMapTasks: 4
+target:
+  type: alternator
+  table: orders2
+  endpoint:
+    host: http://scylla
+    port: 8000
+  maxItemsPerBatch: 50
+  streamChanges: false
+renames: []
+savepoints:
+  path: /app/savepoints
+  intervalSeconds: 300
+skipSegments: [1]
+)");
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_EQ(draft->source.address->region, "eu-west-1");
+  EXPECT_EQ(draft->source.credentials.secret_key->reveal(), "s3c:ret");
+  EXPECT_EQ(draft->segments, 16u);
+  EXPECT_EQ(draft->read_rcu_per_s, 500);
+  EXPECT_EQ(draft->target.address->host, "scylla");
+  EXPECT_EQ(draft->target.address->port, 8000);
+  EXPECT_EQ(draft->target.max_batch_items, 50u);
+  EXPECT_EQ(draft->state_dir, "/app/savepoints");
+  EXPECT_EQ(draft->skip_segments, (std::set<std::uint32_t>{1}));
+  ASSERT_EQ(draft->notices.size(), 3u);
+  EXPECT_EQ(draft->notices[0].substr(0, 50), "p.yaml:10: key \"source.throughputReadPercent\" is n");
+}
+
+TEST(PlanFile, GivesEndpointHostsTheirScheme) {
+  const auto endpoint = [](std::string host) {
+    return parse("source: {type: dynamodb, table: orders, endpoint: {host: " + host + ", port: 8000}}")
+        .value()
+        .source.address->endpoint_url;
+  };
+  EXPECT_EQ(endpoint("localhost"), "http://localhost:8000");
+  EXPECT_EQ(endpoint("https://localhost"), "https://localhost:8000");
+  EXPECT_EQ(endpoint("dynamodb.eu-west-1.amazonaws.com"), "https://dynamodb.eu-west-1.amazonaws.com:8000");
+}
+
+TEST(PlanFile, NamesFileLineAndKey) {
+  EXPECT_EQ(refusal("version: 1\nsegmnets: 4\n"),
+            "p.yaml:2: unknown key \"segmnets\", did you mean \"segments\"?");
+  EXPECT_EQ(refusal("version: 1\n\nsegments: many\n"),
+            "p.yaml:3: key \"segments\": \"many\" is not a whole number from 1 to 1000000");
+  EXPECT_EQ(refusal("source:\n  type: dynamodb\n  tabel: x\n"),
+            "p.yaml:3: unknown key \"source.tabel\", did you mean \"table\"?");
+  EXPECT_EQ(
+      refusal("version: 2\n"),
+      "p.yaml:1: key \"version\": this plan has version 2, and this messina knows version 1: update messina");
+  EXPECT_EQ(refusal("segments: 4\nsegments: 5\n"), "p.yaml:2: key \"segments\" stands here twice");
+  EXPECT_EQ(refusal("segments: [1]\n"), "p.yaml:1: key \"segments\": this must be a single value");
+  EXPECT_EQ(refusal("version: 1\nsegments:\n"), "p.yaml:2: key \"segments\": the value is missing");
+  EXPECT_EQ(refusal("drop: x\n"), "p.yaml:1: key \"drop\": this must be a list");
+  EXPECT_EQ(refusal("drop:\n  - {a: b}\n"), "p.yaml:2: key \"drop[0]\": this must be a single value");
+  EXPECT_EQ(refusal("- a\n"), "p.yaml:1: this must be a mapping of keys to values");
+  EXPECT_EQ(refusal(""), "p.yaml:1: the plan is empty");
+  EXPECT_EQ(refusal("a: b: c\n").substr(0, 27), "p.yaml:1: this is not YAML:");
+  EXPECT_EQ(refusal("version: 1\ndrop: [\xff]\n"), "p.yaml:2: \"\\xff\" is not valid UTF-8");
+  EXPECT_EQ(refusal("drop: [\"a\\0b\"]\n"),
+            "p.yaml:1: key \"drop[0]\": the attribute name \"a\\x00b\" cannot be: it holds a NUL byte");
+  EXPECT_EQ(refusal("state: ${NOPE}\n"),
+            "p.yaml:1: key \"state\": the environment variable \"NOPE\" is not set");
+  EXPECT_EQ(refusal("state: ${NOPE\n").substr(0, 41), "p.yaml:1: key \"state\": \"${\" without \"}\" (");
+  EXPECT_EQ(refusal("restart: true\n"),
+            "p.yaml:1: key \"restart\": this is a flag only: it is said anew each time");
+  EXPECT_EQ(refusal("renames:\n - {from: a}\n"),
+            "p.yaml:2: key \"renames[0]\": a rename has the keys \"from\" and \"to\"");
+}
+
+TEST(PlanFile, SaysWhatThisVersionDoesNotDo) {
+  EXPECT_EQ(refusal("source: {type: cassandra, host: x}\n"),
+            "p.yaml:1: key \"source.type\": cassandra is not done by this version yet: only dynamodb and "
+            "alternator are");
+  EXPECT_EQ(
+      refusal("source: {type: mysql, hots: x}\n"),
+      "p.yaml:1: key \"source.type\": mysql is not a source of messina: only dynamodb and alternator are");
+  EXPECT_EQ(refusal("target: {type: alternator, table: abc, endpoint: {host: h}, streamChanges: true}\n"),
+            "p.yaml:1: key \"target.streamChanges\": this version copies history only: changes are not "
+            "followed yet");
+  EXPECT_NE(refusal("source: {type: dynamodb, table: abc, credentials: {assumeRole: {arn: a}}}\n")
+                .find("roles are not assumed"),
+            std::string::npos);
+  EXPECT_NE(refusal("skipTokenRanges: [[1, 2]]\n").find("CQL"), std::string::npos);
+  EXPECT_EQ(refusal("skipTokenRanges: []\n"), "accepted");
+  EXPECT_NE(refusal("target: {type: alternator, table: abc}\n").find("needs \"endpoint\""),
+            std::string::npos);
+}
+
+TEST(PlanFile, SubstitutesAndEscapes) {
+  EXPECT_EQ(parse("state: a${SECRET}b$${X}\n").value().state_dir, "as3c:retb${X}");
+}
+
+TEST(PlanFile, NeverShowsSecrets) {
+  const std::string message =
+      refusal("source: {type: dynamodb, table: abc, credentials: {accessKey: a, secretKey: [hunter2]}}");
+  EXPECT_NE(message, "accepted");
+  EXPECT_EQ(message.find("hunter2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace messina::plan

@@ -1,0 +1,33 @@
+// A plan as JSON, without its secrets: for the ledger, for other processes, for "one unit from its JSON
+// alone".
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "plan/draft.h"
+#include "plan/plan.h"
+
+namespace messina::plan {
+
+/// Version of the JSON; a newer one is refused.
+inline constexpr int kPlanJsonFormat = 1;
+
+/// One line. Never holds secret_key or session_token, only the names of the variable or file that has them.
+std::string to_json(const EndpointSpec& spec);
+std::string to_json(const CopyPlan& plan);
+
+/// The inverse. Secrets stay empty; fill_secrets() reads them. ErrorKind::usage for what is no such JSON.
+Result<EndpointSpec> endpoint_from_json(std::string_view json);
+Result<CopyPlan> plan_from_json(std::string_view json);
+
+/// Reads the secrets that the spec names; `side` for messages. A spec with an access key and neither is
+/// ErrorKind::config.
+Result<void> fill_secrets(EndpointSpec& spec, std::string_view side, const Environment& environment,
+                          const FileReader& read_file);
+
+/// SHA-256, in hexadecimal, of what changes the written result or the units: renames, drops, segments,
+/// skipped segments.
+std::string fingerprint(const CopyPlan& plan);
+
+}  // namespace messina::plan
