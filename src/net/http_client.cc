@@ -283,11 +283,6 @@ Task<Result<Slab>> HttpClient::Impl::receive_unsized(Connection& connection, boo
   std::optional<Error> error;
   while (!error && !decoder.done()) {
     const std::size_t before = body.size();
-    if (before > dialler.options.max_body_bytes) {
-      error = Error{ErrorKind::corrupt, fmt::format("{}: the answer's body is over the limit of {} bytes",
-                                                    name, dialler.options.max_body_bytes)};
-      break;
-    }
     if (body.capacity() - before < kUnknownBodyBytes / 4) body.reserve(body.capacity() * 2);
     const IoResult got = co_await connection.read_some(body.data() + before, body.capacity() - before);
     if (got.error == asio::error::eof && !chunked) break;
@@ -304,6 +299,9 @@ Task<Result<Slab>> HttpClient::Impl::receive_unsized(Connection& connection, boo
       decoded = step.value_or(0);
     }
     body.resize(before + decoded);
+    if (!error && body.size() > dialler.options.max_body_bytes)
+      error = Error{ErrorKind::corrupt, fmt::format("{}: the answer's body is over the limit of {} bytes",
+                                                    name, dialler.options.max_body_bytes)};
   }
   if (decoder.leftover() > 0) reusable = false;
   if (error) {
