@@ -32,7 +32,7 @@ enum class UnitState : std::uint8_t { pending, skipped, done };
 
 /// A unit of work as the ledger has it.
 struct UnitRecord {
-  std::string id;
+  std::string id;  ///< unique within the job
   std::string spec;
   UnitState state = UnitState::pending;
   std::string cursor;  ///< where to go on; empty: from the start
@@ -43,12 +43,13 @@ struct UnitRecord {
 /// An item that the target refused, with its original bytes (PROTOCOL rule 7).
 struct Reject {
   std::uint64_t id = 0;  ///< given by the store
-  std::string unit;
-  std::string reason;  ///< the server's message
-  std::string code;    ///< the server's error code
-  std::string item;    ///< raw DynamoDB JSON as it was read from the source (before renames)
+  std::string unit;      ///< id of the job's unit that read it
+  std::string reason;    ///< the server's message
+  std::string code;      ///< the server's error code
+  std::string item;      ///< raw DynamoDB JSON as it was read from the source (before renames)
   std::int64_t at_unix_ms = 0;
   bool live = true;  ///< false once a later write of it was acknowledged (a retry)
+  bool operator==(const Reject&) const = default;
 };
 
 /// Pinned when the job begins; a later run with another value needs a person.
@@ -79,6 +80,7 @@ struct JobState {
   std::uint64_t live_rejects = 0;
   std::int64_t created_unix_ms = 0;
   std::string snapshot_json;  ///< last progress snapshot, for `status`
+  bool operator==(const JobState&) const = default;
 };
 
 /// One atomic step forward.
@@ -110,7 +112,8 @@ class JobStore {
 };
 
 /// Applies a commit to a state in memory; the simulation's store and the ledger's tests share it as the
-/// meaning of commit().
+/// meaning of commit(). Steps count in their order; several of one unit add up. Throws std::out_of_range if a
+/// step names no unit.
 void apply(JobState& state, const Commit& step);
 
 }  // namespace messina::state

@@ -8,6 +8,7 @@
 //
 // Never called on an event loop: LedgerStore (state/ledger_store.h) has a thread for it.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -39,10 +40,13 @@ struct LockHolder {
   std::string since;  ///< ISO 8601, UTC
 };
 
-/// The exclusive right to run one migration. Released when it dies, and by the kernel when the process does.
+/// The exclusive right to run one migration, by flock() on its lock file. Both that and SQLite's WAL need a
+/// file system that is local to the host: on NFS, flock() depends on the server and the mount, and two hosts
+/// cannot share a WAL. Released when it dies, and by the kernel when the process does.
 class MigrationLock {
  public:
   /// needs_person if another process has it, naming host, pid and since; disk if the state cannot be written.
+  /// Makes the folder if it is missing (0700); its parent must exist.
   static Result<MigrationLock> acquire(const std::filesystem::path& folder, const Clock& clock);
   /// Who holds it now; nullopt if nobody does.
   static std::optional<LockHolder> holder(const std::filesystem::path& folder);
@@ -63,10 +67,14 @@ class Ledger {
  public:
   struct Options {
     Access access = Access::read_write;
-    std::string vfs;  ///< SQLite VFS to use; empty: the default (tests put a power-cutting one here)
+    /// How long a call waits for another program's lock before it gives up with `busy`.
+    std::chrono::milliseconds busy_timeout{10'000};
+    std::string vfs = {};  ///< SQLite VFS to use; empty: the default (tests put a power-cutting one here)
   };
   /// Makes the file if it is missing (read_write only). Errors: disk (full, unreadable), corrupt (damaged
-  /// file: names the file and the way out), needs_person (newer format), not_found (read_only and missing).
+  /// file: names the file and the way out), needs_person (newer format), not_found (read_only and missing
+  /// or empty), busy (another program locks it). After an error of any later call the ledger stands at its
+  /// last commit and can be used on. quick_check runs only where the last end was unclean.
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options);
   ~Ledger();
 
@@ -79,10 +87,12 @@ class Ledger {
     std::optional<std::uint64_t> after_id;
     std::size_t limit = 1000;  ///< 1..100,000
   };
+  /// In the order of their ids. Items have up to 400 KB each, so ask for as many as memory allows.
   Result<std::vector<Reject>> rejects(const RejectFilter& filter);
-  /// Marks rejects as written by a later attempt and moves them in the counts from rejected to written.
+  /// Marks rejects as written by a later attempt and moves them in the counts from rejected to written. Ids
+  /// that are unknown or settled already are passed over.
   Result<void> settle_rejects(const std::vector<std::uint64_t>& ids);
-  /// Records a new reason for rejects that were refused again.
+  /// Records a new reason for a reject that was refused again. not_found if there is none with this id.
   Result<void> update_reject(std::uint64_t id, const std::string& reason, const std::string& code,
                              std::int64_t at_unix_ms);
 
@@ -92,7 +102,7 @@ class Ledger {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Folders of all migrations in a state directory, by name.
+/// Folders of all migrations in a state directory, by name. not_found if there is no such directory.
 Result<std::vector<std::filesystem::path>> list_migrations(const std::filesystem::path& state_dir);
 /// Makes the state directory (0700, with its README) if it is missing.
 Result<void> prepare_state_dir(const std::filesystem::path& state_dir);

@@ -1,0 +1,32 @@
+#include "state/job_store.h"
+
+#include <algorithm>
+
+namespace messina::state {
+
+Counts& Counts::operator+=(const Counts& other) {
+  pages += other.pages;
+  read_items += other.read_items;
+  read_bytes += other.read_bytes;
+  written_items += other.written_items;
+  rejected_items += other.rejected_items;
+  rcu += other.rcu;
+  wcu += other.wcu;
+  return *this;
+}
+
+void apply(JobState& state, const Commit& step) {
+  for (const Commit::UnitStep& unit_step : step.steps) {
+    UnitRecord& unit = state.units.at(unit_step.unit);
+    unit.cursor = unit_step.cursor;
+    unit.state = unit_step.state;
+    unit.counts += unit_step.delta;
+  }
+  state.live_rejects += static_cast<std::uint64_t>(std::ranges::count(step.rejects, true, &Reject::live));
+  if (step.begun_limit) state.begun_limit = *step.begun_limit;
+  if (step.phase) state.phase = *step.phase;
+  state.heartbeat_unix_ms = step.clean_end ? std::nullopt : std::optional(step.heartbeat_unix_ms);
+  if (!step.snapshot_json.empty()) state.snapshot_json = step.snapshot_json;
+}
+
+}  // namespace messina::state

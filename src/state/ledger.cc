@@ -1,0 +1,437 @@
+#include "state/ledger.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "state/private_files.h"
+#include "state/sqlite.h"
+
+namespace messina::state {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x6d657373;  ///< "mess"; `file ledger.db` shows it
+
+constexpr const char* kSettings = R"sql(
+  PRAGMA foreign_keys = ON;
+  PRAGMA trusted_schema = OFF;
+  PRAGMA cell_size_check = ON;
+  PRAGMA temp_store = MEMORY;  -- item contents stay inside the state directory
+)sql";
+
+// FULL: a commit in WAL mode is synced before it returns
+// (https://www.sqlite.org/pragma.html#pragma_synchronous). The size limit gives the disk back after begin()
+// of very many units.
+constexpr const char* kDurable = R"sql(
+  PRAGMA synchronous = FULL;
+  PRAGMA journal_size_limit = 16777216;
+)sql";
+
+// Counts are 64-bit unsigned in memory; SQLite's integers are signed, which 2^63 items will not notice.
+constexpr const char* kSchema = R"sql(
+  CREATE TABLE job (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    source TEXT NOT NULL,
+    target TEXT NOT NULL,
+    source_table_id TEXT NOT NULL,
+    target_table_id TEXT NOT NULL,
+    plan_fingerprint TEXT NOT NULL,
+    phase TEXT NOT NULL CHECK (phase IN ('planned', 'copying', 'done')),
+    begun_limit INTEGER NOT NULL,
+    heartbeat_unix_ms INTEGER,
+    source_ttl_attribute TEXT,
+    live_rejects INTEGER NOT NULL,
+    created_unix_ms INTEGER NOT NULL,
+    snapshot_json TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE unit (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'skipped', 'done')),
+    cursor BLOB NOT NULL,
+    pages INTEGER NOT NULL,
+    read_items INTEGER NOT NULL,
+    read_bytes INTEGER NOT NULL,
+    written_items INTEGER NOT NULL,
+    rejected_items INTEGER NOT NULL,
+    rcu REAL NOT NULL,
+    wcu REAL NOT NULL
+  ) STRICT;
+  CREATE TABLE reject (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    unit TEXT NOT NULL REFERENCES unit (id),
+    live INTEGER NOT NULL CHECK (live IN (0, 1)),
+    at_unix_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    item BLOB NOT NULL  -- last: up to 400 KB that most queries need not read
+  ) STRICT;
+)sql";
+
+template <class Enum, std::size_t N>
+using Names = std::array<std::pair<Enum, std::string_view>, N>;
+
+constexpr Names<JobPhase, 3> kPhases{
+    {{JobPhase::planned, "planned"}, {JobPhase::copying, "copying"}, {JobPhase::done, "done"}}};
+constexpr Names<UnitState, 3> kUnitStates{
+    {{UnitState::pending, "pending"}, {UnitState::skipped, "skipped"}, {UnitState::done, "done"}}};
+
+template <class Enum, std::size_t N>
+std::string_view name_of(const Names<Enum, N>& names, Enum value) {
+  for (const auto& [each, name] : names) {
+    if (each == value) return name;
+  }
+  return "";  // the table's CHECK refuses it
+}
+
+template <class Enum, std::size_t N>
+std::optional<Enum> value_of(const Names<Enum, N>& names, std::string_view name) {
+  for (const auto& [each, each_name] : names) {
+    if (each_name == name) return each;
+  }
+  return std::nullopt;
+}
+
+bool exists(const std::filesystem::path& file, const std::string& vfs_name) {
+  sqlite3_vfs* vfs = sqlite3_vfs_find(vfs_name.empty() ? nullptr : vfs_name.c_str());
+  int found = 0;
+  return vfs != nullptr && vfs->xAccess(vfs, file.c_str(), SQLITE_ACCESS_EXISTS, &found) == SQLITE_OK &&
+         found != 0;
+}
+
+}  // namespace
+
+struct Ledger::Impl {
+  std::filesystem::path file;
+  Database db;
+  Statement select_job, select_units, select_rejects;
+  Statement update_unit, update_job, insert_reject;
+  Statement settle_unit, settle_reject, settle_job, update_reject;
+
+  Result<void> open(const Options& options);
+  Result<void> prepare_statements();
+
+ private:
+  Result<void> open_for_writing(const Options& options);
+  Result<void> open_for_reading(const Options& options);
+  Result<void> connect(int flags, const Options& options, bool immutable = false);
+  Result<bool> is_fresh();
+  Result<void> create();
+  Result<void> check_format();
+  Result<void> check_after_unclean_end();
+};
+
+Result<void> Ledger::Impl::open(const Options& options) {
+  auto opened = options.access == Access::read_write ? open_for_writing(options) : open_for_reading(options);
+  if (!opened) return opened;
+  if (auto ok = prepare_statements(); !ok) return ok;
+  if (options.access == Access::read_write) return check_after_unclean_end();
+  return {};
+}
+
+Result<void> Ledger::Impl::connect(int flags, const Options& options, bool immutable) {
+  if (auto ok = db.open(file, flags, options.vfs, immutable); !ok) return ok;
+  db.set_busy_timeout(options.busy_timeout);
+  return db.exec(kSettings);
+}
+
+Result<void> Ledger::Impl::open_for_writing(const Options& options) {
+  if (options.vfs.empty()) {
+    // SQLite would make the file with the umask's rights; its -wal and -shm files take those of the file.
+    if (auto made = make_private_folder(file.parent_path()); !made) return fail(std::move(made.error()));
+    if (auto made = make_private_file(file); !made) return made;
+  }
+  if (auto ok = connect(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options); !ok) return ok;
+  auto fresh = is_fresh();
+  if (!fresh) return fail(std::move(fresh.error()));
+  if (!*fresh) {
+    // Before anything is changed: it may be another program's file, or a newer messina's.
+    if (auto ok = check_format(); !ok) return ok;
+  }
+  auto mode = db.text("PRAGMA journal_mode = WAL");
+  if (!mode) return fail(std::move(mode.error()));
+  if (*mode != "wal") {
+    return fail(ErrorKind::disk,
+                fmt::format("the file system under ledger \"{}\" has no shared memory for SQLite's WAL "
+                            "mode: put the state on a local disk with --state",
+                            file.string()));
+  }
+  if (auto ok = db.exec(kDurable); !ok) return ok;
+  return *fresh ? create() : Result<void>();
+}
+
+Result<void> Ledger::Impl::open_for_reading(const Options& options) {
+  if (!exists(file, options.vfs)) {
+    return fail(ErrorKind::not_found,
+                fmt::format("there is no ledger \"{}\": nothing was begun here; is it the right --state?",
+                            file.string()));
+  }
+  auto opened = connect(SQLITE_OPEN_READONLY, options);
+  auto fresh = opened ? is_fresh() : Result<bool>(fail(std::move(opened.error())));
+  if (!fresh && fresh.error().kind == ErrorKind::disk) {
+    // In a directory where we may not write, SQLite cannot make the -wal and -shm files. If nobody else has
+    // made them, nobody is writing, and the file by itself is complete.
+    const std::filesystem::path wal = file.string() + "-wal";
+    std::error_code error;
+    if (!exists(wal, options.vfs) || std::filesystem::file_size(wal, error) == 0) {
+      opened = connect(SQLITE_OPEN_READONLY, options, /*immutable=*/true);
+      fresh = opened ? is_fresh() : Result<bool>(fail(std::move(opened.error())));
+    }
+  }
+  if (!fresh) return fail(std::move(fresh.error()));
+  if (*fresh) {
+    return fail(ErrorKind::not_found,
+                fmt::format("ledger \"{}\" is empty: nothing was begun here yet", file.string()));
+  }
+  return check_format();
+}
+
+/// True for a file without any content: just made, or left so by a crash while it was being made.
+Result<bool> Ledger::Impl::is_fresh() {
+  // Asked first, because it takes the file's shared lock and reads its header.
+  auto tables = db.number("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return fail(std::move(tables.error()));
+  auto application = db.number("PRAGMA application_id");
+  if (!application) return fail(std::move(application.error()));
+  return *tables == 0 && *application == 0;
+}
+
+Result<void> Ledger::Impl::create() {
+  Transaction transaction(db);
+  if (auto ok = transaction.begin_write(); !ok) return ok;
+  if (auto ok = db.exec(kSchema); !ok) return ok;
+  const std::string marks =
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kLedgerFormat);
+  if (auto ok = db.exec(marks.c_str()); !ok) return ok;
+  return transaction.commit();
+}
+
+Result<void> Ledger::Impl::check_format() {
+  auto application = db.number("PRAGMA application_id");
+  if (!application) return fail(std::move(application.error()));
+  if (*application != kApplicationId) return fail(db.damaged("it is no ledger of messina"));
+  auto format = db.number("PRAGMA user_version");
+  if (!format) return fail(std::move(format.error()));
+  if (*format > kLedgerFormat) {
+    return fail(
+        ErrorKind::needs_person,
+        fmt::format("ledger \"{}\" has format {}, and this messina knows formats up to {}: use the newer "
+                    "messina that wrote it, or begin anew with another --state",
+                    file.string(), *format, kLedgerFormat));
+  }
+  if (*format < 1) return fail(db.damaged(fmt::format("format {}", *format)));
+  return {};
+}
+
+/// A clean end leaves the file whole. After any other, an early answer is better than one in the middle of
+/// the job.
+Result<void> Ledger::Impl::check_after_unclean_end() {
+  auto unclean = db.number("SELECT count(*) FROM job WHERE heartbeat_unix_ms IS NOT NULL");
+  if (!unclean) return fail(std::move(unclean.error()));
+  if (*unclean == 0) return {};
+  auto found = db.text("PRAGMA quick_check(1)");
+  if (!found) return fail(std::move(found.error()));
+  if (*found != "ok") return fail(db.damaged(*found));
+  return {};
+}
+
+Result<void> Ledger::Impl::prepare_statements() {
+  struct Entry {
+    Statement* statement;
+    const char* sql;
+  };
+  const std::array entries{
+      Entry{&select_job,
+            "SELECT source, target, source_table_id, target_table_id, plan_fingerprint, phase, begun_limit,"
+            " heartbeat_unix_ms, source_ttl_attribute, live_rejects, created_unix_ms, snapshot_json,"
+            " (SELECT max(position) + 1 FROM unit) FROM job"},
+      Entry{&select_units,
+            "SELECT position, id, spec, state, cursor, pages, read_items, read_bytes, written_items,"
+            " rejected_items, rcu, wcu FROM unit ORDER BY position"},
+      Entry{&select_rejects,
+            "SELECT id, unit, reason, code, item, at_unix_ms, live FROM reject"
+            " WHERE id > ?1 AND (live = 1 OR NOT ?2) ORDER BY id LIMIT ?3"},
+      Entry{&update_unit,
+            "UPDATE unit SET cursor = ?2, state = ?3, pages = pages + ?4, read_items = read_items + ?5,"
+            " read_bytes = read_bytes + ?6, written_items = written_items + ?7,"
+            " rejected_items = rejected_items + ?8, rcu = rcu + ?9, wcu = wcu + ?10 WHERE position = ?1"},
+      Entry{&update_job,
+            "UPDATE job SET begun_limit = coalesce(?1, begun_limit), phase = coalesce(?2, phase),"
+            " heartbeat_unix_ms = ?3, live_rejects = live_rejects + ?4,"
+            " snapshot_json = coalesce(?5, snapshot_json)"},
+      Entry{&insert_reject,
+            "INSERT INTO reject (unit, reason, code, item, at_unix_ms, live) VALUES (?, ?, ?, ?, ?, ?)"},
+      Entry{&settle_reject, "UPDATE reject SET live = 0 WHERE id = ? AND live = 1"},
+      Entry{&settle_unit,
+            "UPDATE unit SET rejected_items = rejected_items - 1, written_items = written_items + 1"
+            " WHERE id = (SELECT unit FROM reject WHERE id = ?)"},
+      Entry{&settle_job, "UPDATE job SET live_rejects = live_rejects - ?"},
+      Entry{&update_reject, "UPDATE reject SET reason = ?2, code = ?3, at_unix_ms = ?4 WHERE id = ?1"},
+  };
+  for (const Entry& entry : entries) {
+    auto prepared = db.prepare(entry.sql);
+    if (!prepared) {
+      // The statements are right, so a table or column that is missing means that the schema is damaged.
+      const bool schema = prepared.error().kind == ErrorKind::internal;
+      return fail(schema ? db.damaged("its tables are not those of its format")
+                         : std::move(prepared.error()));
+    }
+    *entry.statement = std::move(*prepared);
+  }
+  return {};
+}
+
+Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Ledger::~Ledger() = default;
+
+Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& folder, const Options& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->file = folder / "ledger.db";
+  if (auto opened = impl->open(options); !opened) return fail(std::move(opened.error()));
+  return std::unique_ptr<Ledger>(new Ledger(std::move(impl)));
+}
+
+Result<std::optional<JobState>> Ledger::load() {
+  Transaction transaction(impl_->db);
+  if (auto ok = transaction.begin_read(); !ok) return fail(std::move(ok.error()));
+  std::optional<JobState> state;
+  bool known = true;
+  auto job_read = impl_->select_job.each([&](const Row& row) {
+    state.emplace();
+    state->identity = {row.bytes(0), row.bytes(1), row.bytes(2), row.bytes(3), row.bytes(4)};
+    const auto phase = value_of(kPhases, row.bytes(5));
+    known = known && phase.has_value();
+    state->phase = phase.value_or(JobPhase::planned);
+    state->begun_limit = row.u64(6);
+    if (!row.is_null(7)) state->heartbeat_unix_ms = row.i64(7);
+    if (!row.is_null(8)) state->source_ttl_attribute = row.bytes(8);
+    state->live_rejects = row.u64(9);
+    state->created_unix_ms = row.i64(10);
+    state->snapshot_json = row.bytes(11);
+    state->units.reserve(std::min<std::uint64_t>(row.u64(12), 1'000'000));
+  });
+  if (!job_read) return fail(std::move(job_read.error()));
+  if (!state) return std::optional<JobState>();
+
+  auto units_read = impl_->select_units.each([&](const Row& row) {
+    known = known && row.u64(0) == state->units.size();
+    UnitRecord& unit = state->units.emplace_back();
+    unit.id = row.bytes(1);
+    unit.spec = row.bytes(2);
+    const auto unit_state = value_of(kUnitStates, row.bytes(3));
+    known = known && unit_state.has_value();
+    unit.state = unit_state.value_or(UnitState::pending);
+    unit.cursor = row.bytes(4);
+    unit.counts = {row.u64(5), row.u64(6), row.u64(7), row.u64(8), row.u64(9), row.real(10), row.real(11)};
+  });
+  if (!units_read) return fail(std::move(units_read.error()));
+  if (!known) return fail(impl_->db.damaged("its rows do not fit together"));
+  return state;
+}
+
+Result<void> Ledger::begin(const JobState& fresh) {
+  Transaction transaction(impl_->db);
+  if (auto ok = transaction.begin_write(); !ok) return ok;
+  if (auto ok = impl_->db.exec("DELETE FROM reject; DELETE FROM unit; DELETE FROM job"); !ok) return ok;
+  auto insert_unit = impl_->db.prepare("INSERT INTO unit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert_unit) return fail(std::move(insert_unit.error()));
+  for (std::size_t position = 0; position < fresh.units.size(); ++position) {
+    const UnitRecord& unit = fresh.units[position];
+    const Counts& counts = unit.counts;
+    auto inserted = insert_unit->run(position, unit.id, unit.spec, name_of(kUnitStates, unit.state),
+                                     Blob{unit.cursor}, counts.pages, counts.read_items, counts.read_bytes,
+                                     counts.written_items, counts.rejected_items, counts.rcu, counts.wcu);
+    if (!inserted) return fail(std::move(inserted.error()));
+  }
+  auto insert_job = impl_->db.prepare("INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert_job) return fail(std::move(insert_job.error()));
+  const JobIdentity& identity = fresh.identity;
+  auto inserted = insert_job->run(
+      identity.source, identity.target, identity.source_table_id, identity.target_table_id,
+      identity.plan_fingerprint, name_of(kPhases, fresh.phase), fresh.begun_limit, fresh.heartbeat_unix_ms,
+      fresh.source_ttl_attribute, fresh.live_rejects, fresh.created_unix_ms, fresh.snapshot_json);
+  if (!inserted) return fail(std::move(inserted.error()));
+  return transaction.commit();
+}
+
+Result<void> Ledger::commit(const Commit& step) {
+  Transaction transaction(impl_->db);
+  if (auto ok = transaction.begin_write(); !ok) return ok;
+  for (const Commit::UnitStep& unit_step : step.steps) {
+    const Counts& delta = unit_step.delta;
+    auto changed = impl_->update_unit.run(
+        unit_step.unit, Blob{unit_step.cursor}, name_of(kUnitStates, unit_step.state), delta.pages,
+        delta.read_items, delta.read_bytes, delta.written_items, delta.rejected_items, delta.rcu, delta.wcu);
+    if (!changed) return fail(std::move(changed.error()));
+    if (*changed != 1) {
+      return fail(ErrorKind::internal, fmt::format("ledger \"{}\" has no unit at position {}",
+                                                   impl_->file.string(), unit_step.unit));
+    }
+  }
+  std::uint64_t live = 0;
+  for (const Reject& reject : step.rejects) {
+    auto inserted = impl_->insert_reject.run(reject.unit, reject.reason, reject.code, Blob{reject.item},
+                                             reject.at_unix_ms, reject.live);
+    if (!inserted) return fail(std::move(inserted.error()));
+    live += reject.live ? 1 : 0;
+  }
+  const auto phase = step.phase ? std::optional(name_of(kPhases, *step.phase)) : std::nullopt;
+  const auto heartbeat = step.clean_end ? std::nullopt : std::optional(step.heartbeat_unix_ms);
+  const auto snapshot =
+      step.snapshot_json.empty() ? std::nullopt : std::optional<std::string_view>(step.snapshot_json);
+  auto changed = impl_->update_job.run(step.begun_limit, phase, heartbeat, live, snapshot);
+  if (!changed) return fail(std::move(changed.error()));
+  if (*changed != 1) {
+    return fail(ErrorKind::internal,
+                fmt::format("ledger \"{}\" has no job: begin() comes first", impl_->file.string()));
+  }
+  return transaction.commit();
+}
+
+Result<std::vector<Reject>> Ledger::rejects(const RejectFilter& filter) {
+  constexpr std::size_t kMaxLimit = 100'000;
+  const std::size_t limit = std::clamp<std::size_t>(filter.limit, 1, kMaxLimit);
+  std::vector<Reject> found;
+  auto read = impl_->select_rejects.each(
+      [&found](const Row& row) {
+        found.push_back({row.u64(0), row.bytes(1), row.bytes(2), row.bytes(3), row.bytes(4), row.i64(5),
+                         row.i64(6) != 0});
+      },
+      filter.after_id.value_or(0), filter.live_only, limit);
+  if (!read) return fail(std::move(read.error()));
+  return found;
+}
+
+Result<void> Ledger::settle_rejects(const std::vector<std::uint64_t>& ids) {
+  Transaction transaction(impl_->db);
+  if (auto ok = transaction.begin_write(); !ok) return ok;
+  std::int64_t settled = 0;
+  for (const std::uint64_t id : ids) {
+    auto changed = impl_->settle_reject.run(id);
+    if (!changed) return fail(std::move(changed.error()));
+    if (*changed == 0) continue;
+    ++settled;
+    auto moved = impl_->settle_unit.run(id);
+    if (!moved) return fail(std::move(moved.error()));
+  }
+  auto changed = impl_->settle_job.run(settled);
+  if (!changed) return fail(std::move(changed.error()));
+  return transaction.commit();
+}
+
+Result<void> Ledger::update_reject(std::uint64_t id, const std::string& reason, const std::string& code,
+                                   std::int64_t at_unix_ms) {
+  auto changed = impl_->update_reject.run(id, reason, code, at_unix_ms);
+  if (!changed) return fail(std::move(changed.error()));
+  if (*changed == 0) {
+    return fail(ErrorKind::not_found,
+                fmt::format("ledger \"{}\" has no reject {}", impl_->file.string(), id));
+  }
+  return {};
+}
+
+}  // namespace messina::state
