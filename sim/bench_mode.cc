@@ -1,0 +1,143 @@
+#include "sim/bench_mode.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/json_text.h"
+
+namespace messina::sim {
+namespace {
+
+constexpr std::size_t kPageBytes = 1u << 20;
+/// Different pages in circulation; with one, a batch that spans small pages would repeat its keys.
+constexpr std::size_t kPages = 16;
+constexpr std::size_t kSmallestItem = 64;
+
+Result<std::uint64_t> number(std::string_view name, std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return value;
+  return fail(ErrorKind::usage, fmt::format("--bench: {} must be a whole number", name));
+}
+
+std::string render_item(std::uint64_t key, std::size_t size) {
+  std::string item = fmt::format(R"({{"pk":{{"S":"k{:015}"}},"v":{{"S":")", key);
+  constexpr std::string_view kEnd = "\"}}";
+  item.append(size - item.size() - kEnd.size(), 'x');
+  item += kEnd;
+  return item;
+}
+
+}  // namespace
+
+Result<BenchOptions> parse_bench(std::string_view text) {
+  BenchOptions options;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    const std::size_t equals = part.find('=');
+    const std::string_view name = part.substr(0, equals);
+    const std::string_view value = equals == std::string_view::npos ? "" : part.substr(equals + 1);
+    if (name == "table") {
+      options.table = value;
+      continue;
+    }
+    if (name != "items" && name != "size") {
+      return fail(
+          ErrorKind::usage,
+          fmt::format("--bench: unknown setting \"{}\"; it takes items=N,size=BYTES,table=NAME", name));
+    }
+    const auto amount = number(name, value);
+    if (!amount) return fail(amount.error());
+    if (name == "items") options.items = *amount;
+    if (name == "size") options.size_bytes = *amount;
+  }
+  if (options.items == 0) return fail(ErrorKind::usage, "--bench: items=N is needed, N being 1 or more");
+  if (options.size_bytes < kSmallestItem || options.size_bytes > kPageBytes / 2) {
+    return fail(ErrorKind::usage,
+                fmt::format("--bench: size must be {} to {}", kSmallestItem, kPageBytes / 2));
+  }
+  return options;
+}
+
+BenchMode::BenchMode(BenchOptions options, const Personality& personality)
+    : options_(std::move(options)),
+      sends_crc_(personality.sends_crc),
+      page_items_(kPageBytes / options_.size_bytes),
+      stride_(options_.size_bytes + 1) {
+  for (std::size_t page = 0; options_.serves_pages && page < kPages; ++page) {
+    std::string& text = pages_.emplace_back();
+    text.reserve(page_items_ * stride_);
+    for (std::size_t i = 0; i < page_items_; ++i) {
+      if (i > 0) text.push_back(',');
+      text += render_item(page * page_items_ + i, options_.size_bytes);
+    }
+  }
+  swallowed_ = finish(std::make_shared<const std::string>(R"({"UnprocessedItems":{}})"));
+}
+
+Answer BenchMode::finish(std::shared_ptr<const std::string> body) const {
+  Answer answer;
+  answer.headers.emplace_back("Content-Type", "application/x-amz-json-1.0");
+  if (sends_crc_) answer.headers.emplace_back("x-amz-crc32", std::to_string(crc32(*body)));
+  answer.body = std::move(body);
+  return answer;
+}
+
+std::optional<Answer> BenchMode::answer(const Request& request) const {
+  const std::string_view operation = request.operation();
+  if (operation == "BatchWriteItem") return swallowed_;
+  if (operation == "Scan" && options_.serves_pages) return scan(request);
+  return std::nullopt;
+}
+
+std::optional<Answer> BenchMode::scan(const Request& request) const {
+  if (check_json(request.body, {})) return std::nullopt;
+  const Parameters parameters(request.body);
+  if (parameters.text("TableName").value_or("") != options_.table) return std::nullopt;
+  const auto total =
+      static_cast<std::uint64_t>(parameters.integer("TotalSegments").value_or(std::nullopt).value_or(1));
+  const auto segment =
+      static_cast<std::uint64_t>(parameters.integer("Segment").value_or(std::nullopt).value_or(0));
+  const auto limit = static_cast<std::size_t>(
+      parameters.integer("Limit").value_or(std::nullopt).value_or(static_cast<std::int64_t>(page_items_)));
+  if (total == 0 || segment >= total || limit == 0) return std::nullopt;
+
+  // The cursor is the number of items of the segment that were served: {"pk":{"S":"SEGMENT/POSITION"}}.
+  std::uint64_t position = 0;
+  if (const auto start = parameters.raw("ExclusiveStartKey"); start && start->starts_with('{')) {
+    const std::string cursor = Parameters(Parameters(*start).raw("pk").value_or("{}")).text("S").value_or("");
+    const std::size_t slash = cursor.find('/');
+    if (slash == std::string::npos || cursor.substr(0, slash) != std::to_string(segment)) return std::nullopt;
+    const auto parsed = number("cursor", std::string_view(cursor).substr(slash + 1));
+    if (!parsed) return std::nullopt;
+    position = *parsed;
+  }
+  const std::uint64_t in_segment = options_.items / total + (segment < options_.items % total ? 1 : 0);
+  const std::uint64_t left = in_segment - std::min(position, in_segment);
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>({page_items_, limit, left}));
+  const std::string& items = pages_[(position / page_items_ + segment) % kPages];
+
+  auto body = std::make_shared<std::string>();
+  body->reserve(count * stride_ + 512);
+  *body += fmt::format("{{\"Count\":{0},\"ScannedCount\":{0},\"Items\":[", count);
+  body->append(items, 0, count == 0 ? 0 : count * stride_ - 1);
+  *body += "]";
+  if (count < left)
+    *body += fmt::format(R"(,"LastEvaluatedKey":{{"pk":{{"S":"{}/{}"}}}})", segment, position + count);
+  if (sends_crc_ && parameters.text("ReturnConsumedCapacity", "NONE") != "NONE") {
+    const double units = std::max(1.0, std::ceil(static_cast<double>(count * options_.size_bytes) / 4096)) *
+                         (parameters.flag("ConsistentRead").value_or(false) ? 1.0 : 0.5);
+    *body += fmt::format(R"(,"ConsumedCapacity":{{"TableName":{},"CapacityUnits":{:.1f}}})",
+                         json_string(options_.table), units);
+  }
+  *body += "}";
+  return finish(std::move(body));
+}
+
+}  // namespace messina::sim

@@ -1,0 +1,48 @@
+// Serves Scan pages rendered in advance and swallows BatchWriteItem, so that a bench measures its client.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "sim/engine/api.h"
+#include "sim/engine/personality.h"
+
+namespace messina::sim {
+
+struct BenchOptions {
+  std::uint64_t items = 0;
+  std::size_t size_bytes = 1024;  ///< of an item's JSON text; at least 64
+  std::string table = "bench";
+  bool serves_pages = true;  ///< false: this service only swallows writes
+};
+
+/// Reads "items=N,size=BYTES,table=NAME"; only items is needed.
+Result<BenchOptions> parse_bench(std::string_view text);
+
+/// Immutable once made.
+class BenchMode {
+ public:
+  BenchMode(BenchOptions options, const Personality& personality);
+
+  /// The answer to a Scan of the bench's table or a BatchWriteItem; nullopt for all other requests. Nothing
+  /// is authenticated and nothing is checked.
+  std::optional<Answer> answer(const Request& request) const;
+
+ private:
+  std::optional<Answer> scan(const Request& request) const;
+  Answer finish(std::shared_ptr<const std::string> body) const;
+
+  BenchOptions options_;
+  bool sends_crc_;
+  std::size_t page_items_;
+  /// Rendered items of a full page, comma-separated; a page is one of them (or its beginning) between head
+  /// and tail.
+  std::vector<std::string> pages_;
+  std::size_t stride_ = 0;  ///< bytes of an item and its comma
+  Answer swallowed_;
+};
+
+}  // namespace messina::sim

@@ -1,0 +1,214 @@
+// /_sim/…: what tests and rehearsals steer the simulator with. Not part of any real service.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "base/json_text.h"
+#include "sim/engine/engine.h"
+
+namespace messina::sim {
+namespace {
+
+namespace json = boost::json;
+
+/// Statuses that may be forced on a table; an empty one ends that.
+constexpr std::string_view kStatuses[] = {
+    "", "ACTIVE", "CREATING", "UPDATING", "ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"};
+
+json::object describe_rule(const FaultRule& rule) {
+  json::object out{{"id", rule.id},
+                   {"kind", to_string(rule.kind)},
+                   {"probability", rule.probability},
+                   {"ms", rule.delay.count()},
+                   {"skip", rule.skip},
+                   {"matched", rule.matched},
+                   {"fired", rule.fired}};
+  if (!rule.operation.empty()) out["operation"] = rule.operation;
+  if (!rule.table.empty()) out["table"] = rule.table;
+  if (rule.node) out["node"] = *rule.node;
+  if (rule.count) out["count"] = *rule.count;
+  if (rule.kind == FaultKind::reject_items) out["attribute"] = rule.attribute;
+  return out;
+}
+
+Outcome<json::value> parse_body(std::string_view body) {
+  boost::system::error_code error;
+  json::value value = json::parse(json::string_view(body.data(), body.size()), error);
+  if (error) return invalid("the body is no JSON: " + error.message());
+  return value;
+}
+
+Outcome<std::int64_t> milliseconds(const json::value& value, std::string_view name) {
+  if (value.is_int64()) return value.get_int64();
+  return invalid(fmt::format("\"{}\" must be a whole number of milliseconds", name));
+}
+
+}  // namespace
+
+Outcome<std::uint64_t> Engine::load(std::string_view table_name, std::string_view lines) {
+  const auto table = find_table(table_name);
+  if (!table) return std::unexpected(table.error());
+  std::uint64_t count = 0;
+  while (!lines.empty()) {
+    const std::size_t end = lines.find('\n');
+    std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    if (check_json(line, {settings_.personality.max_json_depth, settings_.personality.require_utf8})) {
+      return invalid(fmt::format("line {} is no JSON", count + 1));
+    }
+    // Lines of S3 exports hold {"Item":{…}}; an item whose only attribute is a map called Item looks
+    // different inside.
+    const Parameters wrapper(line);
+    const auto inner = wrapper.all().size() == 1 ? wrapper.raw("Item") : std::nullopt;
+    const bool wrapped =
+        inner && !members_of(*inner).empty() && members_of(*inner).front().value.starts_with('{');
+    const auto item = check_item(wrapped ? *inner : line, (*table)->spec.keys, settings_.personality, "load");
+    if (!item) {
+      ApiError error = item.error();
+      error.message = fmt::format("line {}: {}", count + 1, error.message);
+      return std::unexpected(std::move(error));
+    }
+    apply(**table, item->key, &*item,
+          settings_.personality.last_write_wins ? std::optional(next_stamp(0)) : std::nullopt);
+    ++count;
+  }
+  return count;
+}
+
+Answer Engine::control(const Request& request) {
+  const std::string_view path = request.path.substr(std::string_view("/_sim/").size());
+  Outcome<std::string> outcome =
+      refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
+  if (path == "faults") outcome = control_faults(request);
+  if (path == "clock") outcome = control_clock(request);
+  if (path == "stats" && request.method == "GET") outcome = control_stats();
+  if (path.starts_with("tables/"))
+    outcome = control_tables(request, path.substr(std::string_view("tables/").size()));
+  if (path == "reset" && request.method == "POST") {
+    tables_.clear();
+    faults_.reset();
+    late_.clear();
+    calls_.clear();
+    stopped_until_ = {};
+    lost_writes_ = late_writes_done_ = session_tokens_seen_ = refused_signatures_ = 0;
+    outcome = "{}";
+  }
+  Answer answer = answer_of(outcome);
+  answer.chunked = false;
+  return answer;
+}
+
+Outcome<std::string> Engine::control_faults(const Request& request) {
+  if (request.method == "POST") {
+    auto body = parse_body(request.body);
+    if (!body) return std::unexpected(body.error());
+    const json::object* one = body->if_object();
+    if (one != nullptr && one->size() == 1 && one->contains("clear")) {
+      faults_.clear();
+      return std::string("{}");
+    }
+    json::array rules = body->is_array() ? body->get_array() : json::array{*body};
+    std::vector<FaultRule> parsed;
+    for (const json::value& rule : rules) {
+      if (!rule.is_object()) return invalid("a fault must be an object");
+      auto fault = Faults::parse(rule.get_object());
+      if (!fault) return invalid(fault.error().message);
+      if (fault->kind == FaultKind::wrong_crc && !settings_.personality.sends_crc) {
+        return invalid("Alternator sends no CRC that could be wrong");
+      }
+      parsed.push_back(std::move(*fault));
+    }
+    json::array ids;
+    for (FaultRule& rule : parsed) ids.push_back(faults_.add(std::move(rule)));
+    return json::serialize(json::object{{"ids", std::move(ids)}});
+  }
+  json::array rules;
+  for (const FaultRule& rule : faults_.rules()) rules.push_back(describe_rule(rule));
+  json::object fired;
+  for (const auto& [kind, count] : faults_.fired()) fired[to_string(kind)] = count;
+  return json::serialize(
+      json::object{{"seed", settings_.seed}, {"rules", std::move(rules)}, {"fired", std::move(fired)}});
+}
+
+Outcome<std::string> Engine::control_tables(const Request& request, std::string_view rest) {
+  const std::size_t slash = rest.find('/');
+  const std::string name(rest.substr(0, slash));
+  const std::string_view action = slash == std::string_view::npos ? "" : rest.substr(slash + 1);
+  const auto table = find_table(name);
+  if (!table) return std::unexpected(table.error());
+  if (action == "load" && request.method == "POST") {
+    const auto count = load(name, request.body);
+    if (!count) return std::unexpected(count.error());
+    return fmt::format("{{\"loaded\":{}}}", *count);
+  }
+  if (action == "dump" && request.method == "GET") {
+    std::string lines;
+    for (const auto& [key, row] : (*table)->rows()) {
+      if (!row.deleted) lines += row.json + "\n";
+    }
+    return lines;
+  }
+  if (action == "status" && request.method == "POST") {
+    const auto body = parse_body(request.body);
+    if (!body) return std::unexpected(body.error());
+    const json::value* status = body->is_object() ? body->get_object().if_contains("status") : nullptr;
+    for (const std::string_view known : kStatuses) {
+      if (status == nullptr || *status != json::value(known)) continue;
+      (*table)->forced_status = known;
+      return std::string("{}");
+    }
+    return invalid("\"status\" must be a table's status");
+  }
+  return refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
+}
+
+Outcome<std::string> Engine::control_clock(const Request& request) {
+  if (request.method == "POST") {
+    const auto body = parse_body(request.body);
+    if (!body) return std::unexpected(body.error());
+    if (!body->is_object()) return invalid("the clock takes {\"advance_ms\":…,\"skew_ms\":[…]}");
+    for (const auto& [name, value] : body->get_object()) {
+      if (name == "advance_ms") {
+        const auto by = milliseconds(value, name);
+        if (!by) return std::unexpected(by.error());
+        if (*by < 0) return invalid("the clock only goes forward");
+        clock_offset_ += std::chrono::milliseconds(*by);
+      } else if (name == "skew_ms" && value.is_array() &&
+                 value.get_array().size() == settings_.nodes.size()) {
+        for (std::size_t i = 0; i < settings_.nodes.size(); ++i) {
+          const auto skew = milliseconds(value.get_array()[i], name);
+          if (!skew) return std::unexpected(skew.error());
+          settings_.nodes[i].skew = std::chrono::milliseconds(*skew);
+        }
+      } else {
+        return invalid("the clock takes {\"advance_ms\":…,\"skew_ms\":[one per node]}");
+      }
+    }
+    run_due();
+  }
+  json::array skews;
+  for (const Node& node : settings_.nodes) skews.push_back(node.skew.count());
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now().wall.time_since_epoch()).count();
+  return json::serialize(json::object{{"wall_ms", ms}, {"skew_ms", std::move(skews)}});
+}
+
+std::string Engine::control_stats() const {
+  json::object calls;
+  for (const auto& [operation, count] : calls_) calls[operation] = count;
+  json::object tables;
+  for (const auto& [name, table] : tables_) {
+    tables[name] =
+        json::object{{"items", table.live_rows()}, {"bytes", table.live_bytes()}, {"id", table.id}};
+  }
+  return json::serialize(json::object{{"calls", std::move(calls)},
+                                      {"tables", std::move(tables)},
+                                      {"lost_writes", lost_writes_},
+                                      {"late_writes_pending", late_.size()},
+                                      {"late_writes_done", late_writes_done_},
+                                      {"session_tokens_seen", session_tokens_seen_},
+                                      {"refused_signatures", refused_signatures_}});
+}
+
+}  // namespace messina::sim

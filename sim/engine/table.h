@@ -1,0 +1,119 @@
+// A table: its description, its rows and its throughput.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "base/clock.h"
+#include "item/key.h"
+#include "sim/engine/api.h"
+#include "sim/engine/item_text.h"
+#include "sim/engine/personality.h"
+
+namespace messina::sim {
+
+/// DynamoDB keeps unused capacity for up to 5 minutes (Developer Guide, "Burst capacity").
+inline constexpr int kBurstSeconds = 300;
+
+/// Capacity units that refill with time. May run into debt: a request larger than what is left still passes
+/// once.
+class TokenBucket {
+ public:
+  TokenBucket() = default;
+  /// Starts with one second's worth.
+  TokenBucket(double per_second, double burst_seconds, MonoTime now)
+      : rate_(per_second), cap_(per_second * burst_seconds), tokens_(per_second), at_(now) {}
+  bool limited() const { return rate_ > 0; }
+  /// Takes `units` if anything is left; false means throttled.
+  bool take(double units, MonoTime now);
+
+ private:
+  double rate_ = 0;
+  double cap_ = 0;
+  double tokens_ = 0;
+  MonoTime at_{};
+};
+
+struct Row {
+  std::string json;  ///< as Scan sends it; empty for a tombstone
+  std::uint32_t size_bytes = 0;
+  std::int64_t stamp_us = 0;  ///< of the write that made it; 0 without last-write-wins
+  bool deleted = false;
+};
+
+struct Index {
+  std::string name;
+  item::KeySchema keys;
+  bool global = true;
+  boost::json::object description;  ///< IndexName, KeySchema, Projection, ProvisionedThroughput as given
+};
+
+/// What CreateTable and UpdateTable set.
+struct TableSpec {
+  std::string name;
+  item::KeySchema keys;
+  boost::json::object request;  ///< CreateTable's parameters, which Alternator echoes
+  boost::json::array attribute_definitions;
+  bool on_demand = false;
+  std::int64_t read_units = 0;
+  std::int64_t write_units = 0;
+  std::vector<Index> indexes;
+  std::map<std::string, std::string> tags;
+  std::string stream_view;  ///< empty: no stream
+  std::string table_class;
+  bool deletion_protection = false;
+  std::string ttl_attribute;  ///< empty: off
+};
+
+/// Reads and checks CreateTable's parameters.
+Outcome<TableSpec> parse_create_table(std::string_view body, const Personality& personality);
+/// Reads one GlobalSecondaryIndexUpdates[].Create or element of an index list.
+Outcome<Index> parse_index(const boost::json::object& json, const boost::json::array& definitions,
+                           bool global);
+/// "Table name" rules of both services.
+Outcome<void> check_table_name(std::string_view name, const Personality& personality);
+Outcome<void> check_isolation_tag(const std::map<std::string, std::string>& tags);
+
+class Table {
+ public:
+  using Rows = std::map<RowKey, Row>;
+
+  TableSpec spec;
+  std::string id;  ///< a UUID, new whenever the table is made
+  std::string stream_label;
+  WallTime created{};
+  MonoTime active_at{};              ///< CREATING or UPDATING until then
+  bool updating = false;             ///< what it is before active_at: UPDATING instead of CREATING
+  std::optional<MonoTime> gone_at;   ///< DELETING until then
+  std::string forced_status;         ///< set through the control endpoint, e.g. ARCHIVED
+  std::uint64_t pretended_rows = 0;  ///< told on top of the real ones (bench mode)
+  std::uint64_t pretended_bytes = 0;
+  TokenBucket reads;
+  TokenBucket writes;
+
+  std::string_view status(MonoTime now) const;
+  const Rows& rows() const { return rows_; }
+  std::uint64_t live_rows() const { return live_rows_ + pretended_rows; }
+  std::uint64_t live_bytes() const { return live_bytes_ + pretended_bytes; }
+  /// The live row, or null.
+  const Row* find(const RowKey& key) const;
+  /// Puts (`item`) or deletes (null). With a stamp the newest wins: an older write changes nothing and a
+  /// delete leaves a tombstone; of equal stamps the delete wins, then the greater text, so that the order of
+  /// arrival is of no matter. Returns false if it lost.
+  bool write(const RowKey& key, const CheckedItem* item, std::optional<std::int64_t> stamp_us);
+  void clear();
+
+ private:
+  void account(const Row& row, int sign);
+
+  Rows rows_;
+  std::uint64_t live_rows_ = 0;
+  std::uint64_t live_bytes_ = 0;
+};
+
+}  // namespace messina::sim
