@@ -1,0 +1,149 @@
+#include "console/display.h"
+
+#include <atomic>
+#include <cerrno>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "console/events.h"
+#include "console/progress_text.h"
+
+namespace messina::console {
+namespace {
+
+/// Set once stdout takes no more; a process has one stdout.
+std::atomic<bool> stdout_is_broken{false};
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+std::chrono::milliseconds interval_of(Style style) {
+  switch (style) {
+    case Style::terminal:
+      return std::chrono::milliseconds(200);
+    case Style::plain:
+      return std::chrono::seconds(10);
+    case Style::json:
+      return std::chrono::seconds(1);
+    case Style::quiet:
+      break;
+  }
+  return std::chrono::hours(1);
+}
+
+}  // namespace
+
+bool stdout_failed() { return stdout_is_broken; }
+
+Output process_output() {
+  return {.out =
+              [](std::string_view text) {
+                if (!write_all(STDOUT_FILENO, text)) stdout_is_broken = true;
+              },
+          .err = [](std::string_view text) { write_all(STDERR_FILENO, text); },
+          .width =
+              [] {
+                static constexpr std::size_t kUnknownWidth = 80;
+                winsize size{};
+                if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUnknownWidth;
+                return static_cast<std::size_t>(size.ws_col);
+              }};
+}
+
+Display::Display(const jobs::ProgressBoard& board, Output output, Style style, const Clock& clock)
+    : board_(board), output_(std::move(output)), style_(style), clock_(clock) {
+  log::set_writer([this](std::string_view line) { say(line); });
+}
+
+Display::~Display() {
+  stop();
+  log::set_writer({});
+}
+
+void Display::start() {
+  if (style_ != Style::quiet) thread_ = std::thread([this] { serve(); });
+}
+
+void Display::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  const std::lock_guard lock(mutex_);
+  clear_line();
+  stopped_ = true;
+}
+
+void Display::serve() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    draw();
+    wake_.wait_for(lock, interval_of(style_), [this] { return stopping_; });
+  }
+}
+
+void Display::tick() {
+  const std::lock_guard lock(mutex_);
+  draw();
+}
+
+void Display::draw() {
+  if (stopped_) return;
+  const jobs::Progress progress = board_.snapshot();
+  // Nothing was published yet.
+  if (progress.phase.empty()) return;
+  switch (style_) {
+    case Style::terminal: {
+      std::string line = terminal_line(progress, output_.width());
+      if (line == drawn_) return;
+      // One write, and the rest of the old line is erased behind the new one: nothing flickers.
+      output_.err("\r" + line + "\x1b[K");
+      drawn_ = std::move(line);
+      break;
+    }
+    case Style::plain:
+      output_.err(plain_line(progress) + "\n");
+      break;
+    case Style::json:
+      output_.out(progress_event(clock_.wall(), progress) + "\n");
+      break;
+    case Style::quiet:
+      break;
+  }
+}
+
+void Display::clear_line() {
+  if (drawn_.empty()) return;
+  output_.err("\r\x1b[K");
+  drawn_.clear();
+}
+
+void Display::say(std::string_view lines) {
+  const std::lock_guard lock(mutex_);
+  if (drawn_.empty()) {
+    output_.err(lines);
+    return;
+  }
+  const std::string line = std::exchange(drawn_, {});
+  output_.err("\r\x1b[K" + std::string(lines) + line);
+  drawn_ = line;
+}
+
+void Display::result(std::string_view lines) {
+  const std::lock_guard lock(mutex_);
+  clear_line();
+  output_.out(lines);
+}
+
+}  // namespace messina::console

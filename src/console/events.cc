@@ -1,0 +1,168 @@
+#include "console/events.h"
+
+#include "base/hash.h"
+#include "console/json_line.h"
+
+namespace messina::console {
+namespace {
+
+std::string counts_json(const state::Counts& counts) {
+  return JsonLine()
+      .whole("pages", counts.pages)
+      .whole("read_items", counts.read_items)
+      .whole("read_bytes", counts.read_bytes)
+      .whole("written_items", counts.written_items)
+      .whole("rejected_items", counts.rejected_items)
+      .number("rcu", counts.rcu)
+      .number("wcu", counts.wcu)
+      .str();
+}
+
+std::string_view name_of(jobs::SchemaNote::Level level) {
+  return level == jobs::SchemaNote::Level::stop ? "stop" : "note";
+}
+
+JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
+  return line.text("job", progress.job)
+      .text("phase", progress.phase)
+      .raw("counts", counts_json(progress.counts))
+      .whole("units", progress.units)
+      .whole("units_done", progress.units_done)
+      .whole("units_skipped", progress.units_skipped)
+      .optional("expected_items", progress.expected_items)
+      .optional("expected_bytes", progress.expected_bytes)
+      .number("share_done", progress.share_done)
+      .number("items_per_s", progress.items_per_s)
+      .number("bytes_per_s", progress.bytes_per_s)
+      .number("rcu_per_s", progress.rcu_per_s)
+      .optional("eta_s", progress.eta_s)
+      .text("holder", progress.holder)
+      .text("holder_detail", progress.holder_detail)
+      .whole("unknown_outcomes", progress.unknown_outcomes)
+      .whole("retries", progress.retries)
+      .whole("throttles", progress.throttles)
+      .whole("memory_bytes", progress.memory_bytes)
+      .number("elapsed_s", progress.elapsed_s);
+}
+
+}  // namespace
+
+std::string notice_event(WallTime time, std::string_view level, std::string_view message) {
+  return JsonLine("notice", time).text("level", level).text("message", message).str();
+}
+
+std::string schema_event(WallTime time, const jobs::SchemaReport& report) {
+  std::string notes = "[";
+  for (const jobs::SchemaNote& note : report.notes) {
+    if (notes.size() > 1) notes += ',';
+    notes += JsonLine().text("level", name_of(note.level)).text("text", note.text).str();
+  }
+  notes += ']';
+  return JsonLine("schema", time)
+      .text("source_table", report.source.name.value)
+      .optional("target_table", report.target ? std::optional(report.target->name.value) : std::nullopt)
+      .flag("created", report.created)
+      .raw("notes", notes)
+      .str();
+}
+
+std::string progress_event(WallTime time, const jobs::Progress& progress) {
+  JsonLine line("progress", time);
+  return add_progress(line, progress).str();
+}
+
+std::string summary_event(WallTime time, const Outcome& outcome) {
+  const jobs::CopySummary& summary = outcome.summary;
+  return JsonLine("summary", time)
+      .text("job", "copy")
+      .text("source", outcome.source)
+      .text("target", outcome.target)
+      .raw("counts", counts_json(summary.counts))
+      .whole("live_rejects", summary.live_rejects)
+      .whole("units", summary.units)
+      .whole("units_skipped", summary.units_skipped)
+      .flag("was_already_done", summary.was_already_done)
+      .number("elapsed_s", static_cast<double>(summary.elapsed.count()) / 1000)
+      .whole("exit_code", static_cast<std::uint64_t>(outcome.exit))
+      .str();
+}
+
+std::string error_event(WallTime time, const Error& error, ExitCode exit) {
+  return JsonLine("error", time)
+      .text("kind", to_string(error.kind))
+      .text("code", error.code)
+      .text("message", error.message)
+      .whole("exit_code", static_cast<std::uint64_t>(exit))
+      .str();
+}
+
+std::string_view phase_name(const MigrationStatus& status) {
+  if (!status.begun) return "new";
+  switch (status.phase) {
+    case state::JobPhase::planned:
+      return "planned";
+    case state::JobPhase::copying:
+      return "copying";
+    case state::JobPhase::done:
+      return "done";
+  }
+  return "planned";
+}
+
+std::string migration_event(WallTime time, const MigrationStatus& status) {
+  JsonLine line("migration", time);
+  line.text("folder", status.folder)
+      .text("source", status.source)
+      .text("target", status.target)
+      .text("phase", phase_name(status))
+      .flag("running", status.running);
+  if (status.running) {
+    line.raw("holder", JsonLine()
+                           .text("host", status.holder_host)
+                           .whole("pid", static_cast<std::uint64_t>(status.holder_pid))
+                           .text("since", status.holder_since)
+                           .str());
+  } else {
+    line.null("holder");
+  }
+  line.flag("unclean", status.unclean)
+      .raw("counts", counts_json(status.counts))
+      .whole("live_rejects", status.live_rejects)
+      .whole("units", status.units)
+      .whole("units_done", status.units_done)
+      .whole("units_skipped", status.units_skipped);
+  JsonLine progress;
+  if (status.progress) {
+    line.raw("progress", add_progress(progress, *status.progress).str());
+  } else {
+    line.null("progress");
+  }
+  return line.str();
+}
+
+std::string reject_event(WallTime time, const state::Reject& reject) {
+  return JsonLine("reject", time)
+      .whole("id", reject.id)
+      .text("unit", reject.unit)
+      .text("code", reject.code)
+      .text("reason", reject.reason)
+      .text("rejected_at", iso_time(WallTime(std::chrono::milliseconds(reject.at_unix_ms))))
+      .flag("live", reject.live)
+      .raw("item", reject.item)
+      .str();
+}
+
+std::string unit_event(WallTime time, std::string_view plan_json, const jobs::UnitRun& run) {
+  return JsonLine("unit", time)
+      .raw("plan", plan_json)
+      .text("id", run.unit.id)
+      .text("spec", run.unit.spec)
+      .text("cursor", base64_encode(run.cursor.bytes))
+      .str();
+}
+
+std::string version_event(WallTime time, std::string_view version) {
+  return JsonLine("version", time).text("version", version).str();
+}
+
+}  // namespace messina::console

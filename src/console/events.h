@@ -1,0 +1,56 @@
+// The JSON events of --json, one object a line; docs/json-events.md describes each field, and a golden test
+// holds them to it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "jobs/copy.h"
+#include "jobs/progress.h"
+#include "jobs/schema.h"
+#include "state/job_store.h"
+
+namespace messina::console {
+
+std::string notice_event(WallTime time, std::string_view level, std::string_view message);
+std::string schema_event(WallTime time, const jobs::SchemaReport& report);
+std::string progress_event(WallTime time, const jobs::Progress& progress);
+
+/// How a job ended.
+struct Outcome {
+  std::string source, target;  ///< canonical addresses
+  ExitCode exit = ExitCode::done;
+  jobs::CopySummary summary;
+};
+std::string summary_event(WallTime time, const Outcome& outcome);
+std::string error_event(WallTime time, const Error& error, ExitCode exit);
+
+/// A migration as `status` shows it.
+struct MigrationStatus {
+  std::string folder;
+  std::string source, target;
+  state::JobPhase phase = state::JobPhase::planned;
+  bool begun = false;
+  bool running = false;
+  std::string holder_host, holder_since;  ///< of the running process
+  std::int64_t holder_pid = 0;
+  bool unclean = false;  ///< not running, and the last run did not end cleanly
+  state::Counts counts;
+  std::uint64_t live_rejects = 0;
+  std::uint64_t units = 0, units_done = 0, units_skipped = 0;
+  std::optional<jobs::Progress> progress;  ///< the last snapshot that the job left
+};
+std::string migration_event(WallTime time, const MigrationStatus& status);
+std::string_view phase_name(const MigrationStatus& status);
+
+/// `item_json` is DynamoDB JSON as it was read.
+std::string reject_event(WallTime time, const state::Reject& reject);
+
+/// A unit of work that `messina copy-unit` runs from this line alone. `plan_json` is plan::to_json()'s.
+std::string unit_event(WallTime time, std::string_view plan_json, const jobs::UnitRun& run);
+std::string version_event(WallTime time, std::string_view version);
+
+}  // namespace messina::console

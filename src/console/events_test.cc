@@ -1,0 +1,113 @@
+// Holds every event to tests/golden/json-events.json: its keys, their order and their types.
+#include "console/events.h"
+
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <vector>
+
+#include <boost/json.hpp>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "console/json_line.h"
+
+namespace messina::console {
+namespace {
+
+namespace json = boost::json;
+
+const WallTime kTime{std::chrono::milliseconds(1'700'000'000'123)};
+
+/// "text", "number", "flag", "null", or the same of what it holds.
+json::value type_of(const json::value& value) {
+  if (value.is_string()) return "text";
+  if (value.is_number()) return "number";
+  if (value.is_bool()) return "flag";
+  if (value.is_null()) return "null";
+  if (value.is_array()) {
+    json::array types;
+    if (!value.get_array().empty()) types.push_back(type_of(value.get_array().front()));
+    return types;
+  }
+  json::object types;
+  for (const auto& [key, inner] : value.get_object()) types[key] = type_of(inner);
+  return types;
+}
+
+jobs::Progress full_progress() {
+  jobs::Progress progress;
+  progress.phase = "copying";
+  progress.expected_items = 1;
+  progress.expected_bytes = 2;
+  progress.eta_s = 1.5;
+  progress.holder = "memory";
+  return progress;
+}
+
+jobs::SchemaReport full_schema() {
+  jobs::SchemaReport report;
+  report.source.name.value = "a";
+  report.target.emplace().name.value = "b";
+  report.notes.push_back({jobs::SchemaNote::Level::note, "x"});
+  return report;
+}
+
+std::vector<std::string> every_event() {
+  MigrationStatus idle;
+  MigrationStatus running;
+  running.running = true;
+  running.progress = full_progress();
+  state::Reject reject;
+  reject.item = R"({"id":{"S":"a"}})";
+  jobs::Progress unknown;
+  jobs::SchemaReport no_target = full_schema();
+  no_target.target.reset();
+  no_target.notes.clear();
+  return {notice_event(kTime, "info", "m"),
+          schema_event(kTime, full_schema()),
+          schema_event(kTime, no_target),
+          progress_event(kTime, full_progress()),
+          progress_event(kTime, unknown),
+          summary_event(kTime, {}),
+          error_event(kTime, {ErrorKind::config, "m"}, ExitCode::wrong_usage),
+          migration_event(kTime, idle),
+          migration_event(kTime, running),
+          reject_event(kTime, reject),
+          unit_event(kTime, "{}", {}),
+          version_event(kTime, "1")};
+}
+
+TEST(Events, KeepTheirKeysAndTypes) {
+  const std::string path = std::string(MESSINA_SOURCE_DIR) + "/tests/golden/json-events.json";
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path;
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const json::value golden = json::parse(text);
+  json::array seen;
+  for (const std::string& line : every_event()) {
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+    const json::value event = json::parse(line);
+    json::value types = type_of(event);
+    types.get_object()["event"] = event.at("event");
+    seen.push_back(std::move(types));
+  }
+  EXPECT_EQ(golden, json::value(seen)) << "what they are now:\n" << json::serialize(seen);
+}
+
+TEST(JsonLine, StaysJsonWhateverItIsGiven) {
+  const std::string line = JsonLine("x", kTime)
+                               .text("text", "a\"\n\xff")
+                               .number("nan", std::numeric_limits<double>::quiet_NaN())
+                               .number("rate", 1.5)
+                               .whole("most", std::numeric_limits<std::uint64_t>::max())
+                               .str();
+  EXPECT_EQ(line,
+            "{\"event\":\"x\",\"time\":\"2023-11-14T22:13:20.123Z\",\"text\":\"a\\\"\\n\xEF\xBF\xBD\","
+            "\"nan\":null,\"rate\":1.5,"
+            "\"most\":18446744073709551615}");
+  EXPECT_NO_THROW(json::parse(line));
+}
+
+}  // namespace
+}  // namespace messina::console

@@ -1,0 +1,103 @@
+#include "console/progress_text.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "console/numbers.h"
+
+namespace messina::console {
+namespace {
+
+/// A field of the line; those with the highest rank are left out first.
+struct Part {
+  int rank;
+  std::string text;
+};
+
+bool moves_data(const jobs::Progress& progress) {
+  return progress.phase == "copying" || progress.phase == "finishing" || progress.phase == "done";
+}
+
+std::vector<Part> parts_of(const jobs::Progress& progress) {
+  std::vector<Part> parts;
+  parts.push_back({0, progress.job});
+  if (progress.phase != "copying")
+    parts.push_back({1, progress.phase.empty() ? "preparing" : progress.phase});
+  if (!moves_data(progress) && progress.counts.read_items == 0) return parts;
+  parts.push_back({0, percent(progress.share_done)});
+  parts.push_back({3, counted(progress.counts.read_items, "item")});
+  parts.push_back({5, bytes(static_cast<double>(progress.counts.read_bytes))});
+  parts.push_back({1, rate(progress.items_per_s) + " items/s"});
+  parts.push_back({6, rate(progress.rcu_per_s) + " RCU/s"});
+  if (progress.eta_s) parts.push_back({2, "ETA " + duration(*progress.eta_s)});
+  if (progress.counts.rejected_items > 0)
+    parts.push_back({2, grouped(progress.counts.rejected_items) + " rejected"});
+  if (progress.unknown_outcomes > 0)
+    parts.push_back({7, grouped(progress.unknown_outcomes) + " to send again"});
+  if (!progress.holder.empty() && progress.holder != "nothing") {
+    std::string holder = "held by " + progress.holder;
+    if (!progress.holder_detail.empty()) holder += " in " + progress.holder_detail;
+    parts.push_back({4, std::move(holder)});
+  }
+  return parts;
+}
+
+std::string joined(const std::vector<Part>& parts) {
+  std::string line;
+  for (const Part& part : parts) {
+    if (!line.empty()) line += "  ";
+    line += part.text;
+  }
+  return line;
+}
+
+std::string cut(const std::string& text, std::size_t most_columns) {
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t next = at + 1;
+    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xC0) == 0x80) ++next;
+    if (++used > most_columns) break;
+    out += text.substr(at, next - at);
+    at = next;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string one_line(std::string_view text) {
+  std::string out(text);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(out[i]);
+    if (byte < 0x20 || byte == 0x7F) out[i] = ' ';
+    // U+0080 to U+009F are control characters too.
+    if (byte == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0)
+      out[i] = out[i + 1] = ' ';
+  }
+  return out;
+}
+
+std::string terminal_line(const jobs::Progress& progress, std::size_t width) {
+  const std::size_t room = width > 1 ? width - 1 : 1;
+  std::vector<Part> parts = parts_of(progress);
+  std::string line = one_line(joined(parts));
+  while (columns(line) > room && parts.size() > 1) {
+    const auto least = std::ranges::max_element(parts, {}, &Part::rank);
+    if (least->rank == 0) break;
+    parts.erase(least);
+    line = one_line(joined(parts));
+  }
+  return cut(line, room);
+}
+
+std::string plain_line(const jobs::Progress& progress) { return one_line(joined(parts_of(progress))); }
+
+}  // namespace messina::console

@@ -1,0 +1,81 @@
+#include "console/summary.h"
+
+#include <fmt/format.h>
+
+#include "console/numbers.h"
+#include "console/progress_text.h"
+
+namespace messina::console {
+
+Result<void> check_counts(const state::Counts& counts) {
+  if (counts.read_items == counts.written_items + counts.rejected_items) return {};
+  return fail(
+      ErrorKind::internal,
+      fmt::format(
+          "the ledger's numbers do not add up: read {}, written {}, rejected {}; this is a bug of messina, "
+          "please report it with the state directory's ledger.db",
+          grouped(counts.read_items), grouped(counts.written_items), grouped(counts.rejected_items)));
+}
+
+std::string summary_text(const Outcome& outcome) {
+  const jobs::CopySummary& summary = outcome.summary;
+  const state::Counts& counts = summary.counts;
+  std::string text;
+  if (summary.was_already_done)
+    text += fmt::format("already done, nothing written: {} to {}\n", outcome.source, outcome.target);
+  else
+    text += fmt::format("copied {} to {} in {}\n", outcome.source, outcome.target,
+                        duration(static_cast<double>(summary.elapsed.count()) / 1000));
+  const std::string read = grouped(counts.read_items), written = grouped(counts.written_items),
+                    rejected = grouped(counts.rejected_items);
+  const std::size_t width = read.size();
+  text += fmt::format("  read      {:>{}} items, {}\n", read, width,
+                      bytes(static_cast<double>(counts.read_bytes)));
+  text += fmt::format("  written   {:>{}} items\n", written, width);
+  text += fmt::format("  rejected  {:>{}} items\n", rejected, width);
+  if (summary.units_skipped > 0)
+    text += fmt::format("  left out  {} of {}, as told\n", counted(summary.units_skipped, "segment"),
+                        grouped(summary.units));
+  if (counts.rcu > 0)
+    text += fmt::format("  cost      {} RCU read\n", grouped(static_cast<std::uint64_t>(counts.rcu + 0.5)));
+  if (summary.live_rejects > 0)
+    text += fmt::format("{} live: `messina rejects list SOURCE TARGET` shows why the target refused\n",
+                        summary.live_rejects == 1 ? std::string("1 reject is")
+                                                  : grouped(summary.live_rejects) + " rejects are");
+  return text;
+}
+
+std::string schema_text(const jobs::SchemaReport& report) {
+  std::string text;
+  if (report.created && report.target)
+    text += fmt::format("made table \"{}\" on the target\n", report.target->name.value);
+  for (const jobs::SchemaNote& note : report.notes)
+    text += fmt::format("{}: {}\n", note.level == jobs::SchemaNote::Level::stop ? "stop" : "note",
+                        one_line(note.text));
+  return text;
+}
+
+std::string migration_text(const MigrationStatus& status) {
+  std::string text = fmt::format("{} to {}\n", one_line(status.source), one_line(status.target));
+  if (status.running)
+    text += fmt::format("  running    pid {} on {} since {}\n", status.holder_pid,
+                        one_line(status.holder_host), one_line(status.holder_since));
+  else if (status.unclean)
+    text += "  stopped    the last run ended uncleanly; run the same command again and it goes on\n";
+  else if (status.begun && status.phase != state::JobPhase::done)
+    text += "  stopped    run the same command again and it goes on\n";
+  text += fmt::format("  phase      {}\n", phase_name(status));
+  if (status.begun) {
+    text += fmt::format("  segments   {} of {} done", grouped(status.units_done), grouped(status.units));
+    if (status.units_skipped > 0) text += fmt::format(", {} left out", grouped(status.units_skipped));
+    text += fmt::format("\n  read       {}, {}\n", counted(status.counts.read_items, "item"),
+                        bytes(static_cast<double>(status.counts.read_bytes)));
+    text += fmt::format("  written    {}\n", counted(status.counts.written_items, "item"));
+    text += fmt::format("  rejected   {}", counted(status.counts.rejected_items, "item"));
+    text += status.live_rejects > 0 ? ", see `messina rejects list`\n" : "\n";
+  }
+  text += fmt::format("  state      {}\n", status.folder);
+  return text;
+}
+
+}  // namespace messina::console

@@ -1,0 +1,24 @@
+// What a job did, in the end, for people.
+#pragma once
+#include <string>
+
+#include "base/error.h"
+#include "console/events.h"
+#include "jobs/copy.h"
+#include "jobs/schema.h"
+
+namespace messina::console {
+
+/// read = written + rejected. Anything else is a bug of ours (ErrorKind::internal), said with the numbers.
+Result<void> check_counts(const state::Counts& counts);
+
+/// Several lines, each with its end.
+std::string summary_text(const Outcome& outcome);
+
+/// `table "orders" made on the target` and what differs, one line each.
+std::string schema_text(const jobs::SchemaReport& report);
+
+/// One migration as `status` shows it, several lines.
+std::string migration_text(const MigrationStatus& status);
+
+}  // namespace messina::console
