@@ -96,6 +96,7 @@ std::optional<Enum> value_of(const Names<Enum, N>& names, std::string_view name)
   return std::nullopt;
 }
 
+/// A file without contents counts as missing (SQLite's Unix VFS has it so).
 bool exists(const std::filesystem::path& file, const std::string& vfs_name) {
   sqlite3_vfs* vfs = sqlite3_vfs_find(vfs_name.empty() ? nullptr : vfs_name.c_str());
   int found = 0;
@@ -175,9 +176,7 @@ Result<void> Ledger::Impl::open_for_reading(const Options& options) {
   if (!fresh && fresh.error().kind == ErrorKind::disk) {
     // In a directory where we may not write, SQLite cannot make the -wal and -shm files. If nobody else has
     // made them, nobody is writing, and the file by itself is complete.
-    const std::filesystem::path wal = file.string() + "-wal";
-    std::error_code error;
-    if (!exists(wal, options.vfs) || std::filesystem::file_size(wal, error) == 0) {
+    if (!exists(file.string() + "-wal", options.vfs)) {
       opened = connect(SQLITE_OPEN_READONLY, options, /*immutable=*/true);
       fresh = opened ? is_fresh() : Result<bool>(fail(std::move(opened.error())));
     }
@@ -235,7 +234,10 @@ Result<void> Ledger::Impl::check_after_unclean_end() {
   if (*unclean == 0) return {};
   auto found = db.text("PRAGMA quick_check(1)");
   if (!found) return fail(std::move(found.error()));
-  if (*found != "ok") return fail(db.damaged(*found));
+  if (*found != "ok") {
+    std::ranges::replace(*found, '\n', ' ');
+    return fail(db.damaged(*found));
+  }
   return {};
 }
 

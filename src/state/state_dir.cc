@@ -92,6 +92,13 @@ bool may_live(const LockHolder& holder) {
   return ::kill(static_cast<pid_t>(holder.pid), 0) == 0 || errno != ESRCH;
 }
 
+Result<void> rewrite(int fd, std::string_view text, const std::filesystem::path& file) {
+  if (::ftruncate(fd, 0) != 0) return fail(file_error(file, errno));
+  const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
+  if (written == std::ssize(text)) return {};
+  return fail(file_error(file, written < 0 ? errno : ENOSPC));
+}
+
 bool is_our_readme(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::string line;
@@ -155,9 +162,7 @@ Result<MigrationLock> MigrationLock::acquire(const std::filesystem::path& folder
   const std::string text = fmt::format("{{\"host\":{},\"pid\":{},\"since\":\"{:%Y-%m-%dT%H:%M:%SZ}\"}}\n",
                                        json_string(host_name()), ::getpid(),
                                        fmt::gmtime(std::chrono::system_clock::to_time_t(clock.wall())));
-  if (::ftruncate(*fd, 0) != 0 || ::pwrite(*fd, text.data(), text.size(), 0) != std::ssize(text)) {
-    return fail(file_error(file, errno));
-  }
+  if (auto written = rewrite(*fd, text, file); !written) return fail(std::move(written.error()));
   return lock;
 }
 
@@ -226,11 +231,9 @@ Result<void> prepare_state_dir(const std::filesystem::path& state_dir) {
   const std::filesystem::path name = dir / (ours ? "README" : "README.messina");
   auto fd = open_private_file(name);
   if (!fd) return fail(std::move(fd.error()));
-  const ssize_t written = ::pwrite(*fd, kReadme.data(), kReadme.size(), 0);
-  const int error_number = errno;
+  auto written = rewrite(*fd, kReadme, name);
   ::close(*fd);
-  if (written != std::ssize(kReadme)) return fail(file_error(name, written < 0 ? error_number : ENOSPC));
-  return {};
+  return written;
 }
 
 }  // namespace messina::state
