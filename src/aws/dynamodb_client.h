@@ -1,0 +1,63 @@
+// One call of DynamoDB's API: one HTTP exchange, signed, checked and judged. Nothing is tried twice here.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "aws/classify.h"
+#include "aws/credentials.h"
+#include "aws/node_pools.h"
+#include "aws/sigv4.h"
+#include "base/async.h"
+#include "base/error.h"
+#include "base/slab.h"
+
+namespace messina::aws {
+
+struct DynamoDbClientOptions {
+  std::string display;  ///< begins every message: `table "orders" (dynamodb, us-east-1)`
+  std::string region;   ///< signed for; Alternator takes any
+  /// Null: requests are not signed.
+  std::shared_ptr<CredentialsProvider> credentials;
+  /// Sends only the headers that Alternator reads, and never a session token.
+  bool alternator = false;
+  /// Compresses request bodies over kMinGzipBytes. Only ScyllaDB 2026.1 and later understand it; when the
+  /// server does not, compression is switched off with a warning and the refused call is answered
+  /// `transient`.
+  bool gzip_requests = false;
+};
+
+inline constexpr std::size_t kMinGzipBytes = 1024;
+
+struct Answer {
+  Slab body;  ///< give it back to the loop's SlabPool
+  MonoTime sent_at{};
+  Duration latency{};
+};
+
+/// Not thread-safe: one per loop.
+class DynamoDbClient {
+ public:
+  DynamoDbClient(net::EventLoop& loop, std::shared_ptr<NodePools> nodes, DynamoDbClientOptions options);
+
+  /// `body` is the request's JSON and stays alive until the answer is there. An Error says by its kind
+  /// whether the call was executed (see classify.h).
+  Task<Result<Answer>> call(Operation operation, std::string_view body);
+
+  const std::string& display() const { return options_.display; }
+
+ private:
+  net::Headers headers_for(const Operation& operation, const net::Origin& origin, bool compressed) const;
+  Result<void> check(const Operation& operation, const net::Response& response) const;
+
+  net::EventLoop& loop_;
+  std::shared_ptr<NodePools> nodes_;
+  DynamoDbClientOptions options_;
+  Signer signer_;
+  bool gzip_ = false;
+};
+
+/// gzip at the fastest level, appended to `out`.
+void append_gzip(Slab& out, std::string_view bytes);
+
+}  // namespace messina::aws

@@ -1,0 +1,110 @@
+#include "endpoints/batch_write.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <boost/json.hpp>
+
+#include "base/json_text.h"
+
+namespace messina::endpoints {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kItemHead = R"({"PutRequest":{"Item":)";
+constexpr std::string_view kItemTail = "}}";
+/// ScyllaDB's answer, byte for byte (recorded), and that of servers that put a space behind the colon.
+constexpr std::string_view kAllWritten[] = {R"({"UnprocessedItems":{}})", R"({"UnprocessedItems": {}})"};
+/// Levels of JSON in an answer that repeats items of DynamoDB's 32 levels, with room to spare.
+constexpr std::size_t kMaxJsonDepth = 1024;
+
+std::unexpected<Error> corrupt(std::string what) { return fail(ErrorKind::corrupt, std::move(what)); }
+
+double capacity_in(const json::object& answer) {
+  double sum = 0;
+  const auto* capacities = answer.if_contains("ConsumedCapacity");
+  if (!capacities || !capacities->is_array()) return sum;
+  for (const auto& entry : capacities->get_array()) {
+    const auto* units = entry.is_object() ? entry.get_object().if_contains("CapacityUnits") : nullptr;
+    if (units && units->is_number()) sum += units->to_number<double>();
+  }
+  return sum;
+}
+
+}  // namespace
+
+BatchWriteBody::BatchWriteBody(std::string_view table, bool report_capacity)
+    : head_("{\"RequestItems\":{" + json_string(table) + ":["),
+      tail_(report_capacity ? R"(]},"ReturnConsumedCapacity":"TOTAL"})" : "]}}") {}
+
+std::size_t BatchWriteBody::size(std::span<const std::string_view> records) const {
+  std::size_t size = head_.size() + tail_.size();
+  for (const auto record : records) size += kItemHead.size() + record.size() + kItemTail.size() + 1;
+  return size;
+}
+
+void BatchWriteBody::build(std::span<const std::string_view> records, Slab& out) const {
+  out.clear();
+  out.reserve(size(records));
+  out.append(head_);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i > 0) out.append(",");
+    out.append(kItemHead);
+    out.append(records[i]);
+    out.append(kItemTail);
+  }
+  out.append(tail_);
+}
+
+bool says_all_written(std::string_view body) {
+  return std::ranges::find(kAllWritten, body) != std::end(kAllWritten);
+}
+
+Result<BatchWriteAnswer> parse_batch_write(std::string_view body, std::string_view table) {
+  json::parse_options options;
+  options.allow_invalid_utf8 = true;
+  options.max_depth = kMaxJsonDepth;
+  boost::system::error_code failure;
+  const auto parsed = json::parse({body.data(), body.size()}, failure, {}, options);
+  if (failure || !parsed.is_object()) return corrupt("it is no JSON object");
+  const auto* unprocessed = parsed.get_object().if_contains("UnprocessedItems");
+  if (!unprocessed || !unprocessed->is_object()) return corrupt("it does not say what was left unprocessed");
+
+  BatchWriteAnswer answer;
+  answer.wcu = capacity_in(parsed.get_object());
+  for (const auto& [name, requests] : unprocessed->get_object()) {
+    if (std::string_view(name) != table || !requests.is_array()) return corrupt("it names another table");
+    for (const auto& request : requests.get_array()) {
+      const auto* put = request.is_object() ? request.get_object().if_contains("PutRequest") : nullptr;
+      const auto* item = put && put->is_object() ? put->get_object().if_contains("Item") : nullptr;
+      if (!item || !item->is_object()) return corrupt("an unprocessed request is no put");
+      answer.unprocessed.push_back(json::serialize(*item));
+    }
+  }
+  return answer;
+}
+
+Result<std::vector<std::uint32_t>> match_by_key(const std::vector<std::string>& unprocessed,
+                                                std::span<const std::string_view> records,
+                                                const item::KeySchema& key) {
+  std::unordered_map<std::string, std::uint32_t> by_key;
+  for (std::uint32_t i = 0; i < records.size(); ++i) {
+    const auto found = item::find_key(records[i], key);
+    if (!found) return corrupt("a written record has no key");
+    by_key.emplace(item::key_bytes(*found), i);
+  }
+  std::vector<std::uint32_t> indexes;
+  for (const auto& text : unprocessed) {
+    const auto found = item::find_key(text, key);
+    const auto record = found ? by_key.find(item::key_bytes(*found)) : by_key.end();
+    if (record == by_key.end()) return corrupt("an unprocessed item is none of those that were sent");
+    indexes.push_back(record->second);
+  }
+  std::ranges::sort(indexes);
+  const auto repeated = std::ranges::unique(indexes);
+  indexes.erase(repeated.begin(), repeated.end());
+  return indexes;
+}
+
+}  // namespace messina::endpoints

@@ -1,0 +1,360 @@
+#include "endpoints/dynamodb.h"
+
+#include <utility>
+
+#include "aws/dynamodb_client.h"
+#include "base/log.h"
+#include "endpoints/batch_write.h"
+#include "endpoints/scan_request.h"
+#include "endpoints/table_json.h"
+#include "item/page.h"
+
+namespace messina::endpoints {
+namespace {
+
+/// Pages of ListTagsOfResource: a resource has at most 50 tags, so more pages are a server's mistake.
+constexpr int kMaxTagPages = 100;
+/// Vectors of views kept for the next pages.
+constexpr std::size_t kMaxSpareViews = 64;
+
+/// What the three capabilities of one table share. Belongs to the loop.
+struct Table {
+  Table(net::EventLoop& event_loop, std::shared_ptr<aws::NodePools> nodes, aws::DynamoDbClientOptions options,
+        TableName table_name, std::shared_ptr<std::atomic<std::size_t>> batch_items)
+      : loop(event_loop),
+        name(std::move(table_name)),
+        alternator(options.alternator),
+        client(event_loop, std::move(nodes), std::move(options)),
+        max_batch_items(std::move(batch_items)) {}
+
+  /// DescribeTable alone; remembers the key schema.
+  Task<Result<TableDescription>> describe_table();
+  /// One call whose answer is text for `parse`.
+  template <class Parse>
+  auto ask(aws::Operation operation, std::string body, Parse parse)
+      -> Task<decltype(parse(std::string_view()))>;
+
+  net::EventLoop& loop;
+  const TableName name;
+  const bool alternator;
+  aws::DynamoDbClient client;
+  item::PageSplitter splitter;
+  item::PageSpans spans;
+  std::optional<item::KeySchema> key;
+  std::shared_ptr<std::atomic<std::size_t>> max_batch_items;
+};
+
+template <class Parse>
+auto Table::ask(aws::Operation operation, std::string body, Parse parse)
+    -> Task<decltype(parse(std::string_view()))> {
+  auto answer = co_await client.call(operation, body);
+  if (!answer) co_return fail(answer.error());
+  auto result = parse(answer->body.view());
+  loop.slabs().give_back(std::move(answer->body));
+  if (!result) co_return fail(aws::classify_damage(operation, result.error().message, client.display()));
+  co_return result;
+}
+
+Task<Result<TableDescription>> Table::describe_table() {
+  auto body = table_request(name);
+  auto description = co_await ask(aws::kDescribeTable, std::move(body), parse_describe_table);
+  if (description) key = description->key;
+  co_return description;
+}
+
+class TableCatalog final : public Catalog {
+ public:
+  explicit TableCatalog(std::shared_ptr<Table> table) : table_(std::move(table)) {}
+
+  Task<Result<TableDescription>> describe(std::vector<std::string>* notes) override;
+  Task<Result<void>> create(const TableDescription& wanted) override;
+  Task<Result<bool>> empty() override;
+
+ private:
+  Task<Result<void>> read_ttl(TableDescription& description);
+  Task<Result<void>> read_tags(TableDescription& description);
+  /// True if the caller may go on without what failed.
+  static bool dispensable(const Error& error, std::string_view what, std::vector<std::string>* notes);
+
+  std::shared_ptr<Table> table_;
+};
+
+bool TableCatalog::dispensable(const Error& error, std::string_view what, std::vector<std::string>* notes) {
+  const bool missing = error.kind == ErrorKind::denied || error.kind == ErrorKind::config;
+  if (missing && notes) notes->push_back(fmt::format("{} unknown: {}", what, error.message));
+  return missing;
+}
+
+Task<Result<TableDescription>> TableCatalog::describe(std::vector<std::string>* notes) {
+  auto description = co_await table_->describe_table();
+  if (!description) co_return description;
+  const auto ttl = co_await read_ttl(*description);
+  if (!ttl && !dispensable(ttl.error(), "TTL", notes)) co_return fail(ttl.error());
+  const auto tags = co_await read_tags(*description);
+  if (!tags && !dispensable(tags.error(), "tags", notes)) co_return fail(tags.error());
+  co_return description;
+}
+
+Task<Result<void>> TableCatalog::read_ttl(TableDescription& description) {
+  auto body = table_request(table_->name);
+  auto ttl = co_await table_->ask(aws::kDescribeTimeToLive, std::move(body), parse_time_to_live);
+  if (!ttl) co_return fail(ttl.error());
+  description.ttl_attribute = std::move(*ttl);
+  co_return Result<void>();
+}
+
+Task<Result<void>> TableCatalog::read_tags(TableDescription& description) {
+  if (description.arn.empty()) co_return Result<void>();
+  std::string token;
+  for (int page = 0; page < kMaxTagPages; ++page) {
+    auto body = list_tags_request(description.arn, token);
+    const auto parse = [&description](std::string_view text) { return parse_tags(text, description.tags); };
+    auto next = co_await table_->ask(aws::kListTagsOfResource, std::move(body), parse);
+    if (!next) co_return fail(next.error());
+    token = std::move(*next);
+    if (token.empty()) break;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> TableCatalog::create(const TableDescription& wanted) {
+  const auto body = create_table_request(wanted);
+  auto answer = co_await table_->client.call(aws::kCreateTable, body);
+  if (!answer) co_return fail(answer.error());
+  table_->loop.slabs().give_back(std::move(answer->body));
+  co_return Result<void>();
+}
+
+Task<Result<bool>> TableCatalog::empty() {
+  ScanRequest request;
+  request.table = table_->name.value;
+  request.limit = 1;
+  std::string last_key;
+  // A page may be empty and yet not the last one (deleted items are passed over on ScyllaDB).
+  for (;;) {
+    request.start_key = last_key;
+    auto body = scan_request(request);
+    const auto parse = [this](std::string_view text) -> Result<std::pair<bool, std::string>> {
+      auto& spans = table_->spans;
+      const auto split = table_->splitter.split(text, spans);
+      if (!split) return fail(split.error());
+      return std::pair(!spans.items.empty(), std::string(spans.last_evaluated_key));
+    };
+    auto page = co_await table_->ask(aws::kScan, std::move(body), parse);
+    if (!page) co_return fail(page.error());
+    if (page->first) co_return false;
+    if (page->second.empty()) co_return true;
+    last_key = std::move(page->second);
+  }
+}
+
+class TableScan final : public Scannable {
+ public:
+  explicit TableScan(std::shared_ptr<Table> table) : table_(std::move(table)) {}
+
+  Task<Result<std::vector<Unit>>> plan(const PlanHints& hints) override;
+  Task<Result<Page>> read(const Unit& unit, const Cursor& cursor) override;
+  void recycle(Page page) override;
+
+ private:
+  std::shared_ptr<Table> table_;
+  std::vector<std::vector<std::string_view>> spare_views_;
+};
+
+Task<Result<std::vector<Unit>>> TableScan::plan(const PlanHints& hints) {
+  std::optional<std::uint64_t> size;
+  if (!hints.segments) {
+    const auto description = co_await table_->describe_table();
+    if (!description) co_return fail(description.error());
+    size = description->size_bytes;
+  }
+  const auto total = segment_count(size, hints);
+  std::vector<Unit> units;
+  units.reserve(total);
+  for (std::uint32_t i = 0; i < total; ++i) units.push_back(segment_unit({i, total}));
+  co_return units;
+}
+
+Task<Result<Page>> TableScan::read(const Unit& unit, const Cursor& cursor) {
+  const auto segment = parse_segment(unit);
+  if (!segment) co_return fail(segment.error());
+  const auto start_key = key_in(cursor);
+  if (!start_key) co_return fail(start_key.error());
+  ScanRequest request;
+  request.table = table_->name.value;
+  request.segment = *segment;
+  request.start_key = *start_key;
+  request.report_capacity = !table_->alternator;
+  const auto body = scan_request(request);
+
+  auto answer = co_await table_->client.call(aws::kScan, body);
+  if (!answer) co_return fail(answer.error());
+  auto& spans = table_->spans;
+  if (!spare_views_.empty()) {
+    spans.items = std::move(spare_views_.back());
+    spare_views_.pop_back();
+  }
+  const auto split = table_->splitter.split(answer->body.view(), spans);
+  if (!split) {
+    table_->loop.slabs().give_back(std::move(answer->body));
+    co_return fail(aws::classify_damage(aws::kScan, split.error().message, table_->client.display()));
+  }
+  Page page;
+  page.sent_at = answer->sent_at;
+  page.end = spans.last_evaluated_key.empty();
+  if (!page.end) page.next = cursor_after(spans.last_evaluated_key);
+  page.cost_rcu = spans.consumed_capacity.value_or(estimated_rcu(answer->body.size()));
+  page.records = std::move(spans.items);
+  spans.items.clear();
+  page.bytes = std::move(answer->body);
+  co_return page;
+}
+
+void TableScan::recycle(Page page) {
+  table_->loop.slabs().give_back(std::move(page.bytes));
+  if (spare_views_.size() >= kMaxSpareViews) return;
+  page.records.clear();
+  spare_views_.push_back(std::move(page.records));
+}
+
+class TablePut final : public Writable {
+ public:
+  explicit TablePut(std::shared_ptr<Table> table)
+      : table_(std::move(table)), body_(table_->name.value, !table_->alternator) {}
+
+  WriteCaps caps() const override;
+  Task<WriteOutcome> put(std::span<const std::string_view> records) override;
+
+ private:
+  /// What an answer of status 200 means.
+  Task<void> judge(std::string_view answer, std::span<const std::string_view> records, WriteOutcome& outcome);
+  void note_refusal(const Error& error);
+
+  std::shared_ptr<Table> table_;
+  BatchWriteBody body_;
+};
+
+WriteCaps TablePut::caps() const {
+  WriteCaps caps;
+  caps.max_items = table_->max_batch_items->load(std::memory_order_relaxed);
+  caps.max_bytes = kMaxBatchBytes;
+  return caps;
+}
+
+void TablePut::note_refusal(const Error& error) {
+  auto& limit = *table_->max_batch_items;
+  if (!aws::refuses_batch_size(error) || limit.load(std::memory_order_relaxed) <= kSafeBatchItems) return;
+  if (limit.exchange(kSafeBatchItems, std::memory_order_relaxed) > kSafeBatchItems) {
+    log::warn("{}: the server takes no larger batches: going on with {} items each", table_->client.display(),
+              kSafeBatchItems);
+  }
+}
+
+Task<WriteOutcome> TablePut::put(std::span<const std::string_view> records) {
+  WriteOutcome outcome;
+  if (records.empty()) co_return outcome;
+  auto& slabs = table_->loop.slabs();
+  auto body = slabs.take(body_.size(records));
+  body_.build(records, body);
+  const auto started = table_->loop.now();
+  auto answer = co_await table_->client.call(aws::kBatchWriteItem, body.view());
+  outcome.latency = table_->loop.now() - started;
+  slabs.give_back(std::move(body));
+  if (!answer) {
+    note_refusal(answer.error());
+    outcome.error = std::move(answer.error());
+    co_return outcome;
+  }
+  if (!says_all_written(answer->body.view())) {
+    const auto text = answer->body.view();
+    co_await judge(text, records, outcome);
+  }
+  slabs.give_back(std::move(answer->body));
+  co_return outcome;
+}
+
+Task<void> TablePut::judge(std::string_view text, std::span<const std::string_view> records,
+                           WriteOutcome& outcome) {
+  auto answer = parse_batch_write(text, table_->name.value);
+  if (!answer) {
+    outcome.error =
+        aws::classify_damage(aws::kBatchWriteItem, answer.error().message, table_->client.display());
+    co_return;
+  }
+  outcome.cost_wcu = answer->wcu;
+  if (answer->unprocessed.empty()) co_return;
+  if (!table_->key) {
+    const auto description = co_await table_->describe_table();
+    if (!description) {
+      outcome.error = Error{ErrorKind::transient, description.error().message, description.error().code};
+      co_return;
+    }
+  }
+  auto indexes = match_by_key(answer->unprocessed, records, *table_->key);
+  if (indexes) {
+    outcome.unprocessed = std::move(*indexes);
+    co_return;
+  }
+  // The server did answer, so nothing is on its way any more, and puts may be repeated.
+  outcome.error =
+      Error{ErrorKind::transient,
+            fmt::format("{}: the answer of BatchWriteItem cannot be used ({}): the whole batch is sent again",
+                        table_->client.display(), indexes.error().message)};
+}
+
+Endpoint assemble(std::shared_ptr<Table> table, std::string authority) {
+  Endpoint endpoint;
+  endpoint.display = table->client.display();
+  endpoint.authority = std::move(authority);
+  endpoint.table = table->name;
+  endpoint.catalog = std::make_unique<TableCatalog>(table);
+  endpoint.scan = std::make_unique<TableScan>(table);
+  endpoint.put = std::make_unique<TablePut>(std::move(table));
+  return endpoint;
+}
+
+}  // namespace
+
+AlternatorCluster::AlternatorCluster(const AlternatorOptions& options)
+    : max_batch_items(std::make_shared<std::atomic<std::size_t>>(options.max_batch_items)) {
+  aws::NodeSetOptions set;
+  set.contact = options.contact;
+  set.discover = options.discover_nodes;
+  set.datacenter = options.datacenter;
+  set.rack = options.rack;
+  set.display = "alternator " + aws::host_header(options.contact);
+  nodes = std::make_shared<aws::NodeSet>(std::move(set));
+}
+
+Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options) {
+  aws::NodeSetOptions set;
+  set.contact = options.origin;
+  set.display = "dynamodb " + aws::host_header(options.origin);
+  auto pools = aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
+                                    options.proxy_for);
+  aws::DynamoDbClientOptions client;
+  client.display = fmt::format("table \"{}\" (dynamodb, {})", options.table, options.region);
+  client.region = options.region;
+  client.credentials = options.credentials;
+  auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
+                                       std::make_shared<std::atomic<std::size_t>>(options.max_batch_items));
+  return assemble(std::move(table),
+                  fmt::format("dynamodb {} {}", aws::host_header(options.origin), options.account_hint));
+}
+
+Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
+                         const std::shared_ptr<AlternatorCluster>& cluster) {
+  auto pools = aws::NodePools::make(loop, cluster->nodes, options.http, options.proxy_for);
+  const auto address = aws::host_header(options.contact);
+  aws::DynamoDbClientOptions client;
+  client.display = fmt::format("table \"{}\" (alternator, {})", options.table, address);
+  client.region = options.region;
+  client.credentials = options.credentials;
+  client.alternator = true;
+  client.gzip_requests = options.gzip_requests;
+  auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
+                                       cluster->max_batch_items);
+  return assemble(std::move(table), "alternator " + address);
+}
+
+}  // namespace messina::endpoints
