@@ -61,6 +61,7 @@ Connection::~Connection() { sweeper_->remove(this); }
 
 void Connection::cut(bool reset) {
   cut_ = true;
+  if (tls_) tls_->forget_socket();
   error_code ignored;
   if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
@@ -162,18 +163,23 @@ Task<IoResult> Connection::write_all(std::span<asio::const_buffer> buffers) {
 
 Task<Result<void>> Connection::start_tls(std::shared_ptr<TlsContext> context, std::string server_name,
                                          std::string peer) {
-  tls_ = std::make_unique<TlsEngine>(std::move(context), server_name);
+  tls_ = std::make_unique<TlsEngine>(std::move(context), server_name, socket_.native_handle());
   while (true) {
     const TlsEngine::Step step = tls_->handshake();
     const IoResult sent = co_await flush_tls();  // after a failure: the alert
-    if (step == TlsEngine::Step::failed || step == TlsEngine::Step::closed)
-      co_return std::unexpected(tls_->handshake_error(peer));
-    if (sent.error) co_return fail(ErrorKind::transient, sent.error.message());
-    if (step == TlsEngine::Step::ok) co_return Result<void>();
-    const IoResult got = co_await receive(tls_->input_room(), tls_->input_room_bytes());
-    if (got.error) co_return fail(ErrorKind::transient, got.error.message());
-    tls_->add_input(got.bytes);
+    const bool failed = step == TlsEngine::Step::failed || step == TlsEngine::Step::closed;
+    if (failed && !tls_->socket_error()) co_return std::unexpected(tls_->handshake_error(peer));
+    error_code error = failed ? tls_->socket_error() : sent.error;
+    if (!error && step == TlsEngine::Step::ok) co_return Result<void>();
+    if (!error) error = co_await wait_readable();
+    if (error) co_return fail(ErrorKind::transient, error.message());
   }
+}
+
+Task<error_code> Connection::wait_readable() {
+  touch();
+  const auto [error] = co_await socket_.async_wait(Socket::wait_read, kAwait);
+  co_return finished(error);
 }
 
 Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
@@ -188,16 +194,18 @@ Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
     }
     if (done > 0) co_return IoResult{{}, done};  // an end or a failure shows again at the next read
     if (step == TlsEngine::Step::closed) co_return IoResult{asio::error::eof, 0};
-    if (step == TlsEngine::Step::failed) co_return IoResult{asio::error::connection_aborted, 0};
+    if (step == TlsEngine::Step::failed) {
+      // An end without TLS's own goodbye may be an attacker's: never the regular end of a body.
+      const error_code& error = tls_->socket_error();
+      if (error == asio::error::eof) co_return IoResult{asio::error::connection_reset, 0};
+      co_return IoResult{error ? error : asio::error::connection_aborted, 0};
+    }
     if (!tls_->output().empty()) {
       const IoResult sent = co_await flush_tls();
       if (sent.error) co_return IoResult{sent.error, 0};
     }
-    const IoResult received = co_await receive(tls_->input_room(), tls_->input_room_bytes());
-    // An end without TLS's own goodbye may be an attacker's: never the regular end of a body.
-    if (received.error == asio::error::eof) co_return IoResult{asio::error::connection_reset, 0};
-    if (received.error) co_return received;
-    tls_->add_input(received.bytes);
+    const error_code error = co_await wait_readable();
+    if (error) co_return IoResult{error, 0};
   }
 }
 
@@ -236,16 +244,10 @@ Task<IoResult> Connection::flush_tls() {
 
 bool Connection::idle_and_open() {
   if (cut_ || !buffered().empty()) return false;
-  while (true) {
-    if (tls_ && !tls_->quiet()) return false;
-    char byte = 0;
-    char* const data = tls_ ? tls_->input_room() : &byte;
-    const std::size_t size = tls_ ? tls_->input_room_bytes() : 1;
-    const ssize_t got = ::recv(socket_.native_handle(), data, size, MSG_DONTWAIT | (tls_ ? 0 : MSG_PEEK));
-    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    if (got == 0 || !tls_) return false;
-    tls_->add_input(static_cast<std::size_t>(got));  // session tickets come whenever the server likes
-  }
+  if (tls_) return tls_->quiet();  // session tickets come whenever the server likes
+  char byte = 0;
+  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 }  // namespace messina::net

@@ -107,6 +107,7 @@ class Connection {
   void touch() { deadline_ = fixed_deadline_ != MonoTime::max() ? fixed_deadline_ : loop_.now() + patience_; }
   error_code finished(error_code error);
   Task<IoResult> receive(char* data, std::size_t size);
+  Task<error_code> wait_readable();
   Task<IoResult> tls_read(char* data, std::size_t size);
   Task<IoResult> tls_write(std::span<asio::const_buffer> buffers);
   Task<IoResult> flush_tls();

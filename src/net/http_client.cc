@@ -1,6 +1,7 @@
 #include "net/http_client.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include <boost/asio/dispatch.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -58,7 +59,7 @@ struct HttpClient::Impl {
   std::optional<Error> config_error;
   AsyncSemaphore slots;
   std::vector<std::unique_ptr<Connection>> idle;  // the newest at the end
-  std::size_t open = 0;
+  std::atomic<std::size_t> open = 0;              // open_connections() may be asked from anywhere
   std::size_t usual_unsized_bytes = kUnknownBodyBytes;
   bool closed = false;
 };

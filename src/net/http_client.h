@@ -61,6 +61,7 @@ class HttpClient {
   Task<std::expected<Response, SendError>> send(const Request& request);
 
   const Origin& origin() const;
+  /// Any thread may ask.
   std::size_t open_connections() const;
 
  private:

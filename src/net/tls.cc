@@ -1,19 +1,21 @@
 #include "net/tls.h"
 
-#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 
+#include <boost/asio/error.hpp>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
 
 namespace messina::net {
 namespace {
-/// Four records at once.
-constexpr std::size_t kInputBytes = 64u << 10;
+/// Received at once: four records. OpenSSL decrypts them where they lie.
+constexpr std::size_t kReadAheadBytes = 64u << 10;
 
 /// The oldest error of OpenSSL's queue, which is the cause; empties the queue.
 std::string openssl_reason() {
@@ -23,6 +25,12 @@ std::string openssl_reason() {
   if (ERR_SYSTEM_ERROR(code)) return std::strerror(ERR_GET_REASON(code));
   const char* reason = ERR_reason_error_string(code);
   return reason != nullptr ? reason : fmt::format("OpenSSL error {:#x}", code);
+}
+
+void set_common_options(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, kReadAheadBytes);
 }
 
 bool is_address(const std::string& name) {
@@ -38,7 +46,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsOptions& options
   std::shared_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_client_method())));
   SSL_CTX* context = made->context_;
   if (context == nullptr) return fail(ErrorKind::config, "OpenSSL cannot start: " + openssl_reason());
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  set_common_options(context);
   SSL_CTX_set_verify(context, options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep_session);
@@ -60,7 +68,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const std::string& certif
   std::shared_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_server_method())));
   SSL_CTX* context = made->context_;
   if (context == nullptr) return fail(ErrorKind::config, "OpenSSL cannot start: " + openssl_reason());
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  set_common_options(context);
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1)
     return fail(ErrorKind::config,
@@ -83,11 +91,11 @@ int TlsContext::keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
-TlsEngine::TlsEngine(std::shared_ptr<TlsContext> context, const std::string& server_name)
+TlsEngine::TlsEngine(std::shared_ptr<TlsContext> context, const std::string& server_name, int socket)
     : context_(std::move(context)),
       ssl_(SSL_new(context_->context_)),
       server_name_(server_name),
-      input_(kInputBytes) {
+      socket_(socket) {
   BIO* bio = ssl_ == nullptr ? nullptr : BIO_new(buffer_method());
   if (bio == nullptr) {
     SSL_free(ssl_);
@@ -130,14 +138,19 @@ BIO_METHOD* TlsEngine::buffer_method() {
 int TlsEngine::bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
   auto& self = *static_cast<TlsEngine*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  *got = std::min(size, self.input_.size() - self.input_used_);
-  if (*got == 0) {
-    BIO_set_retry_read(bio);
-    return 0;
+  *got = 0;
+  const ssize_t received = ::recv(self.socket_, data, size, MSG_DONTWAIT);
+  if (received > 0) {
+    *got = static_cast<std::size_t>(received);
+    return 1;
   }
-  std::memcpy(data, self.input_.data() + self.input_used_, *got);
-  self.input_used_ += *got;
-  return 1;
+  if (received == 0)
+    self.socket_error_ = asio::error::eof;
+  else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    BIO_set_retry_read(bio);
+  else
+    self.socket_error_ = {errno, boost::system::system_category()};
+  return 0;
 }
 
 int TlsEngine::bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
@@ -149,11 +162,6 @@ int TlsEngine::bio_write(BIO* bio, const char* data, std::size_t size, std::size
 }
 
 long TlsEngine::bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-void TlsEngine::add_input(std::size_t bytes) {
-  input_used_ = 0;
-  input_.resize(bytes);
-}
 
 TlsEngine::Step TlsEngine::step_of(int result) {
   if (result == 1) return Step::ok;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <boost/system/error_code.hpp>
 #include <openssl/ssl.h>
 
 #include "base/error.h"
@@ -37,14 +38,14 @@ class TlsContext {
   SSL_SESSION* session_ = nullptr;
 };
 
-/// One connection's TLS. Each step either succeeds, fails, or wants more input; whatever it has to send
-/// appears in output().
+/// One connection's TLS. Each step either succeeds, fails, or wants more input, for which the caller waits.
+/// Received bytes are taken from the socket; whatever is to be sent appears in output().
 class TlsEngine {
  public:
   enum class Step : std::uint8_t { ok, want_input, closed, failed };
 
   /// `server_name`: the name to verify and to send as SNI; empty for the server's side.
-  TlsEngine(std::shared_ptr<TlsContext> context, const std::string& server_name);
+  TlsEngine(std::shared_ptr<TlsContext> context, const std::string& server_name, int socket);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;
   TlsEngine& operator=(const TlsEngine&) = delete;
@@ -56,10 +57,10 @@ class TlsEngine {
   /// True if the connection is usable for another exchange: neither data nor an end has come in.
   bool quiet();
 
-  /// Room for received bytes; add_input() says how many came. Only after a step wanted input.
-  char* input_room() { return input_.data(); }
-  std::size_t input_room_bytes() const { return input_.capacity(); }
-  void add_input(std::size_t bytes);
+  /// The socket is being closed: its number may soon be another's.
+  void forget_socket() { socket_ = -1; }
+  /// What ended the socket, if that is why a step failed: eof is an end without TLS's own goodbye.
+  const boost::system::error_code& socket_error() const { return socket_error_; }
   /// To be sent, then cleared.
   Slab& output() { return output_; }
 
@@ -77,8 +78,8 @@ class TlsEngine {
   SSL* ssl_;
   std::string server_name_;
   std::string failure_;
-  Slab input_;
-  std::size_t input_used_ = 0;
+  int socket_;
+  boost::system::error_code socket_error_;
   Slab output_;
 };
 
