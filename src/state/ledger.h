@@ -61,8 +61,8 @@ class MigrationLock {
 
 enum class Access : std::uint8_t { read_write, read_only };
 
-/// One migration's ledger file. Thread-compatible: one thread at a time. Read-only handles work beside a
-/// running job.
+/// One migration's ledger file. Whoever opens it read_write holds the MigrationLock; read-only handles work
+/// beside a running job. Thread-compatible: one thread at a time.
 class Ledger {
  public:
   struct Options {

@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <ctime>
 #include <exception>
+#include <string>
 #include <utility>
 
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <pthread.h>
 
 namespace messina::state {

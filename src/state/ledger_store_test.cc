@@ -1,8 +1,15 @@
 #include "state/ledger_store.h"
 
 #include <future>
+#include <memory>
+#include <mutex>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
 #include "state/power_cut_vfs.h"

@@ -41,10 +41,13 @@ class Disk {
   explicit Disk(Image image = {}) {
     static std::atomic<int> counter = 0;
     vfs_name_ = "messina-test-" + std::to_string(++counter);
+    std::uint64_t seed = 1;
     for (auto& [name, bytes] : image) {
       names_[name] = contents_.size();
+      seed = seed * 31 + std::hash<std::string>()(bytes);
       contents_.push_back(std::move(bytes));
     }
+    random_ = Random(seed);  // a later life of the disk draws other numbers
     first_names_ = names_;
     first_contents_ = contents_;
     vfs_.iVersion = 2;
