@@ -67,12 +67,10 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   Socket& socket() { return socket_; }
-  EventLoop& loop() { return loop_; }
 
-  /// For everything until clear_deadline(), instead of the patience: connecting.
+  /// For everything until clear_deadline(), instead of the patience.
   void set_deadline(MonoTime deadline) { fixed_deadline_ = deadline_ = deadline; }
   void clear_deadline() { fixed_deadline_ = deadline_ = MonoTime::max(); }
-  void set_patience(Duration patience) { patience_ = patience; }
 
   /// Without delays for small writes (TCP_NODELAY).
   Task<error_code> connect(Tcp::endpoint endpoint);
@@ -97,7 +95,6 @@ class Connection {
   bool idle_and_open();
   /// Ends it: whatever is under way returns with an error. `reset`: with RST instead of FIN.
   void cut(bool reset = false);
-  bool is_cut() const { return cut_; }
 
   std::string head_out;   ///< scratch of the owner, kept for its memory
   MonoTime idle_since{};  ///< the owner's

@@ -26,8 +26,8 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-/// A request. Host, Content-Length and Connection are added by the sender, unless `headers` has Host already
-/// (it is signed, so the signer sets it). `body` must stay alive until send() has returned.
+/// A request. The sender adds Content-Length and, unless `headers` has it already (it is signed, so the
+/// signer sets it), Host. `body` must stay alive until send() has returned.
 struct Request {
   std::string_view method = "POST";
   std::string target = "/";

@@ -230,6 +230,7 @@ Task<Answer> HttpClient::Impl::receive(Connection& connection, bool head_request
 
 Task<std::expected<Head, Error>> HttpClient::Impl::receive_head(Connection& connection, bool head_request) {
   const MonoTime start = dialler.loop.now();
+  connection.set_deadline(start + dialler.options.answer_timeout);  // a trickle does not prolong it
   const auto corrupt = [this](std::string_view why) {
     return std::unexpected(
         Error{ErrorKind::corrupt, fmt::format("{}: the answer is not HTTP: {}", name, why)});
@@ -253,7 +254,10 @@ Task<std::expected<Head, Error>> HttpClient::Impl::receive_head(Connection& conn
     auto head = parse_response_head(connection.buffered().substr(0, *end), head_request);
     if (!head) co_return corrupt(head.error());
     connection.consume(*end);
-    if (head->status >= 200) co_return std::move(*head);
+    if (head->status >= 200) {
+      connection.clear_deadline();
+      co_return std::move(*head);
+    }
     if (head->status == 101) co_return corrupt("it switches to another protocol");
   }
   co_return corrupt("too many interim answers");

@@ -241,15 +241,21 @@ TEST_F(HttpClientTest, WaitsNoLongerThanItsTimeouts) {
     end.wait();
   };
   const auto deaf = [end](RawPeer&) { end.wait(); };
+  const auto trickle = [](RawPeer& peer) {
+    peer.read_message();
+    peer.write("HTTP/1.1 200 OK\r\nX: ");
+    while (peer.alive(5ms)) peer.write("x");
+  };
   {
-    RawServer server({silent, slow_body, deaf});
+    RawServer server({silent, slow_body, deaf, trickle});
     HttpClient client(loop_, at(server), {.answer_timeout = 50ms});
     const Answer first = send(client);
     const Answer second = send(client);
     const std::string large(64u << 20, 'x');
     const Answer third = send(client, {.body = large});
+    const Answer fourth = send(client);
     done.set_value();
-    for (const Answer* answer : {&first, &second, &third}) {
+    for (const Answer* answer : {&first, &second, &third, &fourth}) {
       ASSERT_FALSE(answer->has_value());
       EXPECT_EQ(answer->error().error.kind, ErrorKind::transient);
       EXPECT_THAT(answer->error().error.message, HasSubstr("no progress for 0.1 s"));
@@ -258,6 +264,7 @@ TEST_F(HttpClientTest, WaitsNoLongerThanItsTimeouts) {
     EXPECT_THAT(first.error().error.message, HasSubstr("waiting for the answer"));
     EXPECT_THAT(second.error().error.message, HasSubstr("3 of 10 bytes had come"));
     EXPECT_THAT(third.error().error.message, HasSubstr("waiting for the request to be taken"));
+    EXPECT_THAT(fourth.error().error.message, HasSubstr("the rest of the answer's header"));
     EXPECT_EQ(client.open_connections(), 0u);
   }
 }

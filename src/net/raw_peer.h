@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <stdexcept>
@@ -82,6 +83,12 @@ class RawPeer {
     while (read(received_)) {
     }
     return std::exchange(received_, "");
+  }
+
+  /// Waits for that time; false as soon as the other side has sent something or ended.
+  bool alive(std::chrono::milliseconds time) {
+    pollfd end{fd_, POLLIN, 0};
+    return ::poll(&end, 1, static_cast<int>(time.count())) == 0;
   }
 
   void shut_down_writing() { ::shutdown(fd_, SHUT_WR); }

@@ -150,6 +150,23 @@ TEST_F(Tls, CutsAreErrors) {
   }
 }
 
+TEST_F(Tls, AConnectionThatTheServerEndedIsReplacedUnnoticed) {
+  start("DNS:localhost");
+  HttpClient client(loop_, {"localhost", server_->port(), true}, trusting());
+  const Request request{.body = "hello"};
+  const ServerOptions again{
+      .port = server_->port(), .certificate_file = path("cert.pem"), .key_file = path("key.pem")};
+  for (int i = 0; i < 3; ++i) {
+    const Answer answer = run_on(loop_, client.send(request));
+    ASSERT_TRUE(answer.has_value()) << answer.error().error.message;
+    EXPECT_EQ(client.open_connections(), 1u);
+    server_.reset();
+    auto restarted = HttpServer::start(server_loop_, again, echo);
+    ASSERT_TRUE(restarted.has_value()) << restarted.error().message;
+    server_ = std::move(*restarted);
+  }
+}
+
 TEST_F(Tls, AnAddressInTheCertificateIsVerifiedToo) {
   start("IP:127.0.0.1");
   const Answer answer = send_to("127.0.0.1", trusting());
