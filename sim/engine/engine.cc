@@ -151,6 +151,11 @@ Answer Engine::execute(const Request& request, const Admission& admission) {
 Answer Engine::run(const Request& request, const Admission& admission) {
   ++calls_[std::string(request.operation())];
   if (request.header("x-amz-security-token")) ++session_tokens_seen_;
+  if (request.body.size() > kMaxBodyBytes) {
+    Answer answer = answer_of(refuse("RequestEntityTooLarge", "Request body is larger than 16 MB", 413));
+    if (settings_.personality.alternator) answer.delivery = Delivery::cut;
+    return answer;
+  }
   if (const auto error = check_signature(request, settings_.auth, settings_.personality, now().wall)) {
     ++refused_signatures_;
     return answer_of(std::unexpected(*error));

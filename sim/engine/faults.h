@@ -21,8 +21,8 @@ enum class FaultKind : std::uint8_t {
   throttle_account,    ///< the same for the account's limit; on Alternator all three are RequestLimitExceeded
   unprocessed,  ///< a batch leaves half of its requests unprocessed; on Alternator BatchWriteItem fails
                 ///< instead, applied in part, since it never leaves any unprocessed. Matches batch calls only
-  latency,              ///< the answer comes `ms` later
-  slow_start,           ///< the request is executed, and answered, `ms` later
+  latency,      ///< the answer comes `ms` later
+  slow_start,   ///< the request is executed, and answered, `ms` later
   error_before,         ///< 500 InternalServerError without effect
   error_after,          ///< 500 InternalServerError, but the request was executed
   partial,              ///< 500, and the first half of a BatchWriteItem was executed. Matches that call only

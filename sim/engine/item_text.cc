@@ -133,10 +133,12 @@ std::string render(const item::Item& item, const RawAttributes& raws, const KeyS
   const auto is_key = [&](std::string_view name) {
     return name == schema.partition.name || (schema.sort && name == schema.sort->name);
   };
-  append_attribute(out, schema.partition.name, item.find(schema.partition.name)->second,
-                   raw_of(schema.partition.name));
-  if (schema.sort)
-    append_attribute(out, schema.sort->name, item.find(schema.sort->name)->second, raw_of(schema.sort->name));
+  const auto append_key = [&](std::string_view name) {
+    const auto found = item.find(name);
+    if (found != item.end()) append_attribute(out, name, found->second, raw_of(name));
+  };
+  append_key(schema.partition.name);
+  if (schema.sort) append_key(schema.sort->name);
   for (const auto& [name, value] : item) {
     if (!is_key(name)) append_attribute(out, name, value, raw_of(name));
   }
@@ -248,6 +250,10 @@ Outcome<RowKey> partition_row(std::string_view raw, const KeyAttribute& attribut
   key.partition = partition_bytes(*value, raw, p);
   key.token = token_of(key.partition);
   return key;
+}
+
+std::string render_projected(const item::Item& item, const KeySchema& schema, const Personality& p) {
+  return render(item, {}, schema, p);
 }
 
 item::Item parse_stored(std::string_view json) {

@@ -47,6 +47,10 @@ Outcome<RowKey> partition_row(std::string_view raw, const item::KeyAttribute& at
 /// The sort key's bytes in row order.
 std::string sort_bytes(const item::Value& value);
 
+/// Part of an item as a projection leaves it.
+std::string render_projected(const item::Item& item, const item::KeySchema& schema,
+                             const Personality& personality);
+
 /// A stored or checked text as an item, by the most lenient rules.
 item::Item parse_stored(std::string_view json);
 

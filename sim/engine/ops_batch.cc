@@ -218,7 +218,9 @@ Outcome<std::string> Engine::batch_get(const Parameters& p, const Request&) {
       units[table_name] += cost;
       if (row == nullptr) continue;
       found += found.empty() ? "" : ",";
-      found += projection ? item::to_json(project(parse_stored(row->json), *projection)) : row->json;
+      found += projection ? render_projected(project(parse_stored(row->json), *projection),
+                                             (*table)->spec.keys, personality)
+                          : row->json;
     }
     if (!found.empty() || left.empty()) append_member(responses, table_name, "[" + found + "]");
     if (left.empty()) continue;

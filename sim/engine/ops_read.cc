@@ -25,6 +25,8 @@ double read_units(std::size_t bytes, bool consistent) {
 
 /// What Scan and Query have in common.
 struct ReadOptions {
+  const item::KeySchema* keys = nullptr;  ///< the table's
+  const Personality* personality = nullptr;
   std::size_t limit = 0;  ///< 0: none
   bool consistent = false;
   bool count_only = false;
@@ -71,7 +73,9 @@ Page collect(Iterator at, Iterator end, const ReadOptions& options) {
       if (options.filter && !holds(*options.filter, item)) continue;
       if (!options.count_only) {
         page.items += page.items.empty() ? "" : ",";
-        item::append_item(page.items, options.projection ? project(item, *options.projection) : item);
+        page.items += options.projection ? render_projected(project(item, *options.projection), *options.keys,
+                                                            *options.personality)
+                                         : row->json;
       }
     } else if (!options.count_only) {
       if (!page.items.empty()) page.items.push_back(',');
@@ -151,6 +155,8 @@ void narrow(ReadOptions& options, const item::KeySchema& table) {
 Outcome<ReadOptions> read_options(const Parameters& p, const Table& table, Names& names,
                                   const Personality& personality) {
   ReadOptions options;
+  options.keys = &table.spec.keys;
+  options.personality = &personality;
   const auto limit = p.integer("Limit");
   if (!limit) return std::unexpected(limit.error());
   if (*limit && **limit < 1) return invalid("Limit must be greater than 0");
@@ -317,7 +323,9 @@ Outcome<std::string> Engine::get_item(const Parameters& p, const Request&) {
   if (p.has("ProjectionExpression")) {
     const auto paths = parse_projection(p.text("ProjectionExpression").value_or(""), *names);
     if (!paths) return std::unexpected(paths.error());
-    if (row != nullptr) text = item::to_json(project(parse_stored(row->json), *paths));
+    if (row != nullptr)
+      text = render_projected(project(parse_stored(row->json), *paths), (*table)->spec.keys,
+                              settings_.personality);
   }
   if (const auto ok = names->check_all_used(); !ok) return std::unexpected(ok.error());
   const double units = read_units(row == nullptr ? 0 : row->size_bytes, *consistent);

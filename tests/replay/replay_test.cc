@@ -1,0 +1,109 @@
+// Replays what was asked of real ScyllaDB servers against the simulator and compares the answers: status,
+// type of error, and all values but volatile ones. Known differences, each with its reason, stand in
+// differences.json.
+#include <iostream>
+
+#include <boost/json/serialize.hpp>
+#include <gtest/gtest.h>
+
+#include "sim/engine/engine.h"
+#include "tests/replay/recording.h"
+
+namespace messina::replay {
+namespace {
+
+sim::Request request_of(const Exchange& exchange) {
+  sim::Request request;
+  request.method = exchange.method;
+  request.path = exchange.path;
+  for (const auto& [name, value] : exchange.headers) request.headers.emplace_back(name, value);
+  if (!exchange.target.empty()) request.headers.emplace_back("X-Amz-Target", exchange.target);
+  request.body = exchange.body;
+  return request;
+}
+
+/// What differs, in words; empty if nothing does.
+std::string difference(const Exchange& expected, const sim::Answer& answer) {
+  if (expected.status == 0)
+    return answer.delivery == sim::Delivery::answer ? "the connection was cut, here it was answered" : "";
+  if (answer.delivery != sim::Delivery::answer) return "answered, here the connection was cut";
+  if (answer.status != expected.status) {
+    return "status " + std::to_string(expected.status) + ", here " + std::to_string(answer.status) + ": " +
+           *answer.body;
+  }
+  const auto type = expected.answer_headers.find("Content-Type");
+  for (const auto& [name, value] : answer.headers) {
+    if (name == "Content-Type" && type != expected.answer_headers.end() && type->second != value) {
+      return "Content-Type " + type->second + ", here " + value;
+    }
+  }
+  if (expected.status != 200) {
+    const std::string was = error_type(expected.answer);
+    const std::string is = error_type(*answer.body);
+    return was == is ? "" : "error " + was + ", here " + is + ": " + *answer.body;
+  }
+  if (expected.answer_size != expected.answer.size()) {
+    // Cut by the recorder: its beginning and its length must do.
+    const bool same =
+        answer.body->starts_with(expected.answer) && answer.body->size() == expected.answer_size;
+    return same ? ""
+                : "another beginning or length (" + std::to_string(expected.answer_size) + ", here " +
+                      std::to_string(answer.body->size()) + ")";
+  }
+  const auto was = comparable(expected.answer);
+  const auto is = comparable(*answer.body);
+  return was == is ? "" : boost::json::serialize(was) + "\n  here " + boost::json::serialize(is);
+}
+
+void replay(const std::string& folder, const std::string& version) {
+  const auto exchanges = read_recording(folder + "/scylla-" + version + "/alternator.jsonl");
+  ASSERT_GT(exchanges.size(), 150u);
+  auto known = known_differences(version);
+  ASSERT_LE(known.size(), 20u) << "the list of differences is meant to stay short";
+
+  ManualClock clock;
+  clock.set_wall(WallTime(std::chrono::seconds(1'795'343'450)));
+  sim::EngineSettings settings;
+  settings.personality =
+      sim::alternator(version == "5.2" ? sim::ScyllaVersion::v5_2 : sim::ScyllaVersion::v6_2);
+  settings.personality.max_batch_write = 0;  // the limit of 100 is younger than both
+  sim::Engine engine(settings, clock);
+  // "healthy: 127.0.0.1:28000"
+  const std::string& health = exchanges.front().answer;
+  engine.set_node_address(0, "127.0.0.1",
+                          static_cast<std::uint16_t>(std::stoul(health.substr(health.rfind(':') + 1))));
+
+  std::map<std::string, bool> differed;
+  for (const Exchange& exchange : exchanges) {
+    SCOPED_TRACE(version + ": " + exchange.name);
+    clock.advance(std::chrono::milliseconds(10));
+    const std::string text = difference(exchange, engine.handle(request_of(exchange)));
+    if (known.contains(exchange.name)) {
+      differed[exchange.name] = differed[exchange.name] || !text.empty();
+    } else {
+      EXPECT_EQ(text, "");
+    }
+  }
+  for (const auto& [name, reason] : known) {
+    EXPECT_TRUE(differed[name]) << version << ": \"" << name
+                                << "\" does not differ (any more): take it off the list";
+  }
+}
+
+class Replay : public testing::TestWithParam<std::string> {};
+
+TEST_P(Replay, AnswersAsTheRealServerDid) {
+  std::string why;
+  const auto folder = recordings_folder(why);
+  if (!folder) {
+    std::cerr << why << "\n";
+    GTEST_SKIP() << why;
+  }
+  replay(*folder, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, Replay, testing::Values("5.2", "6.2"),
+                         [](const auto& param) { return param.param == "5.2" ? "Scylla5_2" : "Scylla6_2"; });
+
+}  // namespace
+}  // namespace messina::replay
