@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "endpoints/endpoint.h"
@@ -39,6 +40,11 @@ endpoints::TableDescription wanted_table(const endpoints::TableDescription& sour
 std::vector<SchemaNote> compare_tables(const endpoints::TableDescription& wanted,
                                        const endpoints::TableDescription& actual,
                                        const SchemaOptions& options);
+
+/// Whether a table in this state can be copied from ("source") or into ("target"): busy for a passing state,
+/// needs_person for the others, with a message that names `display`, the state and the way out (pure).
+Result<void> check_status(const endpoints::TableDescription& table, const std::string& display,
+                          std::string_view side);
 
 /// Describes both sides, reports by name, and makes the target's table if it is missing and may be made;
 /// waits until it is active. Errors as of Catalog, plus needs_person for a stop note.

@@ -1,0 +1,78 @@
+#include "jobs/copy_run.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace messina::jobs {
+
+namespace {
+
+/// A page of DynamoDB's Scan ends at 1 MB (facts: Scan); the first estimate.
+constexpr std::size_t kPageBytes = 1 << 20;
+/// Read units of such a page, read consistently: 1 MB in steps of 4 KB.
+constexpr double kPageRcu = 256;
+
+/// A page's lease covers the page, the bodies it is written with, and where renames apply the renamed
+/// records.
+std::int64_t lease_bytes(std::size_t page_bytes, bool transformed) {
+  return static_cast<std::int64_t>(page_bytes) * (transformed ? 3 : 2);
+}
+
+}  // namespace
+
+ReadBudget::ReadBudget(std::optional<double> rcu_per_s, MonoTime now)
+    : estimate_(rcu_per_s ? std::min(kPageRcu, *rcu_per_s) : kPageRcu) {
+  // A second's worth may pile up.
+  if (rcu_per_s) bucket_.emplace(*rcu_per_s, *rcu_per_s, now);
+}
+
+ReadBudget::Reservation ReadBudget::reserve(MonoTime now) {
+  const std::lock_guard lock(mutex_);
+  return {.estimate = estimate_, .wait = bucket_ ? bucket_->reserve(now, estimate_) : Duration::zero()};
+}
+
+void ReadBudget::correct(double estimated, double actual) {
+  const std::lock_guard lock(mutex_);
+  if (actual > 0) estimate_ += (actual - estimate_) / 8;
+  if (bucket_) bucket_->correct(estimated, actual);
+}
+
+CopyRun::CopyRun(CopyContext& job_context, const CopyOptions& job_options, const CopyTuning& job_tuning)
+    : context(job_context),
+      options(job_options),
+      tuning(job_tuning),
+      started(job_context.lanes->front().loop->now()),
+      memory(static_cast<std::int64_t>(job_options.memory_bytes)),
+      permits(job_options.write_concurrency),
+      read_budget(job_options.read_rcu_per_s, started),
+      page_lease_(lease_bytes(kPageBytes, !job_options.transform.empty())) {}
+
+void CopyRun::fail_with(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::move(error);
+    failed_ = true;
+  }
+  halt.request();
+}
+
+std::optional<Error> CopyRun::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+std::int64_t CopyRun::lease_for(std::size_t page_bytes) {
+  const std::int64_t lease = lease_bytes(page_bytes, !options.transform.empty());
+  // Follows a larger page at once and smaller ones slowly. Races between lanes cost one estimate.
+  const std::int64_t before = page_lease_;
+  page_lease_ = std::max(lease, before - before / 8);
+  return lease;
+}
+
+void CopyRun::release_all() {
+  memory.set_capacity(INT64_MAX / 2);
+  permits.set_capacity(INT64_MAX / 2);
+  recorder.close();
+}
+
+}  // namespace messina::jobs

@@ -1,0 +1,173 @@
+// What the coroutines of one running copy share.
+#pragma once
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/async.h"
+#include "base/error.h"
+#include "jobs/copy.h"
+#include "jobs/copy_internal.h"
+#include "jobs/recorder.h"
+#include "jobs/task_group.h"
+#include "jobs/unit_queue.h"
+#include "pace/speed_holder.h"
+#include "pace/token_bucket.h"
+
+namespace messina::jobs {
+
+/// How many coroutines wait for what right now; sampled by the job's tick. Thread-safe.
+class Waits {
+ public:
+  class Guard {
+   public:
+    Guard(Waits& waits, pace::SpeedHolder holder) : count_(&waits.of(holder)) { ++*count_; }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard() { --*count_; }
+
+   private:
+    std::atomic<std::int64_t>* count_;
+  };
+  std::atomic<std::int64_t>& of(pace::SpeedHolder holder) {
+    return counts_[static_cast<std::size_t>(holder)];
+  }
+
+ private:
+  std::array<std::atomic<std::int64_t>, pace::kSpeedHolders> counts_{};
+};
+
+/// The read rate that the user set, over all lanes. Thread-safe.
+class ReadBudget {
+ public:
+  ReadBudget(std::optional<double> rcu_per_s, MonoTime now);
+  struct Reservation {
+    double estimate = 0;
+    Duration wait{};  ///< before the read may be sent
+  };
+  /// Takes what a read will cost by the newest ones.
+  Reservation reserve(MonoTime now);
+  /// What the read really cost. A read that failed gives its estimate back with 0.
+  void correct(double estimated, double actual);
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<pace::TokenBucket> bucket_;
+  double estimate_;
+};
+
+/// A running copy. Held by a shared_ptr in every coroutine of it, since a loop that dies destroys them in any
+/// order.
+struct CopyRun {
+  CopyRun(CopyContext& job_context, const CopyOptions& job_options, const CopyTuning& job_tuning);
+
+  CopyContext& context;
+  const CopyOptions& options;
+  const CopyTuning& tuning;
+  const MonoTime started;
+
+  /// A stop by the user or by an error: workers end at their next page boundary.
+  Stop halt;
+  /// Keeps the first error, and halts. What is in flight is finished; nothing new is sent.
+  void fail_with(Error error);
+  std::optional<Error> failure() const;
+  bool failed() const { return failed_; }
+
+  AsyncSemaphore memory;   ///< bytes of pages, from asking for one until its last record is settled
+  AsyncSemaphore permits;  ///< write() calls on the wire
+  ReadBudget read_budget;
+  Recorder recorder;
+  std::optional<UnitQueue> units;  ///< set once the job's state is known, as is `pinned`
+  state::JobIdentity pinned;
+  Waits waits;
+
+  /// Bytes to lease for a page that is asked for: by the largest recent one.
+  std::int64_t page_lease() const { return page_lease_; }
+  /// Bytes to lease for a page of that many bytes, its write buffers included; learns the next estimate from
+  /// it.
+  std::int64_t lease_for(std::size_t page_bytes);
+
+  /// PROTOCOL rule 3's other side: nothing is sent to an unstamped target after this time.
+  std::atomic<MonoTime> send_until{MonoTime{}};
+
+  std::atomic<std::uint64_t> acknowledged{0};      ///< write() calls that were acknowledged whole
+  std::atomic<std::uint64_t> unknown_outcomes{0};  ///< batches that wait out rule 1
+  std::atomic<bool> left_unknown{false};           ///< a stop left one behind
+  std::atomic<std::uint64_t> retries{0}, throttles{0};
+  std::atomic<std::int64_t> hot_unit{-1};  ///< the unit whose key range was throttled last
+
+  /// Wakes everything that waits for room, so that a job that is torn down leaves nobody waiting in its
+  /// semaphores.
+  void release_all();
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<Error> failure_;
+  std::atomic<bool> failed_{false};
+  std::atomic<std::int64_t> page_lease_;
+};
+
+/// Describes both tables by the lane's endpoints and compares their ids with the pinned ones. needs_person if
+/// a table was deleted and made again; an error that a repetition may cure is returned as it is
+/// (copy_start.cc).
+Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane);
+/// Ends the job by what a side answered for good; "no such table" is looked into first (copy_start.cc).
+Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error);
+
+/// One unit at work. All its coroutines run on one lane.
+struct UnitWork {
+  std::size_t index = 0;
+  endpoints::Unit unit;
+  Lane* lane = nullptr;
+  Random random{0};
+  /// Set by a throttled key range: this unit, and no other, pauses.
+  MonoTime paused_until{};
+  std::uint32_t key_range_throttles = 0;
+};
+
+/// A page in hand with the memory it takes; gives both back when it dies.
+struct HeldPage {
+  HeldPage(endpoints::Scannable& from, endpoints::Page received, AsyncSemaphore::Lease memory)
+      : page(std::move(received)), lease(std::move(memory)), scan_(&from) {}
+  HeldPage(const HeldPage&) = delete;
+  HeldPage& operator=(const HeldPage&) = delete;
+  ~HeldPage() { scan_->recycle(std::move(page)); }
+
+  endpoints::Page page;
+  AsyncSemaphore::Lease lease;
+
+ private:
+  endpoints::Scannable* scan_;
+};
+
+/// One page being read, ahead of need.
+struct ReadAhead {
+  TaskGroup reading;
+  std::unique_ptr<HeldPage> page;  ///< null if there was none
+};
+/// Starts reading the page at `cursor` (copy_read.cc). A read that ends without a page has halted the job or
+/// was halted.
+std::shared_ptr<ReadAhead> read_ahead(const std::shared_ptr<CopyRun>& run,
+                                      const std::shared_ptr<UnitWork>& work, const endpoints::Cursor& cursor);
+
+/// What became of a page's records.
+struct PageOutcome {
+  bool settled = false;  ///< every record is acknowledged or in `rejects`
+  std::uint64_t written = 0;
+  double wcu = 0;
+  std::vector<state::Reject> rejects;
+};
+/// Writes a page (copy_write.cc). Not settled only when the job was halted meanwhile.
+Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> work,
+                             const HeldPage& held);
+
+/// Works on one unit after the other until none is left or the job is halted (copy_work.cc).
+Task<void> work_on_units(std::shared_ptr<CopyRun> run, Lane& lane, Random random,
+                         std::shared_ptr<const state::JobState> job);
+
+}  // namespace messina::jobs

@@ -1,0 +1,282 @@
+#include "jobs/copy_start.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "jobs/retry.h"
+#include "jobs/schema.h"
+
+namespace messina::jobs {
+
+namespace {
+
+using endpoints::TableDescription;
+
+/// Units whose beginning is reserved at once, when tuning does not say: enough that beginning a unit never
+/// waits for a commit, few enough that a crash makes few units wait.
+constexpr std::uint64_t kMinReserved = 64, kMaxReserved = 4096;
+/// A wait of "more than" a time ends this much later.
+constexpr Duration kMore = std::chrono::milliseconds(1);
+
+Task<Result<TableDescription>> describe(std::shared_ptr<CopyRun> run, endpoints::Endpoint& side) {
+  Random random = run->context.random.fork();
+  endpoints::Catalog* catalog = side.catalog.get();
+  auto attempt = [catalog] { return catalog->describe(nullptr); };
+  Result<TableDescription> description =
+      co_await with_retries<TableDescription>(*run->context.lanes->front().loop, &run->halt, random, attempt);
+  co_return description;
+}
+
+std::string quoted(const std::string& text) { return '"' + text + '"'; }
+
+/// What of the begun job differs from what is to be run now; empty if nothing does.
+std::string difference(const state::JobIdentity& begun, const state::JobIdentity& now) {
+  const auto sides = {std::tuple(&begun.source, &now.source, "source"),
+                      std::tuple(&begun.target, &now.target, "target")};
+  for (const auto& [was, is, name] : sides) {
+    if (*was != *is) return fmt::format("the begun copy's {} was {}, now it is {}", name, *was, *is);
+  }
+  const auto ids = {std::tuple(&begun.source_table_id, &now.source_table_id, &now.source),
+                    std::tuple(&begun.target_table_id, &now.target_table_id, &now.target)};
+  for (const auto& [was, is, name] : ids) {
+    if (*was != *is) {
+      return fmt::format("{} was deleted and made again since the copy began: its id was {} and is now {}",
+                         *name, quoted(*was), quoted(*is));
+    }
+  }
+  if (begun.plan_fingerprint != now.plan_fingerprint) {
+    return "the copy was begun with other settings (renames, dropped attributes, segments or skipSegments)";
+  }
+  return {};
+}
+
+Task<Result<void>> check_target_is_empty(std::shared_ptr<CopyRun> run) {
+  endpoints::Endpoint& target = run->context.lanes->front().target;
+  Random random = run->context.random.fork();
+  endpoints::Catalog* catalog = target.catalog.get();
+  auto attempt = [catalog] { return catalog->empty(); };
+  Result<bool> empty =
+      co_await with_retries<bool>(*run->context.lanes->front().loop, &run->halt, random, attempt);
+  if (!empty) co_return fail(empty.error());
+  if (!*empty) {
+    co_return fail(
+        ErrorKind::needs_person,
+        fmt::format("{} is not empty: items of the same key would be replaced. Use --into-existing to "
+                    "write into it all the same, or choose another target",
+                    target.display));
+  }
+  co_return Result<void>();
+}
+
+/// The units, in shuffled order: neighbours of a hot key range are not read one after another.
+Task<Result<std::vector<state::UnitRecord>>> plan_units(std::shared_ptr<CopyRun> run) {
+  Lane& lane = run->context.lanes->front();
+  const CopyOptions& options = run->options;
+  Random random = run->context.random.fork();
+  endpoints::PlanHints hints;
+  hints.segments = options.segments;
+  hints.lanes = static_cast<std::uint32_t>(run->context.lanes->size()) * options.units_per_lane;
+  endpoints::Scannable* scan = lane.source.scan.get();
+  auto attempt = [scan, hints] { return scan->plan(hints); };
+  Result<std::vector<endpoints::Unit>> planned =
+      co_await with_retries<std::vector<endpoints::Unit>>(*lane.loop, &run->halt, random, attempt);
+  if (!planned) co_return fail(planned.error());
+
+  std::vector<state::UnitRecord> units;
+  units.reserve(planned->size());
+  for (std::size_t i = 0; i < planned->size(); ++i) {
+    state::UnitRecord record;
+    record.id = std::move((*planned)[i].id);
+    record.spec = std::move((*planned)[i].spec);
+    if (options.skip_segments.contains(static_cast<std::uint32_t>(i)))
+      record.state = state::UnitState::skipped;
+    units.push_back(std::move(record));
+  }
+  if (!options.skip_segments.empty() && *options.skip_segments.rbegin() >= units.size()) {
+    co_return fail(
+        ErrorKind::config,
+        fmt::format("segment {} is to be skipped, but there are only {}: segments are counted from 0",
+                    *options.skip_segments.rbegin(), units.size()));
+  }
+  for (std::size_t i = units.size(); i > 1; --i) std::swap(units[i - 1], units[random.below(i)]);
+  co_return units;
+}
+
+std::uint64_t first_limit(const CopyRun& run, std::uint64_t from, std::uint64_t units) {
+  return std::min(units, from + reserved_ahead(run, units));
+}
+
+/// Begins a job where none is, or over `former` (--restart).
+Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
+                                  const UnitRun* only_unit, const state::JobState* former) {
+  const Loop& loop = *run->context.lanes->front().loop;
+  state::JobState fresh;
+  if (only_unit != nullptr) {
+    state::UnitRecord record;
+    record.id = only_unit->unit.id;
+    record.spec = only_unit->unit.spec;
+    record.cursor = only_unit->cursor.bytes;
+    fresh.units.push_back(std::move(record));
+  } else {
+    // A restart finds the items that the former run wrote.
+    if (!run->options.into_existing && former == nullptr) {
+      const Result<void> empty = co_await check_target_is_empty(run);
+      if (!empty) co_return fail(empty.error());
+    }
+    Result<std::vector<state::UnitRecord>> units = co_await plan_units(run);
+    if (!units) co_return fail(units.error());
+    fresh.units = std::move(*units);
+  }
+  fresh.identity = tables.identity;
+  fresh.phase = state::JobPhase::copying;
+  fresh.source_ttl_attribute = tables.ttl_attribute;
+  fresh.created_unix_ms = unix_ms(loop.wall());
+  fresh.heartbeat_unix_ms = fresh.created_unix_ms;
+
+  OpenedJob opened;
+  opened.quiet_until = loop.now();
+  if (former != nullptr) {
+    // The former run's requests may be on the wire for any key: every unit counts as begun, for this process
+    // and, if it crashes, for the next one.
+    opened.former_limit = fresh.units.size();
+    opened.former_may_be_on_wire = former->heartbeat_unix_ms.has_value();
+    opened.quiet_until = quiet_time(run->options, former->heartbeat_unix_ms, loop);
+  }
+  fresh.begun_limit = first_limit(*run, opened.former_limit, fresh.units.size());
+  const Result<void> begun = co_await run->context.store->begin(fresh);
+  if (!begun) co_return fail(begun.error());
+  opened.state = std::make_shared<const state::JobState>(std::move(fresh));
+  co_return opened;
+}
+
+/// Goes on with a begun job.
+Task<Result<OpenedJob>> resume_job(std::shared_ptr<CopyRun> run, state::JobState former) {
+  const Loop& loop = *run->context.lanes->front().loop;
+  OpenedJob opened;
+  opened.former_limit = former.begun_limit;
+  opened.former_may_be_on_wire =
+      former.heartbeat_unix_ms.has_value() &&
+      std::any_of(former.units.begin(),
+                  former.units.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(
+                                             former.begun_limit, former.units.size())),
+                  [](const state::UnitRecord& unit) { return unit.state == state::UnitState::pending; });
+  opened.quiet_until = quiet_time(run->options, former.heartbeat_unix_ms, loop);
+
+  state::Commit commit;
+  commit.phase = state::JobPhase::copying;
+  commit.heartbeat_unix_ms = unix_ms(loop.wall());
+  if (!run->tuning.faults.begin_units_unreserved) {
+    commit.begun_limit = first_limit(*run, former.begun_limit, former.units.size());
+  }
+  const Result<void> committed = co_await run->context.store->commit(commit);
+  if (!committed) co_return fail(committed.error());
+  state::apply(former, commit);
+  opened.state = std::make_shared<const state::JobState>(std::move(former));
+  co_return opened;
+}
+
+}  // namespace
+
+std::int64_t unix_ms(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+std::uint64_t reserved_ahead(const CopyRun& run, std::uint64_t units) {
+  if (run.tuning.reserve_units != 0) return run.tuning.reserve_units;
+  const std::uint64_t workers = run.context.lanes->size() * run.options.units_per_lane;
+  return std::max(2 * workers, std::clamp(units / 8, kMinReserved, kMaxReserved));
+}
+
+MonoTime quiet_time(const CopyOptions& options, std::optional<std::int64_t> former_heartbeat_unix_ms,
+                    const Clock& clock) {
+  const MonoTime now = clock.now();
+  // Even a clean end may have left pages of which some batches were acknowledged. They are written anew with
+  // a newer state, perhaps by a node whose clock is S behind (PROTOCOL rule 2).
+  if (!former_heartbeat_unix_ms) return now + options.clock_error + kMore;
+  // The former process was dead when this one got the lock, so its requests are dead D after that; D + S
+  // later, a write has the newest stamp on every node. It cannot have sent anything later than this after its
+  // last heartbeat:
+  const Duration longest = options.dead_after + options.clock_error + kMore;
+  const Duration last_sent = kHeartbeatBound + kLongestSend;
+  const Duration age = std::chrono::milliseconds(unix_ms(clock.wall()) - *former_heartbeat_unix_ms);
+  // A wall clock that was set back must not lengthen the wait, nor shorten it.
+  if (age < Duration::zero()) return now + longest;
+  return now + std::clamp<Duration>(longest + last_sent - age, Duration::zero(), longest);
+}
+
+Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run) {
+  Lane& lane = run->context.lanes->front();
+  Result<TableDescription> source = co_await describe(run, lane.source);
+  if (!source) co_return fail(source.error());
+  const Result<void> readable = check_status(*source, lane.source.display, "source");
+  if (!readable) co_return fail(readable.error());
+  Result<TableDescription> target = co_await describe(run, lane.target);
+  if (!target) co_return fail(target.error());
+  const Result<void> writable = check_status(*target, lane.target.display, "target");
+  if (!writable) co_return fail(writable.error());
+
+  PinnedTables tables;
+  tables.identity = {.source = lane.source.display,
+                     .target = lane.target.display,
+                     .source_table_id = source->id,
+                     .target_table_id = target->id,
+                     .plan_fingerprint = run->options.plan_fingerprint};
+  tables.expected_items = source->item_count;
+  tables.expected_bytes = source->size_bytes;
+  tables.ttl_attribute = source->ttl_attribute;
+  co_return tables;
+}
+
+Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
+                                 const UnitRun* only_unit) {
+  Result<std::optional<state::JobState>> loaded = co_await run->context.store->load();
+  if (!loaded) co_return fail(loaded.error());
+  std::optional<state::JobState>& former = *loaded;
+  if (!former || run->options.restart) {
+    Result<OpenedJob> begun = co_await begin_job(run, tables, only_unit, former ? &*former : nullptr);
+    co_return begun;
+  }
+  std::string differs = difference(former->identity, tables.identity);
+  if (differs.empty() && only_unit != nullptr &&
+      (former->units.size() != 1 || former->units[0].id != only_unit->unit.id)) {
+    differs =
+        fmt::format("the state holds another job than that of unit {} alone", quoted(only_unit->unit.id));
+  }
+  if (!differs.empty()) {
+    co_return fail(ErrorKind::needs_person,
+                   differs + ". Copy from the start, over what the former run wrote, with --restart");
+  }
+  if (former->phase == state::JobPhase::done) {
+    OpenedJob done;
+    done.state = std::make_shared<const state::JobState>(std::move(*former));
+    co_return done;
+  }
+  Result<OpenedJob> resumed = co_await resume_job(run, std::move(*former));
+  co_return resumed;
+}
+
+Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane) {
+  state::JobIdentity now = run->pinned;
+  Result<TableDescription> source = co_await lane.source.catalog->describe(nullptr);
+  if (!source) co_return fail(source.error());
+  now.source_table_id = source->id;
+  Result<TableDescription> target = co_await lane.target.catalog->describe(nullptr);
+  if (!target) co_return fail(target.error());
+  now.target_table_id = target->id;
+  const std::string differs = difference(run->pinned, now);
+  if (differs.empty()) co_return Result<void>();
+  co_return fail(ErrorKind::needs_person,
+                 differs + ". What was copied may be of either: look at it, then start over with --restart");
+}
+
+Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error) {
+  if (error.kind == ErrorKind::not_found) {
+    const Result<void> same = co_await check_tables(run, lane);
+    if (!same && same.error().kind == ErrorKind::needs_person) error = same.error();
+  }
+  run->fail_with(std::move(error));
+}
+
+}  // namespace messina::jobs

@@ -1,0 +1,41 @@
+// How a copy begins, goes on, or finds that it may not.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "jobs/copy_run.h"
+
+namespace messina::jobs {
+
+/// What both sides say of their tables at the start.
+struct PinnedTables {
+  state::JobIdentity identity;
+  std::optional<std::uint64_t> expected_items, expected_bytes;
+  std::optional<std::string> ttl_attribute;
+};
+Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run);
+
+/// A job that may run: its durable state, and what is known of the process before this one.
+struct OpenedJob {
+  std::shared_ptr<const state::JobState> state;
+  std::uint64_t former_limit = 0;      ///< units before it may have been begun by a former process
+  bool former_may_be_on_wire = false;  ///< the former process did not end cleanly
+  MonoTime quiet_until{};              ///< its requests are dead from then on
+};
+/// Goes on with the job in the store, or begins one; with `only_unit` a job of that unit alone. Returns done
+/// jobs as they are. A durable heartbeat of this process is set when it returns, unless the job is done.
+Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
+                                 const UnitRun* only_unit);
+
+/// When a former process's requests are dead (PROTOCOL rule 3). Pure; the unit tests call it.
+/// `former_heartbeat_unix_ms`: nullopt after a clean end.
+MonoTime quiet_time(const CopyOptions& options, std::optional<std::int64_t> former_heartbeat_unix_ms,
+                    const Clock& clock);
+
+/// How many units the durable begun_limit should be ahead of those that are begun.
+std::uint64_t reserved_ahead(const CopyRun& run, std::uint64_t units);
+
+std::int64_t unix_ms(WallTime time);
+
+}  // namespace messina::jobs

@@ -1,0 +1,307 @@
+// Writing one page: in batches, each until every record of it is acknowledged or known to be refused.
+//
+// A batch that was answered with "refused" is halved until the record at fault is alone; that one becomes a
+// reject. An unknown outcome on an unstamped target keeps its batch in flight for more than D + S (PROTOCOL
+// rule 1), while the page's other batches and other units go on.
+//
+// A server's own error 500 is an unknown outcome, too, but it can be an item's fault (ScyllaDB answers so to
+// a key over 64 KB). Answered the same text kSameFailures times, a batch is halved as if refused. A single
+// item becomes a reject only if other batches were acknowledged since its batch failed first: a server that
+// is sick fails everybody, and must not turn the rest of the table into rejects. Without such a witness the
+// item is tried on, visibly, until a stop.
+#include <algorithm>
+#include <utility>
+
+#include "jobs/copy_run.h"
+#include "pace/backoff.h"
+
+namespace messina::jobs {
+
+namespace {
+
+using pace::SpeedHolder;
+
+/// Answers 500 with one text, in a row, before a batch is halved or an item rejected.
+constexpr std::uint32_t kSameFailures = 4;
+/// A wait of "more than" a time ends this much later.
+constexpr Duration kMore = std::chrono::milliseconds(1);
+/// How often a writer that the ledger holds back looks again.
+constexpr Duration kLedgerPause = std::chrono::milliseconds(20);
+
+struct PageWrite {
+  std::shared_ptr<CopyRun> run;
+  std::shared_ptr<UnitWork> work;
+  const endpoints::Page* page = nullptr;
+  endpoints::WriteCaps caps;
+  std::string renamed;                     ///< the transformed records, one behind the other
+  std::vector<std::string_view> outgoing;  ///< what is sent for each record
+  TaskGroup batches;
+  PageOutcome outcome;
+  bool abandoned = false;
+
+  Loop& loop() { return *work->lane->loop; }
+  void reject(std::uint32_t record, const Error& error) {
+    state::Reject reject;
+    reject.unit = work->unit.id;
+    reject.reason = error.message;
+    reject.code = error.code;
+    reject.item = std::string(page->records[record]);
+    reject.at_unix_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(loop().wall().time_since_epoch()).count();
+    outcome.rejects.push_back(std::move(reject));
+  }
+};
+
+struct Batch {
+  std::vector<std::uint32_t> records;  ///< indexes into the page's
+  std::string failure;                 ///< text of the last answered 500
+  std::uint32_t same_failures = 0;
+  std::uint64_t acknowledged_before = 0;  ///< of the job's batches, when it failed first
+};
+
+/// The server itself said that it failed, as opposed to a gateway or nobody.
+bool answered_failure(const Error& error) {
+  return !error.code.empty() && error.code != "HTTP 502" && error.code != "HTTP 503" &&
+         error.code != "HTTP 504";
+}
+
+/// A permit to send now; an empty lease if nothing may be sent any more. A halted job still sends what it has
+/// not tried yet, so as to end at a page boundary, but it waits for nothing any more.
+Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
+  CopyRun& run = *page.run;
+  Loop& loop = page.loop();
+  for (;;) {
+    const bool halted = run.halt.requested();
+    if (run.failed() || (halted && tried_before)) break;
+    const MonoTime now = loop.now();
+    const bool ledger_late = !page.caps.stamped && now > run.send_until.load();
+    if ((ledger_late || page.work->paused_until > now) && halted) break;
+    if (ledger_late) {
+      co_await loop.sleep_for(kLedgerPause, &run.halt);
+      continue;
+    }
+    if (page.work->paused_until > now) {
+      const Waits::Guard waiting(run.waits, SpeedHolder::hot_partition);
+      co_await loop.sleep_until(page.work->paused_until, &run.halt);
+      continue;
+    }
+    const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
+    AsyncSemaphore::Lease permit = co_await run.permits.acquire(1);
+    // The wait for it may have been long.
+    if (page.caps.stamped || loop.now() <= run.send_until.load()) co_return permit;
+  }
+  co_return AsyncSemaphore::Lease();
+}
+
+Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit);
+
+void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
+  const auto middle = batch.records.begin() + static_cast<std::ptrdiff_t>(batch.records.size() / 2);
+  for (int half = 0; half < 2; ++half) {
+    Batch part;
+    part.records.assign(half == 0 ? batch.records.begin() : middle, half == 0 ? middle : batch.records.end());
+    part.failure = batch.failure;
+    part.acknowledged_before = batch.acknowledged_before;
+    // A half that fails as the whole did is halved at once; an item alone has to fail anew.
+    if (batch.same_failures > 0 && part.records.size() > 1) part.same_failures = kSameFailures - 1;
+    page->batches.spawn(page->loop().executor(), write_batch(page, std::move(part), AsyncSemaphore::Lease()));
+  }
+}
+
+Task<void> pause_after(PageWrite& page, const Error& error, Duration pause) {
+  CopyRun& run = *page.run;
+  UnitWork& work = *page.work;
+  ++run.retries;
+  SpeedHolder holder = SpeedHolder::target_latency;
+  if (error.kind == ErrorKind::throttled) {
+    ++run.throttles;
+    holder = SpeedHolder::target_throttling;
+    if (error.scope == ThrottleScope::key_range) {
+      holder = SpeedHolder::hot_partition;
+      run.hot_unit = static_cast<std::int64_t>(work.index);
+      work.paused_until = std::max(work.paused_until, page.loop().now() + pause);
+    }
+  }
+  const Waits::Guard waiting(run.waits, holder);
+  co_await page.loop().sleep_for(pause, &run.halt);
+}
+
+/// PROTOCOL rule 1. False if the job was halted meanwhile: then the outcome stays unknown.
+Task<bool> wait_out(PageWrite& page, pace::Backoff& backoff, const Error& error) {
+  CopyRun& run = *page.run;
+  ++run.retries;
+  if (page.caps.stamped) {
+    const Duration pause = backoff.next(error, page.work->random);
+    co_await page.loop().sleep_for(pause, &run.halt);
+    co_return true;
+  }
+  if (run.tuning.faults.retry_unknown_at_once) co_return true;
+  const MonoTime until = page.loop().now() + run.options.dead_after + run.options.clock_error + kMore;
+  ++run.unknown_outcomes;
+  {
+    const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
+    co_await page.loop().sleep_until(until, &run.halt);
+  }
+  --run.unknown_outcomes;
+  if (page.loop().now() >= until) co_return true;
+  run.left_unknown = true;
+  co_return false;
+}
+
+/// True if the batch is to be sent again (as it is now), false if it is settled, handed on, or given up.
+Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Backoff& backoff, Error error) {
+  CopyRun& run = *page->run;
+  switch (error.kind) {
+    case ErrorKind::throttled:
+    case ErrorKind::transient:
+    case ErrorKind::busy: {
+      const Duration pause = backoff.next(error, page->work->random);
+      co_await pause_after(*page, error, pause);
+      co_return true;
+    }
+    case ErrorKind::refused:
+    case ErrorKind::too_large:
+      break;
+    case ErrorKind::unknown_outcome:
+    case ErrorKind::corrupt: {
+      if (answered_failure(error)) {
+        if (batch.same_failures == 0) batch.acknowledged_before = run.acknowledged;
+        batch.same_failures = error.message == batch.failure ? batch.same_failures + 1 : 1;
+        batch.failure = error.message;
+      } else {
+        batch.same_failures = 0;
+      }
+      const bool over = co_await wait_out(*page, backoff, error);
+      if (!over) {
+        page->abandoned = true;
+        co_return false;
+      }
+      if (batch.same_failures < kSameFailures) co_return true;
+      if (batch.records.size() == 1 && run.acknowledged == batch.acknowledged_before) co_return true;
+      break;
+    }
+    default:
+      page->abandoned = true;
+      co_await end_by(page->run, *page->work->lane, std::move(error));
+      co_return false;
+  }
+  if (batch.records.size() == 1 || run.tuning.faults.reject_refused_batches_whole) {
+    for (const std::uint32_t record : batch.records) page->reject(record, error);
+  } else {
+    halve(page, batch);
+  }
+  co_return false;
+}
+
+Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit) {
+  CopyRun& run = *page->run;
+  endpoints::Writable& target = *page->work->lane->target.put;
+  pace::Backoff backoff;
+  std::vector<std::string_view> records;
+  for (;;) {
+    if (permit.amount() == 0) permit = co_await permission(*page, true);
+    if (permit.amount() == 0) {
+      page->abandoned = true;
+      co_return;
+    }
+    records.clear();
+    for (const std::uint32_t record : batch.records) records.push_back(page->outgoing[record]);
+    const std::span<const std::string_view> to_put(records);
+    endpoints::WriteOutcome outcome;
+    {
+      const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
+      outcome = co_await target.put(to_put);
+    }
+    permit.release();
+    page->outcome.wcu += outcome.cost_wcu;
+    if (outcome.error) {
+      Error error = std::move(*outcome.error);
+      const bool again = co_await after_failure(page, batch, backoff, std::move(error));
+      if (!again) co_return;
+      continue;
+    }
+    page->outcome.written += batch.records.size() - outcome.unprocessed.size();
+    if (outcome.unprocessed.empty()) {
+      ++run.acknowledged;
+      co_return;
+    }
+    if (outcome.unprocessed.size() < batch.records.size()) backoff.reset();
+    std::vector<std::uint32_t> left;
+    for (const std::uint32_t at : outcome.unprocessed) left.push_back(batch.records[at]);
+    batch.records = std::move(left);
+    const Error unprocessed{ErrorKind::throttled, "the target left items of a batch unprocessed"};
+    const Duration pause = backoff.next(unprocessed, page->work->random);
+    co_await pause_after(*page, unprocessed, pause);
+  }
+}
+
+/// Renames and drops. Records that cannot be transformed are rejected; returns the others' indexes.
+std::vector<std::uint32_t> transform_page(PageWrite& page) {
+  const std::vector<std::string_view>& records = page.page->records;
+  const item::TransformRules& rules = page.run->options.transform;
+  std::vector<std::uint32_t> good;
+  good.reserve(records.size());
+  if (rules.empty()) {
+    page.outgoing = records;
+    for (std::uint32_t i = 0; i < records.size(); ++i) good.push_back(i);
+    return good;
+  }
+  std::vector<std::size_t> ends(records.size(), 0);
+  for (std::uint32_t i = 0; i < records.size(); ++i) {
+    const std::size_t before = page.renamed.size();
+    const Result<void> done = item::transform_item(records[i], rules, page.renamed);
+    if (done) {
+      good.push_back(i);
+    } else {
+      page.renamed.resize(before);
+      page.reject(i, done.error());
+    }
+    ends[i] = page.renamed.size();
+  }
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    page.outgoing.push_back(std::string_view(page.renamed).substr(begin, end - begin));
+    begin = end;
+  }
+  return good;
+}
+
+/// The longest run of records from `next` on that one write may hold; at least one.
+Batch next_batch(const PageWrite& page, std::span<const std::uint32_t> records, std::size_t& next) {
+  Batch batch;
+  std::size_t bytes = 0;
+  while (next < records.size() && batch.records.size() < std::max<std::size_t>(page.caps.max_items, 1)) {
+    bytes += page.outgoing[records[next]].size();
+    if (page.caps.max_bytes != 0 && bytes > page.caps.max_bytes && !batch.records.empty()) break;
+    batch.records.push_back(records[next++]);
+  }
+  return batch;
+}
+
+}  // namespace
+
+Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> work,
+                             const HeldPage& held) {
+  auto page = std::make_shared<PageWrite>();
+  page->run = run;
+  page->work = work;
+  page->page = &held.page;
+  page->caps = work->lane->target.put->caps();
+  const std::vector<std::uint32_t> records = transform_page(*page);
+  for (std::size_t next = 0; next < records.size();) {
+    // The permit comes before the batch, so that the coroutines of a page are no more than its permits and
+    // its retries.
+    AsyncSemaphore::Lease permit = co_await permission(*page, false);
+    if (permit.amount() == 0) {
+      page->abandoned = true;
+      break;
+    }
+    Batch batch = next_batch(*page, records, next);
+    page->batches.spawn(page->loop().executor(), write_batch(page, std::move(batch), std::move(permit)));
+  }
+  co_await page->batches.wait();
+  page->outcome.settled = !page->abandoned;
+  co_return std::move(page->outcome);
+}
+
+}  // namespace messina::jobs

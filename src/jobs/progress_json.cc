@@ -1,0 +1,103 @@
+#include "jobs/progress_json.h"
+
+#include <optional>
+
+#include <boost/json.hpp>
+
+namespace messina::jobs {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Calls `visit(name, field)` for every field; the one list that both directions use.
+template <class ProgressRef, class Visit>
+void for_each_field(ProgressRef& p, Visit visit) {
+  visit("job", p.job);
+  visit("phase", p.phase);
+  visit("pages", p.counts.pages);
+  visit("readItems", p.counts.read_items);
+  visit("readBytes", p.counts.read_bytes);
+  visit("writtenItems", p.counts.written_items);
+  visit("rejectedItems", p.counts.rejected_items);
+  visit("rcu", p.counts.rcu);
+  visit("wcu", p.counts.wcu);
+  visit("units", p.units);
+  visit("unitsDone", p.units_done);
+  visit("unitsSkipped", p.units_skipped);
+  visit("expectedItems", p.expected_items);
+  visit("expectedBytes", p.expected_bytes);
+  visit("share", p.share_done);
+  visit("itemsPerS", p.items_per_s);
+  visit("bytesPerS", p.bytes_per_s);
+  visit("rcuPerS", p.rcu_per_s);
+  visit("etaS", p.eta_s);
+  visit("holder", p.holder);
+  visit("holderDetail", p.holder_detail);
+  visit("unknownOutcomes", p.unknown_outcomes);
+  visit("retries", p.retries);
+  visit("throttles", p.throttles);
+  visit("memoryBytes", p.memory_bytes);
+  visit("elapsedS", p.elapsed_s);
+}
+
+template <class T>
+void put(json::object& out, const char* name, const T& value) {
+  out[name] = value;
+}
+template <class T>
+void put(json::object& out, const char* name, const std::optional<T>& value) {
+  if (value) out[name] = *value;
+}
+
+bool get(const json::value& value, std::string& field) {
+  if (!value.is_string()) return false;
+  field = std::string(value.get_string());
+  return true;
+}
+bool get(const json::value& value, std::uint64_t& field) {
+  json::error_code error;
+  field = value.to_number<std::uint64_t>(error);
+  return !error;
+}
+bool get(const json::value& value, double& field) {
+  json::error_code error;
+  field = value.to_number<double>(error);
+  return !error;
+}
+template <class T>
+bool get(const json::value& value, std::optional<T>& field) {
+  T inner{};
+  if (!get(value, inner)) return false;
+  field = inner;
+  return true;
+}
+
+}  // namespace
+
+std::string progress_to_json(const Progress& progress) {
+  json::object out;
+  for_each_field(progress, [&out](const char* name, const auto& value) { put(out, name, value); });
+  return json::serialize(out);
+}
+
+Result<Progress> progress_from_json(std::string_view text) {
+  json::error_code error;
+  const json::value value = json::parse(json::string_view(text.data(), text.size()), error);
+  if (error || !value.is_object()) {
+    return fail(ErrorKind::corrupt, "the stored progress is no JSON object");
+  }
+  const json::object& object = value.get_object();
+  Progress progress;
+  std::string wrong;
+  for_each_field(progress, [&](const char* name, auto& field) {
+    const json::value* found = object.if_contains(name);
+    if (found != nullptr && !get(*found, field)) wrong = name;
+  });
+  if (!wrong.empty()) {
+    return fail(ErrorKind::corrupt, "field \"" + wrong + "\" of the stored progress has a wrong type");
+  }
+  return progress;
+}
+
+}  // namespace messina::jobs

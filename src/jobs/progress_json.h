@@ -1,0 +1,24 @@
+// A progress snapshot as JSON: what the ledger keeps for `status`, and what the JSON events are made of.
+//
+//   {"job":"copy","phase":"copying","pages":12,"readItems":1200,"readBytes":150000,"writtenItems":1199,"rejectedItems":1,
+//    "rcu":48.5,"wcu":0,"units":16,"unitsDone":3,"unitsSkipped":0,"expectedItems":9000,"expectedBytes":1125000,
+//    "share":0.13,"itemsPerS":400,"bytesPerS":50000,"rcuPerS":16,"etaS":19.5,"holder":"target latency",
+//    "holderDetail":"","unknownOutcomes":0,"retries":2,"throttles":1,"memoryBytes":4194304,"elapsedS":3.1}
+//
+// Fields have the meaning of Progress's; expectedItems, expectedBytes and etaS are left out while they are
+// not known.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "jobs/progress.h"
+
+namespace messina::jobs {
+
+std::string progress_to_json(const Progress& progress);
+/// Missing fields keep their defaults and unknown ones are passed over, so that versions can read each
+/// other's. ErrorKind::corrupt if the text is no JSON object or a field has another type.
+Result<Progress> progress_from_json(std::string_view json);
+
+}  // namespace messina::jobs

@@ -1,0 +1,58 @@
+// Whether and when to try again: the one place that decides it, for everything a job asks of an endpoint.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "base/async.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "pace/backoff.h"
+
+namespace messina::jobs {
+
+/// Answers in a row that are no answers (ErrorKind::corrupt) before a read gives up: a broken middlebox is
+/// for a person.
+inline constexpr std::uint32_t kMaxCorrupt = 5;
+
+/// The attempts at one request that changes nothing (a read, a description). What a repetition may cure is
+/// repeated without bound, since a migration outlives outages; a stop ends it, and the status says what is
+/// waited for.
+class Retry {
+ public:
+  /// True if the request should be made again after `pause`.
+  bool again(const Error& error, Random& random, Duration& pause) {
+    corrupt_ = error.kind == ErrorKind::corrupt ? corrupt_ + 1 : 0;
+    // A read whose outcome is unknown was a read all the same.
+    const bool curable = error.retryable() || error.kind == ErrorKind::unknown_outcome;
+    if (!curable || corrupt_ >= kMaxCorrupt) return false;
+    pause = backoff_.next(error, random);
+    return true;
+  }
+  std::uint32_t failures() const { return backoff_.failures(); }
+
+ private:
+  pace::Backoff backoff_;
+  std::uint32_t corrupt_ = 0;
+};
+
+/// Makes `attempt` (a callable that returns Task<Result<T>>) until it answers for good or a stop is
+/// requested.
+template <class T, class Attempt>
+Task<Result<T>> with_retries(Loop& loop, Stop* stop, Random& random, Attempt attempt) {
+  Retry retry;
+  for (;;) {
+    Task<Result<T>> task = attempt();
+    Result<T> answer = co_await std::move(task);
+    if (answer) co_return answer;
+    Duration pause{};
+    if (!retry.again(answer.error(), random, pause)) co_return answer;
+    co_await loop.sleep_for(pause, stop);
+    if (stop != nullptr && stop->requested()) {
+      co_return fail(ErrorKind::stopped, "stopped while waiting to try again: " + answer.error().message,
+                     answer.error().code);
+    }
+  }
+}
+
+}  // namespace messina::jobs

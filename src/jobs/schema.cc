@@ -1,0 +1,289 @@
+#include "jobs/schema.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "jobs/retry.h"
+
+namespace messina::jobs {
+
+namespace {
+
+using endpoints::Index;
+using endpoints::TableDescription;
+using endpoints::TableStatus;
+using Level = SchemaNote::Level;
+
+constexpr std::string_view kIsolationTag = "system:write_isolation";
+/// How often a table that is being made is looked at.
+constexpr Duration kPollTable = std::chrono::seconds(1);
+
+/// Tags that belong to AWS or to ScyllaDB and cannot be carried over.
+bool reserved_tag(std::string_view name) { return name.starts_with("aws:") || name.starts_with("system:"); }
+
+/// `"id" (S), "year" (N)`
+std::string key_text(const item::KeySchema& key) {
+  std::string text = fmt::format("\"{}\" ({})", key.partition.name, item::to_string(key.partition.type));
+  if (key.sort) text += fmt::format(", \"{}\" ({})", key.sort->name, item::to_string(key.sort->type));
+  return text;
+}
+
+std::string projection_text(const Index& index) {
+  std::string text = index.projection;
+  if (index.projection == "INCLUDE") text += fmt::format(" ({})", fmt::join(index.projected, ", "));
+  return text;
+}
+
+bool same_projection(Index a, Index b) {
+  std::ranges::sort(a.projected);
+  std::ranges::sort(b.projected);
+  return a.projection == b.projection && (a.projection != "INCLUDE" || a.projected == b.projected);
+}
+
+std::string_view index_word(const Index& index) { return index.global ? "index" : "local index"; }
+
+void compare_index(const Index& wanted, const TableDescription& actual, const SchemaOptions& options,
+                   std::vector<SchemaNote>& notes) {
+  const auto note = [&](std::string text) { notes.push_back({Level::note, std::move(text)}); };
+  const std::string name = fmt::format("{} \"{}\"", index_word(wanted), wanted.name);
+  const auto found = std::ranges::find(actual.indexes, wanted.name, &Index::name);
+  if (found == actual.indexes.end()) {
+    note(wanted.global
+             ? name + " is missing on the target: queries by it will fail until it is added there"
+             : name +
+                   " is missing on the target, and a local index cannot be added to a table later: make the "
+                   "target's table anew if queries need it");
+    return;
+  }
+  if (found->global != wanted.global) {
+    note(fmt::format("{} is a {} on the target", name, index_word(*found)));
+  }
+  if (found->key != wanted.key) {
+    note(fmt::format("{} has the key {} on the target instead of {}", name, key_text(found->key),
+                     key_text(wanted.key)));
+  }
+  // An Alternator echoes the projection it was asked for, and projects everything all the same.
+  if (options.target_is_alternator) {
+    if (wanted.projection != "ALL") {
+      note(fmt::format("{}: projection {} becomes ALL", name, projection_text(wanted)));
+    }
+  } else if (!same_projection(*found, wanted)) {
+    note(fmt::format("{}: projection {} is {} on the target", name, projection_text(wanted),
+                     projection_text(*found)));
+  }
+}
+
+/// What of the source is not carried at all.
+void note_what_stays_behind(const TableDescription& source, std::vector<SchemaNote>& notes) {
+  const auto note = [&](std::string text) { notes.push_back({Level::note, std::move(text)}); };
+  if (source.ttl_attribute) {
+    note(fmt::format(
+        "TTL by attribute \"{}\" is recorded, not enabled: the source alone expires items until the "
+        "cutover; enable it on the target then",
+        *source.ttl_attribute));
+  }
+  if (source.stream_view_type) {
+    note(fmt::format(
+        "the source's stream ({}) is not carried over: enable one on the target if something reads it",
+        *source.stream_view_type));
+  }
+}
+
+Task<Result<TableDescription>> describe(Loop& loop, endpoints::Catalog* catalog, Stop* stop,
+                                        std::vector<std::string>* said) {
+  Random random(static_cast<std::uint64_t>(loop.now().time_since_epoch().count()));
+  auto attempt = [catalog, said] {
+    if (said != nullptr) said->clear();
+    return catalog->describe(said);
+  };
+  Result<TableDescription> found = co_await with_retries<TableDescription>(loop, stop, random, attempt);
+  co_return found;
+}
+
+Task<Result<void>> create_table(Loop& loop, endpoints::Catalog* catalog, const TableDescription& wanted,
+                                Stop* stop) {
+  Random random(static_cast<std::uint64_t>(loop.now().time_since_epoch().count()));
+  const TableDescription* table = &wanted;
+  auto attempt = [catalog, table] { return catalog->create(*table); };
+  Result<void> made = co_await with_retries<void>(loop, stop, random, attempt);
+  // Made by an attempt whose answer was lost, or by somebody else: the comparison will tell.
+  if (!made && made.error().kind == ErrorKind::exists) co_return Result<void>();
+  co_return made;
+}
+
+/// Waits out CREATING. A table that was just asked for may not be visible yet.
+Task<Result<TableDescription>> wait_until_active(Loop& loop, endpoints::Endpoint& target,
+                                                 const SchemaOptions& options, Stop* stop) {
+  const MonoTime give_up = loop.now() + options.wait_for_active;
+  for (;;) {
+    Result<TableDescription> found = co_await describe(loop, target.catalog.get(), stop, nullptr);
+    const bool coming =
+        found ? found->status == TableStatus::creating : found.error().kind == ErrorKind::not_found;
+    if (!coming) co_return found;
+    if (loop.now() >= give_up) {
+      co_return fail(
+          ErrorKind::busy,
+          fmt::format("{} is still being created after {} s: wait until it is active and run it again",
+                      target.display,
+                      std::chrono::duration_cast<std::chrono::seconds>(options.wait_for_active).count()));
+    }
+    co_await loop.sleep_for(kPollTable, stop);
+    if (stop != nullptr && stop->requested()) {
+      co_return fail(ErrorKind::stopped,
+                     "stopped while the target's table was being created: run it again to go on");
+    }
+  }
+}
+
+}  // namespace
+
+TableDescription wanted_table(const TableDescription& source, const endpoints::TableName& name,
+                              const SchemaOptions& options) {
+  TableDescription wanted;
+  wanted.name = name;
+  wanted.key = item::transform_schema(source.key, options.transform);
+  wanted.on_demand = source.on_demand;
+  wanted.read_capacity = source.read_capacity;
+  wanted.write_capacity = source.write_capacity;
+  for (Index index : source.indexes) {
+    index.key = item::transform_schema(index.key, options.transform);
+    std::vector<std::string> projected;
+    for (const std::string& attribute : index.projected) {
+      if (options.transform.drops.contains(attribute)) continue;
+      const auto renamed = options.transform.renames.find(attribute);
+      projected.push_back(renamed == options.transform.renames.end() ? attribute : renamed->second);
+    }
+    index.projected = std::move(projected);
+    wanted.indexes.push_back(std::move(index));
+  }
+  for (const auto& [key, value] : source.tags) {
+    if (!reserved_tag(key)) wanted.tags.emplace(key, value);
+  }
+  if (options.target_is_alternator) {
+    // Copied items are plain puts: without LWT they cost a fraction (facts: write isolation).
+    std::string isolation = "only_rmw_uses_lwt";
+    const auto chosen_at_source = source.tags.find(std::string(kIsolationTag));
+    if (chosen_at_source != source.tags.end()) isolation = chosen_at_source->second;
+    if (options.write_isolation) isolation = *options.write_isolation;
+    wanted.tags.emplace(kIsolationTag, std::move(isolation));
+  }
+  return wanted;
+}
+
+std::vector<SchemaNote> compare_tables(const TableDescription& wanted, const TableDescription& actual,
+                                       const SchemaOptions& options) {
+  std::vector<SchemaNote> notes;
+  const auto note = [&](std::string text) { notes.push_back({Level::note, std::move(text)}); };
+  if (actual.key != wanted.key) {
+    notes.push_back(
+        {Level::stop, fmt::format("the target's key is {}, it should be {}: choose another target, or "
+                                  "rename the source's attributes to fit",
+                                  key_text(actual.key), key_text(wanted.key))});
+  }
+  for (const Index& index : wanted.indexes) compare_index(index, actual, options, notes);
+  if (options.target_is_alternator) {
+    if (!wanted.on_demand) {
+      note(fmt::format("provisioned capacity ({} read, {} write units) has no meaning on the target",
+                       wanted.read_capacity, wanted.write_capacity));
+    }
+  } else if (wanted.on_demand != actual.on_demand) {
+    note(fmt::format("billing mode: {} on the source, {} on the target",
+                     wanted.on_demand ? "on-demand" : "provisioned",
+                     actual.on_demand ? "on-demand" : "provisioned"));
+  } else if (!wanted.on_demand && (wanted.read_capacity != actual.read_capacity ||
+                                   wanted.write_capacity != actual.write_capacity)) {
+    note(fmt::format(
+        "provisioned capacity: {} read and {} write units on the source, {} and {} on the target",
+        wanted.read_capacity, wanted.write_capacity, actual.read_capacity, actual.write_capacity));
+  }
+  for (const auto& [key, value] : wanted.tags) {
+    const auto found = actual.tags.find(key);
+    if (found == actual.tags.end()) {
+      note(fmt::format("tag \"{}\" is missing on the target", key));
+    } else if (found->second != value) {
+      note(fmt::format("tag \"{}\" is \"{}\" on the target instead of \"{}\"", key, found->second, value));
+    }
+  }
+  if (actual.ttl_attribute) {
+    note(fmt::format(
+        "TTL by attribute \"{}\" is enabled on the target: it expires items by itself; disable it until "
+        "the cutover",
+        *actual.ttl_attribute));
+  }
+  return notes;
+}
+
+Result<void> check_status(const TableDescription& table, const std::string& display, std::string_view side) {
+  switch (table.status) {
+    case TableStatus::active:
+    case TableStatus::updating:
+      return {};
+    case TableStatus::creating:
+      return fail(ErrorKind::busy, fmt::format("{} is being created: wait until it is active", display));
+    case TableStatus::deleting:
+      return fail(ErrorKind::needs_person,
+                  fmt::format("{} is being deleted: wait for it to go, or choose another {}", display, side));
+    case TableStatus::archived:
+      return fail(
+          ErrorKind::needs_person,
+          fmt::format("{} is archived, because its key in AWS KMS was out of reach for over a week: restore "
+                      "it from its backup, or choose another {}",
+                      display, side));
+    case TableStatus::inaccessible_key:
+      return fail(
+          ErrorKind::needs_person,
+          fmt::format("{} cannot reach its encryption key in AWS KMS: enable the key or restore access to it",
+                      display));
+    case TableStatus::other:
+      break;
+  }
+  return fail(ErrorKind::needs_person,
+              fmt::format("{} is in state {}: wait until it is active, or choose another {}", display,
+                          table.status_text, side));
+}
+
+Task<Result<SchemaReport>> prepare_schema(Loop& loop, endpoints::Endpoint& source,
+                                          endpoints::Endpoint& target, const SchemaOptions& options,
+                                          Stop* stop) {
+  SchemaReport report;
+  std::vector<std::string> said;
+  Result<TableDescription> from = co_await describe(loop, source.catalog.get(), stop, &said);
+  if (!from) co_return fail(from.error());
+  const Result<void> readable = check_status(*from, source.display, "source");
+  if (!readable) co_return fail(readable.error());
+  report.source = std::move(*from);
+  for (std::string& text : said) report.notes.push_back({Level::note, std::move(text)});
+  note_what_stays_behind(report.source, report.notes);
+  const TableDescription wanted = wanted_table(report.source, target.table, options);
+
+  Result<TableDescription> to = co_await describe(loop, target.catalog.get(), stop, nullptr);
+  if (!to && to.error().kind != ErrorKind::not_found) co_return fail(to.error());
+  if (!to && !options.create) {
+    report.notes.push_back({Level::note, target.display + " does not exist: `messina schema` creates it"});
+    co_return report;
+  }
+  if (!to) {
+    const Result<void> made = co_await create_table(loop, target.catalog.get(), wanted, stop);
+    if (!made) co_return fail(made.error());
+    report.created = true;
+  }
+  if (!to || to->status == TableStatus::creating) {
+    to = co_await wait_until_active(loop, target, options, stop);
+    if (!to) co_return fail(to.error());
+  }
+  const Result<void> writable = check_status(*to, target.display, "target");
+  if (!writable) co_return fail(writable.error());
+  report.target = std::move(*to);
+  std::vector<SchemaNote> differing = compare_tables(wanted, *report.target, options);
+  for (SchemaNote& note : differing) {
+    if (note.level == Level::stop) {
+      co_return fail(ErrorKind::needs_person, fmt::format("{}: {}", target.display, note.text));
+    }
+    report.notes.push_back(std::move(note));
+  }
+  co_return report;
+}
+
+}  // namespace messina::jobs

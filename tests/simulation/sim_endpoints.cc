@@ -1,0 +1,307 @@
+#include "sim_endpoints.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace messina::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double kRcuPerItem = 0.5;
+
+class SimCatalog final : public endpoints::Catalog {
+ public:
+  SimCatalog(World& world, SimLoop& loop, bool source) : world_(world), loop_(loop), source_(source) {}
+
+  Task<Result<endpoints::TableDescription>> describe(std::vector<std::string>*) override {
+    const bool fails = world_.chance(world_.plan().read_failed);
+    co_await loop_.sleep_for(world_.between(1ms, 20ms), nullptr);
+    if (fails) co_return fail(ErrorKind::transient, "the connection was cut");
+    endpoints::TableDescription table;
+    table.name.value = "items";
+    table.id = source_ ? "source-id" : "target-id";
+    table.key.partition = {"pk", item::Type::S};
+    co_return table;
+  }
+  Task<Result<void>> create(const endpoints::TableDescription&) override {
+    co_return fail(ErrorKind::exists, "the simulation's tables exist");
+  }
+  Task<Result<bool>> empty() override {
+    co_await loop_.sleep_for(world_.between(1ms, 20ms), nullptr);
+    co_return world_.target_is_empty();
+  }
+
+ private:
+  World& world_;
+  SimLoop& loop_;
+  bool source_;
+};
+
+class SimScan final : public endpoints::Scannable {
+ public:
+  SimScan(World& world, SimLoop& loop, Observed& observed)
+      : world_(world), loop_(loop), observed_(observed) {}
+
+  Task<Result<std::vector<endpoints::Unit>>> plan(const endpoints::PlanHints&) override {
+    co_await loop_.sleep_for(world_.between(1ms, 5ms), nullptr);
+    std::vector<endpoints::Unit> units;
+    for (std::uint32_t i = 0; i < world_.plan().segments; ++i) {
+      units.push_back(
+          {.id = fmt::format("segment {}/{}", i, world_.plan().segments), .spec = segment_spec(i)});
+    }
+    co_return units;
+  }
+
+  Task<Result<endpoints::Page>> read(const endpoints::Unit& unit, const endpoints::Cursor& cursor) override {
+    const std::uint32_t segment = parse_segment(unit.spec);
+    const KeyId from = parse_cursor(cursor.bytes);
+    endpoints::Page page;
+    page.sent_at = loop_.now();
+    const bool fails = world_.chance(world_.plan().read_failed);
+    const Duration slow = world_.chance(world_.plan().slow) ? world_.between(1s, 20s) : Duration::zero();
+    co_await loop_.sleep_for(world_.between(1ms, 10ms) + slow, nullptr);
+    if (fails) {
+      const std::uint64_t kind = world_.universe().random().below(4);
+      co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
+      if (kind == 0) co_return fail(ErrorKind::transient, "the connection was cut");
+      if (kind == 1) co_return fail(ErrorKind::corrupt, "an answer that is no answer");
+      Error error{ErrorKind::throttled, "slow down", "ProvisionedThroughputExceededException"};
+      if (kind == 2) error.scope = ThrottleScope::key_range;
+      co_return fail(error);
+    }
+    const World::ReadPage found = world_.read(segment, from);
+    co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
+    fill(page, found);
+    co_return page;
+  }
+
+  void recycle(endpoints::Page page) override {
+    observed_.page_bytes -= static_cast<std::int64_t>(page.bytes.size());
+  }
+
+ private:
+  void fill(endpoints::Page& page, const World::ReadPage& found) {
+    std::vector<std::size_t> ends;
+    for (const ItemState& item : found.items) {
+      page.bytes.append(item_json(item));
+      ends.push_back(page.bytes.size());
+    }
+    std::size_t begin = 0;
+    for (const std::size_t end : ends) {
+      page.records.push_back(page.bytes.view().substr(begin, end - begin));
+      begin = end;
+    }
+    page.end = !found.next;
+    if (found.next) page.next.bytes = cursor_text(*found.next);
+    page.cost_rcu = std::max(1.0, kRcuPerItem * static_cast<double>(found.items.size()));
+    observe(page);
+  }
+
+  void observe(const endpoints::Page& page) {
+    Observed& seen = observed_;
+    const auto bytes = static_cast<std::int64_t>(page.bytes.size());
+    seen.page_bytes += bytes;
+    seen.most_page_bytes = std::max(seen.most_page_bytes, seen.page_bytes);
+    seen.largest_page = std::max(seen.largest_page, bytes);
+    seen.rcu += page.cost_rcu;
+    seen.largest_rcu = std::max(seen.largest_rcu, page.cost_rcu);
+    const double elapsed = std::chrono::duration<double>(loop_.now() - seen.started).count();
+    seen.most_rcu_over_budget = std::max(seen.most_rcu_over_budget, seen.rcu - seen.rcu_rate * elapsed);
+  }
+
+  World& world_;
+  SimLoop& loop_;
+  Observed& observed_;
+};
+
+class SimWritable final : public endpoints::Writable {
+ public:
+  SimWritable(World& world, SimLoop& loop, Observed& observed)
+      : world_(world), loop_(loop), observed_(observed) {}
+
+  endpoints::WriteCaps caps() const override {
+    endpoints::WriteCaps caps;
+    caps.max_items = world_.plan().batch_items;
+    return caps;
+  }
+
+  Task<endpoints::WriteOutcome> put(std::span<const std::string_view> records) override {
+    ++observed_.puts;
+    const OnWire on_wire(observed_);
+    if (records.empty() || records.size() > world_.plan().batch_items) {
+      world_.violate(Violation::Kind::broken_rule, fmt::format("a batch of {} records", records.size()));
+    }
+    std::vector<ItemState> items;
+    for (const std::string_view record : records) items.push_back(parse_item(record));
+    Fate fate = draw_fate(items);
+    if (!fate.executed.empty()) world_.send(fate.executed, loop_.now() + fate.executes_after, fate.lost);
+    co_await loop_.sleep_for(fate.answers_after, nullptr);
+    if (!fate.outcome.error) world_.acknowledged(acknowledged_items(items, fate.outcome.unprocessed));
+    co_return std::move(fate.outcome);
+  }
+
+ private:
+  struct OnWire {
+    explicit OnWire(Observed& seen) : observed(seen) {
+      ++observed.puts_on_wire;
+      observed.most_puts_on_wire = std::max(observed.most_puts_on_wire, observed.puts_on_wire);
+    }
+    OnWire(const OnWire&) = delete;
+    ~OnWire() { --observed.puts_on_wire; }
+    Observed& observed;
+  };
+  struct Fate {
+    std::vector<ItemState> executed;  ///< what the target will write
+    Duration executes_after{}, answers_after{};
+    bool lost = false;
+    endpoints::WriteOutcome outcome;
+  };
+
+  static std::vector<ItemState> acknowledged_items(const std::vector<ItemState>& items,
+                                                   const std::vector<std::uint32_t>& unprocessed) {
+    std::vector<ItemState> acked;
+    for (std::uint32_t i = 0; i < items.size(); ++i) {
+      if (std::ranges::find(unprocessed, i) == unprocessed.end()) acked.push_back(items[i]);
+    }
+    return acked;
+  }
+
+  /// Executed before the answer that never came, up to D after the client gave up, or never.
+  void lose(Fate& fate, const std::vector<ItemState>& items, Duration noticed_after) {
+    fate.answers_after = noticed_after;
+    fate.lost = true;
+    const std::uint64_t kind = world_.universe().random().below(3);
+    if (kind == 0) return;
+    fate.executed = items;
+    fate.executes_after = kind == 1
+                              ? world_.between(1ms, noticed_after)
+                              : noticed_after + world_.between(Duration::zero(), world_.plan().dead_after);
+  }
+
+  Fate draw_fate(const std::vector<ItemState>& items) {
+    const WorldPlan& plan = world_.plan();
+    Random& random = world_.universe().random();
+    Fate fate;
+    fate.executes_after = world_.between(1ms, 10ms);
+    if (world_.chance(plan.slow)) fate.executes_after += world_.between(1s, 20s);
+    fate.answers_after = fate.executes_after + world_.between(1ms, 10ms);
+    const bool refused =
+        std::ranges::any_of(items, [&](const ItemState& i) { return world_.refuses(i.key); });
+    const bool failing =
+        std::ranges::any_of(items, [&](const ItemState& i) { return world_.fails_on(i.key); });
+    if (world_.chance(plan.lost)) {
+      fate.outcome.error = Error{ErrorKind::unknown_outcome, "the connection was cut"};
+      lose(fate, items, world_.between(5ms, 5s));
+    } else if (failing) {
+      fate.outcome.error = Error{ErrorKind::unknown_outcome, "The key is too long", "InternalServerError"};
+    } else if (world_.chance(plan.failed_500)) {
+      fate.outcome.error = Error{ErrorKind::unknown_outcome, "Internal error", "InternalServerError"};
+      lose(fate, items, world_.between(5ms, 1s));
+    } else if (world_.chance(plan.throttled)) {
+      fate.outcome.error = Error{ErrorKind::throttled, "slow down", "ProvisionedThroughputExceededException"};
+      if (random.chance(0.3)) fate.outcome.error->scope = ThrottleScope::key_range;
+    } else if (world_.chance(plan.transient)) {
+      fate.outcome.error = Error{ErrorKind::transient, "connection refused"};
+    } else if (refused) {
+      fate.outcome.error = Error{ErrorKind::refused, "the item is not valid", "ValidationException"};
+      // A refused batch may be partly written.
+      for (const ItemState& item : items) {
+        if (!world_.refuses(item.key) && random.chance(0.3)) fate.executed.push_back(item);
+      }
+    } else {
+      for (std::uint32_t i = 0; i < items.size(); ++i) {
+        if (world_.chance(plan.unprocessed)) {
+          fate.outcome.unprocessed.push_back(i);
+        } else {
+          fate.executed.push_back(items[i]);
+        }
+      }
+    }
+    return fate;
+  }
+
+  World& world_;
+  SimLoop& loop_;
+  Observed& observed_;
+};
+
+}  // namespace
+
+endpoints::Endpoint make_source(World& world, SimLoop& loop, Observed& observed) {
+  endpoints::Endpoint source;
+  source.display = "table \"items\" (simulated source)";
+  source.table.value = "items";
+  source.catalog = std::make_unique<SimCatalog>(world, loop, true);
+  source.scan = std::make_unique<SimScan>(world, loop, observed);
+  return source;
+}
+
+endpoints::Endpoint make_target(World& world, SimLoop& loop, Observed& observed) {
+  endpoints::Endpoint target;
+  target.display = "table \"items\" (simulated target)";
+  target.table.value = "items";
+  target.catalog = std::make_unique<SimCatalog>(world, loop, false);
+  target.put = std::make_unique<SimWritable>(world, loop, observed);
+  return target;
+}
+
+// ---------------------------------------------------------------------------------------------- the disk
+
+void Disk::apply_pending() {
+  if (pending_begin) {
+    job = std::move(*pending_begin);
+    rejects.clear();
+    ++begun;
+    began = pending_began;
+  }
+  if (pending_commit) {
+    state::apply(*job, *pending_commit);
+    std::ranges::copy(pending_commit->rejects, std::back_inserter(rejects));
+  }
+  drop_pending();
+}
+
+void Disk::drop_pending() {
+  pending_begin.reset();
+  pending_commit.reset();
+}
+
+Task<void> SimStore::latency() {
+  const bool slow = world_.chance(world_.plan().slow_commit);
+  const Duration time = slow ? world_.between(1s, 40s) : world_.between(500us, 20ms);
+  co_await loop_.sleep_for(time, nullptr);
+}
+
+Task<Result<std::optional<state::JobState>>> SimStore::load() {
+  co_await loop_.sleep_for(5ms, nullptr);
+  co_return disk_.job;
+}
+
+Task<Result<void>> SimStore::begin(const state::JobState& fresh) {
+  disk_.pending_begin = fresh;
+  disk_.pending_began = loop_.now();
+  co_await latency();
+  disk_.apply_pending();
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimStore::commit(const state::Commit& step) {
+  if (disk_.pending_commit || disk_.pending_begin) {
+    world_.violate(Violation::Kind::broken_rule, "two calls of the ledger at once");
+  }
+  world_.check_commit(*disk_.job, step);
+  if (world_.chance(world_.plan().broken_commit)) {
+    co_await latency();
+    co_return fail(ErrorKind::disk, "the ledger's disk is full");
+  }
+  disk_.pending_commit = step;
+  co_await latency();
+  disk_.apply_pending();
+  co_return Result<void>();
+}
+
+}  // namespace messina::simulation
