@@ -191,8 +191,7 @@ Task<Answer> HttpClient::Impl::exchange(Connection& connection, const Request& r
   const bool head_request = request.method == "HEAD";
   Answer answer = co_await receive(connection, head_request, reusable);
   if (!sent.error) co_return answer;
-  // The server stopped reading: it may have said why (413) before it cut the connection. Otherwise the cut is
-  // the story.
+  // The server stopped reading: it may have said why (413) before it cut the connection.
   reusable = false;
   if (answer) co_return answer;
   co_return failed(broken(sent.error, "the request to be taken", start, ErrorKind::transient), true);

@@ -31,7 +31,8 @@ struct ClientOptions {
   /// proxy_from_environment() (net/proxy.h) as a rule.
   std::optional<std::string> proxy = {};
   std::chrono::milliseconds connect_timeout{5'000};
-  /// From the last byte of the request to the end of the headers, and between any two reads after that.
+  /// From the last byte of the request to the end of the answer's header; before and after that, the longest
+  /// time without any progress.
   std::chrono::milliseconds answer_timeout{30'000};
   /// Idle connections older than this are not used again: below the idle timeouts of DynamoDB and common
   /// balancers, so that a reused connection is rarely one that is just being closed.
