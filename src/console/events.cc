@@ -152,6 +152,10 @@ std::string reject_event(WallTime time, const state::Reject& reject) {
       .str();
 }
 
+std::string retry_event(WallTime time, std::uint64_t written, std::uint64_t refused) {
+  return JsonLine("retry", time).whole("written", written).whole("refused", refused).str();
+}
+
 std::string unit_event(WallTime time, std::string_view plan_json, const jobs::UnitRun& run) {
   return JsonLine("unit", time)
       .raw("plan", plan_json)

@@ -48,6 +48,8 @@ std::string_view phase_name(const MigrationStatus& status);
 
 /// `item_json` is DynamoDB JSON as it was read.
 std::string reject_event(WallTime time, const state::Reject& reject);
+/// What `rejects retry` did.
+std::string retry_event(WallTime time, std::uint64_t written, std::uint64_t refused);
 
 /// A unit of work that `messina copy-unit` runs from this line alone. `plan_json` is plan::to_json()'s.
 std::string unit_event(WallTime time, std::string_view plan_json, const jobs::UnitRun& run);

@@ -74,6 +74,7 @@ std::vector<std::string> every_event() {
           migration_event(kTime, idle),
           migration_event(kTime, running),
           reject_event(kTime, reject),
+          retry_event(kTime, 1, 2),
           unit_event(kTime, "{}", {}),
           version_event(kTime, "1")};
 }

@@ -225,8 +225,10 @@ std::string canonical_uri(const EndpointSpec& spec) {
     return fmt::format("{}://{}{}{}:{}/{}", spec.tls ? "alternators" : "alternator", brackets ? "[" : "",
                        lower(spec.host), brackets ? "]" : "", spec.port, spec.table);
   }
-  const std::string base = fmt::format("dynamodb://{}/{}", spec.region, spec.table);
-  return spec.endpoint_url ? base + "?endpoint=" + *spec.endpoint_url : base;
+  if (!spec.endpoint_url) return fmt::format("dynamodb://{}/{}", spec.region, spec.table);
+  std::string endpoint = *spec.endpoint_url;
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  return fmt::format("dynamodb+{}/{}/{}", endpoint, spec.region, spec.table);
 }
 
 }  // namespace messina::plan

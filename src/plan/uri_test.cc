@@ -100,7 +100,7 @@ TEST(CanonicalUri, ReadsBackAndKeepsSimulatorsApart) {
     EXPECT_EQ(canonical_uri(parse_uri(uri, "source").value()), uri);
   auto spec = parse_uri("dynamodb://us-east-1/orders", "source").value();
   spec.endpoint_url = "http://127.0.0.1:8000";
-  EXPECT_EQ(canonical_uri(spec), "dynamodb://us-east-1/orders?endpoint=http://127.0.0.1:8000");
+  EXPECT_EQ(canonical_uri(spec), "dynamodb+http://127.0.0.1:8000/us-east-1/orders");
 }
 
 }  // namespace

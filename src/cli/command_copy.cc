@@ -1,0 +1,196 @@
+#include <iostream>
+#include <iterator>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "cli/commands.h"
+#include "cli/copy_job.h"
+#include "cli/load_plan.h"
+#include "console/summary.h"
+#include "jobs/retry.h"
+#include "plan/plan_json.h"
+#include "plan/text.h"
+
+namespace messina::cli {
+namespace {
+
+/// Both sides' tables are looked at and the target's is made, unless the job is done or was told not to look.
+Task<Result<void>> prepare(Session* session, const plan::CopyPlan* plan, Lanes* lanes,
+                           state::LedgerStore* store) {
+  Loop& loop = lanes->first_loop();
+  jobs::Lane& lane = lanes->first();
+  Result<void> contact = co_await check_contact(loop, lane.source, lane.target, &session->stop());
+  if (!contact) co_return contact;
+  Result<std::optional<state::JobState>> begun = co_await store->load();
+  if (!begun) co_return fail(begun.error());
+  const bool done = *begun && (*begun)->phase == state::JobPhase::done && !plan->restart;
+  if (done || plan->schema == plan::SchemaMode::skip) co_return Result<void>();
+  const jobs::SchemaOptions options = schema_options(*plan);
+  Result<jobs::SchemaReport> report =
+      co_await jobs::prepare_schema(loop, lane.source, lane.target, options, &session->stop());
+  if (!report) co_return fail(report.error());
+  if (session->json())
+    session->display().result(console::schema_event(session->clock().wall(), *report) + "\n");
+  else
+    session->display().say(console::schema_text(*report));
+  co_return Result<void>();
+}
+
+Result<jobs::CopySummary> copy_all(Session& session, const plan::CopyPlan& plan) {
+  auto opened = open_state(plan.state_dir, migration_name(plan), session.clock());
+  if (!opened) return fail(opened.error());
+  const std::size_t loops = loop_count(plan.loops);
+  auto lanes = Lanes::open(plan, loops);
+  if (!lanes) return fail(lanes.error());
+  state::LedgerStore store(std::move(opened->ledger), session.clock());
+  jobs::Progress preparing;
+  preparing.phase = "preparing";
+  session.board().publish(preparing);
+  session.display().start();
+  Loop& loop = (*lanes)->first_loop();
+  if (auto prepared = net::run_on(loop, prepare(&session, &plan, lanes->get(), &store)); !prepared)
+    return fail(prepared.error());
+  jobs::CopyContext context;
+  context.lanes = &(*lanes)->lanes();
+  context.store = &store;
+  context.board = &session.board();
+  context.stop = &session.stop();
+  context.random = Random(entropy_seed());
+  const jobs::CopyOptions options = copy_options(plan, loops);
+  return net::run_on(loop, jobs::copy(context, options));
+}
+
+Task<Result<std::vector<endpoints::Unit>>> plan_units(Session* session, const plan::CopyPlan* plan,
+                                                      Lanes* lanes) {
+  jobs::Lane& lane = lanes->first();
+  const Result<endpoints::TableDescription> contact =
+      co_await first_contact(lanes->first_loop(), lane.source, &session->stop());
+  if (!contact) co_return fail(contact.error());
+  endpoints::PlanHints hints;
+  hints.segments = plan->segments;
+  hints.lanes = static_cast<std::uint32_t>(loop_count(plan->loops) * jobs::CopyOptions().units_per_lane);
+  Result<std::vector<endpoints::Unit>> units = co_await lane.source.scan->plan(hints);
+  co_return units;
+}
+
+ExitCode print_units(Session& session, const plan::CopyPlan& plan) {
+  auto lanes = Lanes::open(plan, 1);
+  if (!lanes) return session.failed(lanes.error());
+  const auto units = net::run_on((*lanes)->first_loop(), plan_units(&session, &plan, lanes->get()));
+  if (!units) return session.failed(units.error());
+  const std::string plan_json = plan::to_json(plan);
+  for (std::size_t i = 0; i < units->size(); ++i) {
+    if (plan.skip_segments.contains(static_cast<std::uint32_t>(i))) continue;
+    session.display().result(console::unit_event(session.clock().wall(), plan_json, {(*units)[i], {}}) +
+                             "\n");
+  }
+  return ExitCode::done;
+}
+
+// ---------------------------------------------------------------------------------------------- one unit
+
+struct ReadUnit {
+  plan::CopyPlan plan;
+  jobs::UnitRun run;
+};
+
+Result<ReadUnit> parse_unit(std::string_view text) {
+  namespace json = boost::json;
+  const auto refuse = [](std::string_view why) {
+    return fail(
+        ErrorKind::usage,
+        fmt::format("this is no unit of work ({}): give a line of `messina copy … --print-units`", why));
+  };
+  boost::system::error_code error;
+  const json::value value = json::parse({text.data(), text.size()}, error);
+  if (error) return refuse("it is not one JSON object: " + error.message());
+  const json::object* object = value.if_object();
+  if (object == nullptr) return refuse("it is not a JSON object");
+  const auto text_of = [&](const char* key) -> const json::string* {
+    const json::value* found = object->if_contains(key);
+    return found == nullptr ? nullptr : found->if_string();
+  };
+  const json::value* plan_value = object->if_contains("plan");
+  const json::string *id = text_of("id"), *spec = text_of("spec"), *cursor = text_of("cursor");
+  if (plan_value == nullptr || id == nullptr || spec == nullptr || cursor == nullptr)
+    return refuse("\"plan\", \"id\", \"spec\" or \"cursor\" is missing");
+  auto plan = plan::plan_from_json(json::serialize(*plan_value));
+  if (!plan) return refuse(plan.error().message);
+  const auto bytes = base64_decode({cursor->data(), cursor->size()});
+  if (!bytes) return refuse("\"cursor\" is not base64");
+  ReadUnit unit{std::move(*plan), {}};
+  unit.run.unit = {std::string(*id), std::string(*spec)};
+  unit.run.cursor.bytes = *bytes;
+  return unit;
+}
+
+Result<ReadUnit> read_unit(const std::string& file) {
+  if (file != "-") {
+    const auto text = read_file(file);
+    if (!text) return fail(text.error());
+    return parse_unit(*text);
+  }
+  const std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  return parse_unit(text);
+}
+
+/// Units of one migration keep their place in folders of their own, so that they can run side by side.
+state::MigrationName unit_name(const ReadUnit& unit) {
+  state::MigrationName name = migration_name(unit.plan);
+  name.source += "#" + unit.run.unit.id;
+  return name;
+}
+
+Result<jobs::CopySummary> copy_one(Session& session, ReadUnit& unit) {
+  plan::CopyPlan& plan = unit.plan;
+  for (const auto& [spec, side] : {std::pair(&plan.source, "source"), std::pair(&plan.target, "target")}) {
+    if (auto filled = plan::fill_secrets(*spec, side, process_environment(), read_file); !filled)
+      return fail(filled.error());
+    if (auto resolved = resolve_aws(*spec, side); !resolved) return fail(resolved.error());
+  }
+  if (auto checked = plan::check_plan(plan); !checked) return fail(checked.error());
+  if (auto checked = plan::check_addresses(plan); !checked) return fail(checked.error());
+  auto opened = open_state(plan.state_dir, unit_name(unit), session.clock());
+  if (!opened) return fail(opened.error());
+  auto lanes = Lanes::open(plan, 1);
+  if (!lanes) return fail(lanes.error());
+  state::LedgerStore store(std::move(opened->ledger), session.clock());
+  session.display().start();
+  Loop& loop = (*lanes)->first_loop();
+  jobs::Lane& lane = (*lanes)->first();
+  if (auto contact = net::run_on(loop, check_contact(loop, lane.source, lane.target, &session.stop()));
+      !contact)
+    return fail(contact.error());
+  jobs::CopyContext context;
+  context.lanes = &(*lanes)->lanes();
+  context.store = &store;
+  context.board = &session.board();
+  context.stop = &session.stop();
+  context.random = Random(entropy_seed());
+  const jobs::CopyOptions options = copy_options(plan, 1);
+  return net::run_on(loop, jobs::copy_unit(context, options, unit.run));
+}
+
+}  // namespace
+
+ExitCode run_copy(Session& session, Flags& flags) {
+  const auto plan = load_plan(session, flags, Writes::yes);
+  if (!plan) return session.failed(plan.error());
+  if (flags.print_units) return print_units(session, *plan);
+  const auto summary = copy_all(session, *plan);
+  return report_copy(session, *plan, summary);
+}
+
+ExitCode run_copy_unit(Session& session, Flags& flags) {
+  auto unit = read_unit(flags.unit_file);
+  if (!unit) return session.failed(unit.error());
+  if (flags.draft.state_dir) unit->plan.state_dir = *flags.draft.state_dir;
+  if (flags.draft.restart) unit->plan.restart = *flags.draft.restart;
+  if (flags.draft.allow_write_aws) unit->plan.allow_write_aws = *flags.draft.allow_write_aws;
+  const auto summary = copy_one(session, *unit);
+  return report_copy(session, unit->plan, summary);
+}
+
+}  // namespace messina::cli

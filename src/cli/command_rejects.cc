@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/copy_job.h"
+#include "cli/load_plan.h"
+#include "cli/migrations.h"
+#include "cli/rejects_retry.h"
+#include "console/json_line.h"
+#include "console/numbers.h"
+#include "console/progress_text.h"
+#include "plan/plan_json.h"
+
+namespace messina::cli {
+namespace {
+
+/// Reads all rejects in portions and hands each to `show`.
+template <class Show>
+Result<std::uint64_t> for_each_reject(state::Ledger& ledger, bool live_only, Stop& stop, Show show) {
+  state::Ledger::RejectFilter filter;
+  filter.live_only = live_only;
+  std::uint64_t count = 0;
+  for (;;) {
+    const auto rejects = ledger.rejects(filter);
+    if (!rejects) return fail(rejects.error());
+    if (rejects->empty()) return count;
+    for (const state::Reject& reject : *rejects) {
+      if (stop.requested()) return fail(ErrorKind::stopped, "stopped in the middle of the rejects");
+      if (console::stdout_failed()) return fail(ErrorKind::disk, "stdout takes no more: the list is cut");
+      show(reject);
+      ++count;
+    }
+    filter.after_id = rejects->back().id;
+  }
+}
+
+std::string list_line(const state::Reject& reject) {
+  return fmt::format("{:>6}  {}  {}  {}{}{}  {}\n", reject.id,
+                     console::iso_time(WallTime(std::chrono::milliseconds(reject.at_unix_ms))),
+                     reject.live ? "live   " : "settled", console::one_line(reject.unit),
+                     reject.code.empty() ? "" : "  ", console::one_line(reject.code),
+                     console::one_line(reject.reason));
+}
+
+ExitCode show_rejects(Session& session, Flags& flags, bool as_events) {
+  const auto folder = find_migration(session, flags);
+  if (!folder) return session.failed(folder.error());
+  auto ledger = state::Ledger::open(*folder, {.access = state::Access::read_only});
+  if (!ledger) return session.failed(ledger.error());
+  const auto count =
+      for_each_reject(**ledger, !flags.all_rejects, session.stop(), [&](const state::Reject& reject) {
+        session.display().result(as_events ? console::reject_event(session.clock().wall(), reject) + "\n"
+                                           : list_line(reject));
+      });
+  if (!count) return session.failed(count.error());
+  if (!as_events)
+    session.display().say(
+        fmt::format("{}{}\n", console::counted(*count, flags.all_rejects ? "reject" : "live reject"),
+                    *count > 0 ? "; `messina rejects export` writes them with their items" : ""));
+  return ExitCode::done;
+}
+
+}  // namespace
+
+ExitCode run_rejects_list(Session& session, Flags& flags) {
+  return show_rejects(session, flags, session.json());
+}
+
+ExitCode run_rejects_export(Session& session, Flags& flags) { return show_rejects(session, flags, true); }
+
+ExitCode run_rejects_retry(Session& session, Flags& flags) {
+  const auto plan = load_plan(session, flags, Writes::yes);
+  if (!plan) return session.failed(plan.error());
+  const auto folder = std::filesystem::path(plan->state_dir) / state::migration_folder(migration_name(*plan));
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder / "ledger.db", ignored))
+    return session.failed(
+        {ErrorKind::not_found,
+         fmt::format("there is no migration from {} to {} in \"{}\": copy first",
+                     migration_name(*plan).source, migration_name(*plan).target, plan->state_dir)});
+  auto opened = open_state(plan->state_dir, migration_name(*plan), session.clock());
+  if (!opened) return session.failed(opened.error());
+  auto lanes = Lanes::open(*plan, 1);
+  if (!lanes) return session.failed(lanes.error());
+  const auto result = retry_rejects(session, *plan, **lanes, *opened->ledger);
+  if (!result) return session.failed(result.error());
+  session.result(fmt::format("{} written, {} refused again\n", console::grouped(result->written),
+                             console::grouped(result->refused)),
+                 console::retry_event(session.clock().wall(), result->written, result->refused));
+  return result->refused > 0 ? ExitCode::done_with_rejects : ExitCode::done;
+}
+
+}  // namespace messina::cli

@@ -1,0 +1,18 @@
+// The commands. Each says its own errors and returns the exit status.
+#pragma once
+#include "base/error.h"
+#include "cli/flags.h"
+#include "cli/session.h"
+
+namespace messina::cli {
+
+ExitCode run_copy(Session& session, Flags& flags);
+ExitCode run_copy_unit(Session& session, Flags& flags);
+ExitCode run_schema(Session& session, Flags& flags);
+ExitCode run_status(Session& session, Flags& flags);
+ExitCode run_rejects_list(Session& session, Flags& flags);
+ExitCode run_rejects_export(Session& session, Flags& flags);
+ExitCode run_rejects_retry(Session& session, Flags& flags);
+ExitCode run_version(Session& session);
+
+}  // namespace messina::cli

@@ -1,0 +1,224 @@
+#include "cli/flags.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "plan/text.h"
+#include "plan/units.h"
+
+namespace messina::cli {
+namespace {
+
+/// An option with one value that `parse` turns into a Result.
+template <class T, class Parse>
+CLI::Option* add_parsed(CLI::App& command, const std::string& name, std::optional<T>& to, Parse parse,
+                        const std::string& type, const std::string& help) {
+  return command
+      .add_option_function<std::string>(
+          name,
+          [name, &to, parse](const std::string& text) {
+            auto value = parse(text);
+            if (!value) throw FlagError{{value.error().kind, name + ": " + value.error().message}};
+            to = T(*std::move(value));
+          },
+          help)
+      ->type_name(type);
+}
+
+template <class T>
+CLI::Option* add_whole(CLI::App& command, const std::string& name, std::optional<T>& to, std::uint64_t low,
+                       std::uint64_t high, const std::string& help) {
+  return add_parsed(
+      command, name, to, [low, high](const std::string& text) { return plan::parse_whole(text, low, high); },
+      "N", help);
+}
+
+CLI::Option* add_text(CLI::App& command, const std::string& name, std::optional<std::string>& to,
+                      const std::string& type, const std::string& help) {
+  return add_parsed(
+      command, name, to,
+      [](const std::string& text) -> Result<std::string> {
+        if (text.empty()) return fail(ErrorKind::usage, "the value is empty");
+        return text;
+      },
+      type, help);
+}
+
+CLI::Option* add_flag(CLI::App& command, const std::string& name, std::optional<bool>& to,
+                      const std::string& help) {
+  return command.add_flag_callback(name, [&to] { to = true; }, help);
+}
+
+void add_one_side(CLI::App& command, plan::SideDraft& side, const std::string& name, bool writes) {
+  const std::string dash = "--" + name + "-";
+  const std::string group = name == "source" ? "Source" : "Target";
+  const auto text = [&](const std::string& flag, std::optional<std::string>& to, const std::string& type,
+                        const std::string& help) {
+    add_text(command, dash + flag, to, type, help)->group(group);
+  };
+  text("endpoint", side.endpoint_url, "URL",
+       "DynamoDB: talk to this address instead of AWS, as http://localhost:8000");
+  text("region", side.region, "REGION", "DynamoDB: the region, where the address leaves it out");
+  text("profile", side.credentials.profile, "NAME",
+       "DynamoDB: a profile of ~/.aws/config and ~/.aws/credentials");
+  text("access-key", side.credentials.access_key, "KEY", "access key (an Alternator's: the role's name)");
+  text("secret-key-env", side.credentials.secret_key_env, "NAME",
+       "environment variable that holds the secret key");
+  text("secret-key-file", side.credentials.secret_key_file, "FILE", "file that holds the secret key");
+  text("session-token-env", side.credentials.session_token_env, "NAME",
+       "DynamoDB: variable that holds the session token");
+  text("session-token-file", side.credentials.session_token_file, "FILE",
+       "DynamoDB: file that holds the session token");
+  text("ca-file", side.ca_file, "FILE", "PEM file of the CAs to trust, instead of the system's");
+  text("datacenter", side.datacenter, "NAME", "Alternator: use the nodes of this datacenter");
+  text("rack", side.rack, "NAME", "Alternator: use the nodes of this rack first");
+  add_flag(command, dash + "insecure-tls", side.insecure_tls, "do not check the server's certificate")
+      ->group(group);
+  add_whole(command, dash + "max-connections", side.max_connections, 1, 1024, "connections per node and loop")
+      ->group(group);
+  if (!writes) return;
+  add_flag(command, dash + "gzip", side.gzip_requests, "Alternator (2026.1 and later): compress requests")
+      ->group(group);
+  add_whole(command, dash + "max-batch-items", side.max_batch_items, 1, 100,
+            "items in one request, 1 to 100 (DynamoDB 25)")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_output_flags(CLI::App& command, Flags& flags) {
+  static const std::array<std::string, 6> kLevels{"trace", "debug", "info", "warning", "error", "off"};
+  command.add_flag("--json", flags.output.json, "one JSON object a line on stdout")->group("Output");
+  command.add_flag("--quiet,-q", flags.output.quiet, "no progress, only the result")->group("Output");
+  command
+      .add_option_function<std::string>(
+          "--log-level",
+          [&flags](const std::string& level) {
+            if (std::ranges::find(kLevels, level) == kLevels.end())
+              throw FlagError{
+                  {ErrorKind::usage, fmt::format("--log-level: {} is not one of trace, debug, info, warning, "
+                                                 "error and off{}",
+                                                 plan::shown(level), plan::did_you_mean(level, kLevels))}};
+            flags.output.log_level = level;
+          },
+          "what to log on stderr: trace, debug, info, warning (the default), error, off")
+      ->type_name("LEVEL")
+      ->group("Output");
+}
+
+void add_sides(CLI::App& command, Flags& flags) {
+  command.add_option("SOURCE", flags.source, "dynamodb://REGION/TABLE or alternator://HOST:PORT/TABLE")
+      ->type_name("");
+  command.add_option("TARGET", flags.target, "the same; alternators:// for TLS")->type_name("");
+  command.add_option("--plan", flags.plan_file, "read source, target and settings from a YAML file")
+      ->type_name("FILE")
+      ->group("Plan");
+}
+
+void add_side_flags(CLI::App& command, Flags& flags) {
+  add_one_side(command, flags.draft.source, "source", false);
+  add_one_side(command, flags.draft.target, "target", true);
+}
+
+void add_state_flag(CLI::App& command, Flags& flags) {
+  add_text(command, "--state", flags.draft.state_dir, "DIR",
+           "where messina keeps its place (default: messina-state)")
+      ->group("State");
+}
+
+void add_schema_flags(CLI::App& command, Flags& flags) {
+  add_text(command, "--write-isolation", flags.draft.write_isolation, "MODE",
+           "Alternator: isolation of a table that is made (default: only_rmw_uses_lwt)")
+      ->group("Schema");
+}
+
+void add_rename_flags(CLI::App& command, Flags& flags) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--rename",
+          [&flags](const std::vector<std::string>& texts) {
+            auto& renames = flags.draft.renames.emplace();
+            for (const std::string& text : texts) {
+              auto pair = plan::parse_rename(text);
+              if (!pair) throw FlagError{{ErrorKind::usage, "--rename: " + pair.error().message}};
+              if (!renames.insert(*pair).second)
+                throw FlagError{{ErrorKind::usage,
+                                 fmt::format("--rename: {} is renamed twice", plan::shown(pair->first))}};
+            }
+          },
+          "give an attribute another name; may be repeated")
+      ->type_name("OLD=NEW")
+      ->allow_extra_args(false)
+      ->group("Items");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--drop",
+          [&flags](const std::vector<std::string>& names) {
+            flags.draft.drops.emplace(names.begin(), names.end());
+          },
+          "leave an attribute out; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group("Items");
+}
+
+void add_copy_flags(CLI::App& command, Flags& flags) {
+  plan::Draft& draft = flags.draft;
+  add_flag(command, "--restart", draft.restart, "forget the place of the last run and begin again")
+      ->group("State");
+  add_flag(command, "--into-existing", draft.into_existing, "write into a table that is not empty")
+      ->group("Safety");
+  add_flag(command, "--allow-write-aws", draft.allow_write_aws, "allow the target to be a real AWS table")
+      ->group("Safety");
+  add_whole(command, "--segments", draft.segments, 1, 1'000'000,
+            "pieces to read in parallel (default: by the table's size)")
+      ->group("Speed");
+  add_parsed(command, "--skip-segments", draft.skip_segments, plan::parse_segment_list, "LIST",
+             "segments to leave out, as 3,7,10-12; needs --segments")
+      ->group("Items");
+  add_parsed(command, "--read-rcu", draft.read_rcu_per_s, plan::parse_rate, "RATE",
+             "read at most so many RCU a second")
+      ->group("Speed");
+  add_whole(command, "--write-concurrency", draft.write_concurrency, 1, 1'000'000,
+            "requests to the target at once (default: 16 a loop)")
+      ->group("Speed");
+  add_parsed(command, "--memory", draft.memory_bytes, plan::parse_size, "SIZE",
+             "for data in flight (default: 256MiB)")
+      ->group("Speed");
+  add_whole(command, "--loops", draft.loops, 1, 256, "event loops (default: one a core, at most 4)")
+      ->group("Speed");
+  command
+      .add_flag_callback(
+          "--no-schema", [&draft] { draft.schema = plan::SchemaMode::skip; },
+          "do not look at the target's schema, nor make the table")
+      ->group("Schema");
+  command
+      .add_flag_callback(
+          "--check-schema", [&draft] { draft.schema = plan::SchemaMode::check; },
+          "the target's table must be there: do not make it")
+      ->group("Schema");
+  add_parsed(command, "--clock-error", draft.clock_error, plan::parse_duration, "TIME",
+             "largest clock error between the target's nodes (default: 1s)")
+      ->group("Safety");
+  add_parsed(command, "--dead-after", draft.dead_after, plan::parse_duration, "TIME",
+             "time after which a lost request is dead (default: 30s)")
+      ->group("Safety");
+}
+
+void add_migration_flag(CLI::App& command, Flags& flags) {
+  command
+      .add_option("--migration", flags.migration,
+                  "the migration's folder in the state directory, instead of addresses")
+      ->type_name("NAME")
+      ->group("State");
+}
+
+std::vector<std::string> flag_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+}  // namespace messina::cli

@@ -1,0 +1,47 @@
+// The flags that commands share, written into a plan::Draft.
+#pragma once
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "cli/session.h"
+#include "plan/draft.h"
+
+namespace messina::cli {
+
+/// Thrown out of CLI11's callbacks; run() turns it into an answer.
+struct FlagError {
+  Error error;
+};
+
+/// Everything that the flags of a command can say.
+struct Flags {
+  OutputFlags output;
+  plan::Draft draft;
+  std::string source, target;  ///< addresses; empty: not given
+  std::string plan_file;
+  bool print_units = false;
+  bool print_table = false;
+  bool all_rejects = false;
+  std::string unit_file = "-";
+  std::string migration;  ///< folder's name
+};
+
+void add_output_flags(CLI::App& command, Flags& flags);
+/// SOURCE, TARGET and --plan.
+void add_sides(CLI::App& command, Flags& flags);
+/// --source-… and --target-….
+void add_side_flags(CLI::App& command, Flags& flags);
+/// Credentials only: what a unit's JSON does not hold.
+void add_state_flag(CLI::App& command, Flags& flags);
+void add_copy_flags(CLI::App& command, Flags& flags);
+void add_schema_flags(CLI::App& command, Flags& flags);
+void add_rename_flags(CLI::App& command, Flags& flags);
+void add_migration_flag(CLI::App& command, Flags& flags);
+
+/// The long names of all flags of a command, "--" included; for "did you mean".
+std::vector<std::string> flag_names(const CLI::App& command);
+
+}  // namespace messina::cli

@@ -1,0 +1,135 @@
+#include "cli/help.h"
+
+namespace messina::cli {
+namespace {
+
+const std::string kExitCodes = R"(
+Exit codes
+  0  done
+  1  done, with rejects
+  2  wrong usage, configuration or permission
+  3  stopped before the end: run the same command again
+  4  a person is needed: state in use, differing schema, table made again
+)";
+
+}  // namespace
+
+Page main_page() {
+  return {"messina moves DynamoDB tables to ScyllaDB",
+          R"(
+Addresses
+  dynamodb://REGION/TABLE          DynamoDB; dynamodb:///TABLE takes the region from the environment
+  alternator://HOST:PORT/TABLE     ScyllaDB's Alternator; alternators:// with TLS
+
+Examples
+  messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina status
+  messina copy --help
+)" + kExitCodes};
+}
+
+Page copy_page() {
+  return {"Copy a table's items to the target, and never lose the place",
+          R"(
+What happens
+  The source's schema is read and the target's table made, unless it is there. The items
+  are read by parallel Scan and written in batches. The place is kept in the state
+  directory: stopped or killed, the same command goes on. An item that the target refuses
+  goes to the rejects, alone. A finished copy that is run again writes nothing.
+  Ctrl-C stops at the next safe point, a second one at once.
+
+Credentials
+  A DynamoDB side uses its flags, else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else
+  its profile. An Alternator side uses its flags alone. Secrets come from a variable or a
+  file, never from the command line, where `ps` shows them.
+
+Examples
+  messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina copy dynamodb:///orders alternators://scylla-1:8043/orders --source-profile prod
+      --target-access-key alice --target-secret-key-env SCYLLA_SECRET
+  messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --read-rcu 500
+      --rename customer_id=customer --drop debug_info
+  messina copy --plan orders.yaml --json
+)" + kExitCodes};
+}
+
+Page copy_unit_page() {
+  return {"Run one unit of a copy, from its JSON line alone",
+          R"(
+  The line holds no secrets: variables and files that it names must be there too. The
+  target's table must exist. Each unit keeps its place in a folder of its own.
+
+Examples
+  messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --print-units
+      --into-existing > units.jsonl
+  head -1 units.jsonl | messina copy-unit
+)" + kExitCodes};
+}
+
+Page schema_page() {
+  return {"Make the target's table, or print what would be made",
+          R"(
+  Keys, indexes, billing mode and tags are taken over. TTL is not switched on: only one
+  side may expire items. What the target cannot have is named.
+
+Examples
+  messina schema dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina schema dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --print
+)" + kExitCodes};
+}
+
+Page status_page() {
+  return {"Show how migrations stand, beside a running one or afterwards",
+          R"(
+  Without addresses: all migrations of the state directory.
+
+Examples
+  messina status
+  messina status dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --json
+)" + kExitCodes};
+}
+
+Page rejects_page() {
+  return {"What the target refused: list, export or retry",
+          R"(
+Examples
+  messina rejects list
+  messina rejects export > rejects.jsonl
+  messina rejects retry dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+)" + kExitCodes};
+}
+
+Page rejects_list_page() {
+  return {"List the rejects with their reasons, without their items",
+          R"(
+  Without addresses: those of the only migration in the state directory.
+
+Examples
+  messina rejects list
+  messina rejects list --migration orders-to-orders-0123456789ab --all
+)" + kExitCodes};
+}
+
+Page rejects_export_page() {
+  return {"Write the rejects as JSON lines, with their items as they were read",
+          R"(
+Examples
+  messina rejects export > rejects.jsonl
+  messina rejects export | jq -c .item
+)" + kExitCodes};
+}
+
+Page rejects_retry_page() {
+  return {"Send the rejects of a finished copy once more",
+          R"(
+  Each item is sent as it was read from the source: what the source holds now is not
+  looked at. Give the same renames and drops as for the copy.
+
+Examples
+  messina rejects retry dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+)" + kExitCodes};
+}
+
+Page version_page() { return {"Print the version", ""}; }
+
+}  // namespace messina::cli

@@ -1,0 +1,23 @@
+// The texts of --help: what a command does, examples, exit codes.
+#pragma once
+#include <string>
+
+namespace messina::cli {
+
+struct Page {
+  std::string summary;
+  std::string footer;
+};
+
+Page main_page();
+Page copy_page();
+Page copy_unit_page();
+Page schema_page();
+Page status_page();
+Page rejects_page();
+Page rejects_list_page();
+Page rejects_export_page();
+Page rejects_retry_page();
+Page version_page();
+
+}  // namespace messina::cli

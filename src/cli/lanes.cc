@@ -1,0 +1,146 @@
+#include "cli/lanes.h"
+
+#include <algorithm>
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "aws/credentials.h"
+#include "aws/endpoint_resolve.h"
+#include "endpoints/dynamodb.h"
+#include "net/proxy.h"
+
+namespace messina::cli {
+namespace {
+
+using plan::EndpointSpec;
+/// Makes one side's endpoint on a loop.
+using Maker = std::function<endpoints::Endpoint(net::EventLoop&)>;
+
+net::ClientOptions http_options(const EndpointSpec& spec) {
+  net::ClientOptions http;
+  http.tls.ca_file = spec.ca_file;
+  http.tls.insecure = spec.insecure_tls;
+  if (spec.max_connections) http.max_connections = *spec.max_connections;
+  return http;
+}
+
+aws::NodePools::ProxyFor proxy_for() {
+  return [](const net::Origin& origin) {
+    return net::proxy_from_environment(origin, net::process_environment());
+  };
+}
+
+Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side) {
+  const net::Environment environment = net::process_environment();
+  const auto profiles = aws::load_profiles(environment, aws::process_files(), spec.profile);
+  if (!profiles) return fail(ErrorKind::config, fmt::format("the {}: {}", side, profiles.error().message));
+  const auto endpoint =
+      aws::resolve_dynamodb_endpoint(spec.endpoint_url, spec.region, environment, *profiles);
+  if (!endpoint) return fail(ErrorKind::config, fmt::format("the {}: {}", side, endpoint.error().message));
+  const aws::ExplicitCredentials given{spec.access_key, spec.secret_key, spec.session_token, spec.profile};
+  auto credentials = aws::find_static_credentials(given, environment, *profiles);
+  if (!credentials)
+    return fail(ErrorKind::config, fmt::format("the {}: {}", side, credentials.error().message));
+  if (!*credentials && endpoint->is_aws)
+    return fail(ErrorKind::config,
+                fmt::format("the {0} is on AWS and there are no credentials: set AWS_ACCESS_KEY_ID and "
+                            "AWS_SECRET_ACCESS_KEY, or give --{0}-profile NAME",
+                            side));
+  endpoints::DynamoDbOptions options;
+  options.table = spec.table;
+  options.region = spec.region;
+  options.origin = endpoint->origin;
+  if (*credentials) {
+    options.account_hint = (*credentials)->access_key;
+    options.credentials = std::make_shared<aws::StaticCredentials>(std::move(**credentials));
+  }
+  options.http = http_options(spec);
+  options.proxy_for = proxy_for();
+  if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
+  return [options](net::EventLoop& loop) { return endpoints::make_dynamodb(loop, options); };
+}
+
+Result<Maker> alternator_maker(const EndpointSpec& spec) {
+  endpoints::AlternatorOptions options;
+  options.table = spec.table;
+  options.contact = {spec.host, spec.port, spec.tls};
+  options.datacenter = spec.datacenter;
+  options.rack = spec.rack;
+  // Only what was given for this side; the AWS chain's keys are nobody's business here, and tokens are never
+  // sent.
+  if (spec.access_key)
+    options.credentials =
+        std::make_shared<aws::StaticCredentials>(aws::Credentials{*spec.access_key, *spec.secret_key});
+  options.gzip_requests = spec.gzip_requests;
+  options.http = http_options(spec);
+  options.proxy_for = proxy_for();
+  if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
+  const auto cluster = std::make_shared<endpoints::AlternatorCluster>(options);
+  return
+      [options, cluster](net::EventLoop& loop) { return endpoints::make_alternator(loop, options, cluster); };
+}
+
+Result<Maker> maker(const EndpointSpec& spec, const std::string& side) {
+  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec) : dynamodb_maker(spec, side);
+}
+
+}  // namespace
+
+std::size_t loop_count(std::uint32_t asked) {
+  if (asked != 0) return asked;
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min(cores, kMostLoops);
+}
+
+Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops) {
+  const auto source = maker(plan.source, "source");
+  if (!source) return fail(source.error());
+  const auto target = maker(plan.target, "target");
+  if (!target) return fail(target.error());
+  auto lanes = std::make_unique<Lanes>();
+  for (std::size_t i = 0; i < loops; ++i) {
+    lanes->loops_.push_back(std::make_unique<net::EventLoop>(fmt::format("loop-{}", i)));
+    net::EventLoop& loop = *lanes->loops_.back();
+    lanes->lanes_.push_back({&loop, (*source)(loop), (*target)(loop)});
+  }
+  return lanes;
+}
+
+Lanes::~Lanes() = default;
+
+Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop) {
+  static constexpr int kAttempts = 3;
+  static constexpr auto kPause = std::chrono::milliseconds(500);
+  for (int attempt = 1;; ++attempt) {
+    Result<endpoints::TableDescription> description = co_await side.catalog->describe();
+    if (description) co_return description;
+    const bool curable =
+        description.error().retryable() || description.error().kind == ErrorKind::unknown_outcome;
+    if (!curable || attempt == kAttempts) co_return description;
+    const Duration pause = kPause * attempt;
+    co_await loop.sleep_for(pause, stop);
+    if (stop->requested()) co_return fail(ErrorKind::stopped, "stopped before anything was done");
+  }
+}
+
+Task<Result<void>> check_contact(Loop& loop, endpoints::Endpoint& source, endpoints::Endpoint& target,
+                                 Stop* stop) {
+  const Result<endpoints::TableDescription> here = co_await first_contact(loop, source, stop);
+  if (!here) co_return fail(here.error());
+  const Result<endpoints::TableDescription> there = co_await first_contact(loop, target, stop);
+  if (!there) {
+    if (there.error().kind == ErrorKind::not_found) co_return Result<void>();
+    co_return fail(there.error());
+  }
+  if (!here->id.empty() && here->id == there->id)
+    co_return fail(ErrorKind::usage,
+                   fmt::format("source and target are the same table under two addresses (its id is {}): "
+                               "choose another target",
+                               here->id));
+  co_return Result<void>();
+}
+
+}  // namespace messina::cli

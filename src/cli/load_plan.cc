@@ -1,0 +1,117 @@
+#include "cli/load_plan.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "aws/endpoint_resolve.h"
+#include "aws/profile.h"
+#include "net/proxy.h"
+#include "plan/plan_file.h"
+#include "plan/text.h"
+#include "plan/uri.h"
+
+namespace messina::cli {
+namespace {
+
+Result<void> add_addresses(Flags& flags) {
+  if (!flags.source.empty() && flags.target.empty() && flags.plan_file.empty())
+    return fail(ErrorKind::usage, "there is a source and no target: write SOURCE TARGET");
+  const auto add = [](const std::string& text, plan::SideDraft& side, std::string_view name) -> Result<void> {
+    if (text.empty()) return {};
+    auto spec = plan::parse_uri(text, name);
+    if (!spec) return fail(spec.error());
+    side.address = std::move(*spec);
+    side.address_from = "the command line";
+    return {};
+  };
+  if (auto added = add(flags.source, flags.draft.source, "source"); !added) return added;
+  return add(flags.target, flags.draft.target, "target");
+}
+
+std::string without_prefix(std::string message, std::string_view side) {
+  return fmt::format("the {}: {}", side, message);
+}
+
+}  // namespace
+
+plan::Environment process_environment() {
+  return [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+}
+
+Result<std::string> read_file(const std::string& path) {
+  static constexpr std::size_t kMaxBytes = 64u << 20;
+  const auto refuse = [&](const char* why) {
+    return fail(ErrorKind::config, fmt::format("the file {} cannot be read: {}", plan::shown(path), why));
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file) return refuse(std::strerror(errno));
+  std::string content;
+  char buffer[65'536];
+  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, file.get())) {
+    content.append(buffer, n);
+    if (content.size() > kMaxBytes) return refuse("it is larger than 64 MiB");
+  }
+  if (std::ferror(file.get()) != 0) return refuse(std::strerror(errno));
+  return content;
+}
+
+Result<void> resolve_aws(plan::EndpointSpec& spec, const std::string& side) {
+  if (spec.kind != plan::EndpointKind::dynamodb) return {};
+  const net::Environment environment = net::process_environment();
+  const auto profiles = aws::load_profiles(environment, aws::process_files(), spec.profile);
+  if (!profiles) return fail(ErrorKind::config, without_prefix(profiles.error().message, side));
+  const std::optional<std::string> given = spec.region.empty() ? std::nullopt : std::optional(spec.region);
+  const auto region = aws::resolve_region(given, environment, *profiles);
+  if (!region)
+    return fail(ErrorKind::config,
+                fmt::format("the {0}: {1} (or write dynamodb://REGION/TABLE, or give --{0}-region)", side,
+                            region.error().message));
+  spec.region = *region;
+  const auto endpoint =
+      aws::resolve_dynamodb_endpoint(spec.endpoint_url, spec.region, environment, *profiles);
+  if (!endpoint) return fail(ErrorKind::config, without_prefix(endpoint.error().message, side));
+  if (!endpoint->is_aws && !spec.endpoint_url) {
+    const bool brackets = endpoint->origin.host.find(':') != std::string::npos;
+    spec.endpoint_url =
+        fmt::format("{}://{}{}{}:{}", endpoint->origin.tls ? "https" : "http", brackets ? "[" : "",
+                    endpoint->origin.host, brackets ? "]" : "", endpoint->origin.port);
+  }
+  if (spec.ca_file.empty()) spec.ca_file = aws::resolve_ca_bundle(environment, *profiles);
+  return {};
+}
+
+Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes) {
+  if (auto added = add_addresses(flags); !added) return fail(added.error());
+  plan::Draft file;
+  const plan::Environment environment = process_environment();
+  if (!flags.plan_file.empty()) {
+    const auto yaml = read_file(flags.plan_file);
+    if (!yaml) return fail(yaml.error());
+    auto parsed = plan::parse_plan_file(*yaml, flags.plan_file, environment);
+    if (!parsed) return fail(parsed.error());
+    file = std::move(*parsed);
+    for (const std::string& notice : file.notices) session.notice("info", notice);
+  }
+  auto plan = plan::make_plan(flags.draft, file, environment, read_file);
+  if (!plan) return plan;
+  if (auto resolved = resolve_aws(plan->source, "source"); !resolved) return fail(resolved.error());
+  if (auto resolved = resolve_aws(plan->target, "target"); !resolved) return fail(resolved.error());
+  if (writes == Writes::yes)
+    if (auto checked = plan::check_addresses(*plan); !checked) return fail(checked.error());
+  return plan;
+}
+
+state::MigrationName migration_name(const plan::CopyPlan& plan) {
+  return {plan::canonical_uri(plan.source), plan::canonical_uri(plan.target)};
+}
+
+}  // namespace messina::cli

@@ -1,0 +1,31 @@
+// From flags, a plan file and the environment to one checked plan.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "cli/flags.h"
+#include "cli/session.h"
+#include "plan/draft.h"
+#include "plan/plan.h"
+#include "state/ledger.h"
+
+namespace messina::cli {
+
+plan::Environment process_environment();
+/// Errors: config, naming the file and the system's reason.
+Result<std::string> read_file(const std::string& path);
+
+enum class Writes : bool { no, yes };
+
+/// Errors: usage, config. Says the plan file's notices. With Writes::yes the target may be AWS only by leave.
+Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes);
+
+/// Region and endpoint override of a DynamoDB side from the environment and AWS's files, where the spec has
+/// none.
+Result<void> resolve_aws(plan::EndpointSpec& spec, const std::string& side);
+
+/// What identifies the migration in the state directory.
+state::MigrationName migration_name(const plan::CopyPlan& plan);
+
+}  // namespace messina::cli

@@ -1,0 +1,25 @@
+// Sending what the target refused once more.
+#pragma once
+#include <cstdint>
+
+#include "base/error.h"
+#include "cli/lanes.h"
+#include "cli/session.h"
+#include "plan/plan.h"
+#include "state/ledger.h"
+
+namespace messina::cli {
+
+struct RetryResult {
+  std::uint64_t written = 0;
+  std::uint64_t refused = 0;
+};
+
+/// Sends each live reject of a finished copy alone, as it was read, through the plan's renames and drops. An
+/// acknowledged one is settled in the ledger at once; one that is refused again stays live with its new
+/// reason. Runs on the calling thread, which is no loop's. Errors: needs_person (the copy is not done,
+/// another plan, table made again), stopped, disk, and whatever the target answered for good.
+Result<RetryResult> retry_rejects(Session& session, const plan::CopyPlan& plan, Lanes& lanes,
+                                  state::Ledger& ledger);
+
+}  // namespace messina::cli

@@ -1,0 +1,77 @@
+#include "cli/session.h"
+
+#include <cstdlib>
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "console/events.h"
+#include "console/progress_text.h"
+
+namespace messina::cli {
+namespace {
+
+console::Style style_of(const OutputFlags& flags) {
+  if (flags.json) return console::Style::json;
+  if (flags.quiet) return console::Style::quiet;
+  const char* terminal = std::getenv("TERM");
+  const bool can_redraw =
+      ::isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
+  return can_redraw ? console::Style::terminal : console::Style::plain;
+}
+
+}  // namespace
+
+Session::Session(const OutputFlags& flags)
+    : json_(flags.json),
+      quiet_(flags.quiet),
+      display_(board_, console::process_output(), style_of(flags), clock_),
+      signals_(stop_,
+               [this] { notice("info", "stopping at the next safe point; a second Ctrl-C stops at once"); }) {
+  log::init(spdlog::level::from_str(flags.log_level), flags.json);
+}
+
+void Session::notice(std::string_view level, const std::string& message) {
+  if (json_) {
+    display_.result(console::notice_event(clock_.wall(), level, message) + "\n");
+  } else if (!quiet_ || level != "info") {
+    display_.say(console::one_line(message) + "\n");
+  }
+}
+
+void Session::result(const std::string& text, const std::string& event) {
+  display_.result(json_ ? event + "\n" : text);
+}
+
+std::string error_text(const Error& error) {
+  std::string text = "messina: " + console::one_line(error.message) + "\n";
+  switch (error.kind) {
+    case ErrorKind::stopped:
+    case ErrorKind::throttled:
+    case ErrorKind::transient:
+    case ErrorKind::busy:
+    case ErrorKind::corrupt:
+    case ErrorKind::unknown_outcome:
+    case ErrorKind::disk:
+      text += "messina: not finished; run the same command again and it goes on from here\n";
+      break;
+    case ErrorKind::internal:
+      text += "messina: this is a bug of messina; please report it with this message\n";
+      break;
+    default:
+      break;
+  }
+  return text;
+}
+
+ExitCode Session::failed(const Error& error) {
+  const ExitCode exit = exit_code(error.kind);
+  display_.stop();
+  if (json_)
+    display_.result(console::error_event(clock_.wall(), error, exit) + "\n");
+  else
+    display_.say(error_text(error));
+  return exit;
+}
+
+}  // namespace messina::cli
