@@ -13,7 +13,8 @@ finish() {
 trap finish EXIT
 
 # Port 0 takes a free port; the first line of output says which.
-"$bin/messina-sim" --dynamodb 0 --alternator 0 --preload "movies=$here/movies.jsonl" >"$work/ready" 2>"$work/sim.log" &
+"$bin/messina-sim" --dynamodb 0 --alternator 0 --table movies:id=N --preload "movies=$here/movies.jsonl" \
+  >"$work/ready" 2>"$work/sim.log" &
 sim=$!
 for _ in $(seq 100); do
   grep -q '^ready ' "$work/ready" && break
