@@ -38,12 +38,6 @@ Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane) {
   if (!same && same.error().kind == ErrorKind::needs_person) run->fail_with(same.error());
 }
 
-/// Lets everybody go when the job's frame dies, in whatever order the loop destroys the others.
-struct Teardown {
-  std::shared_ptr<CopyRun> run;
-  ~Teardown() { run->release_all(); }
-};
-
 /// The job's own coroutine: commits what the workers settle, keeps the heartbeat, publishes the progress.
 class Conductor {
  public:
@@ -82,7 +76,8 @@ class Conductor {
   Task<void> end();
   /// No request of this process, or of the one before it, can land any more.
   bool wire_is_quiet() const {
-    const bool former = opened_.former_may_be_on_wire && loop_.now() < opened_.quiet_until;
+    const bool former = opened_.former_may_be_on_wire && loop_.now() < opened_.quiet_until &&
+                        !run_->tuning.faults.clean_end_forgets_predecessor;
     return !run_->left_unknown && !former;
   }
   std::uint64_t unit_count() const { return opened_.state->units.size(); }
@@ -117,7 +112,10 @@ std::shared_ptr<Workers> Conductor::start_workers() {
 }
 
 Task<Result<CopySummary>> Conductor::conduct() {
-  const MonoTime quiet = run_->tuning.faults.no_predecessor_wait ? loop_.now() : opened_.quiet_until;
+  const CopyFaults& faults = run_->tuning.faults;
+  const bool no_wait =
+      faults.no_predecessor_wait || (faults.no_wait_after_clean_end && !opened_.former_heartbeat);
+  const MonoTime quiet = no_wait ? loop_.now() : opened_.quiet_until;
   run_->units.emplace(*opened_.state, opened_.former_limit, quiet);
   if (run_->tuning.faults.begin_units_unreserved) run_->units->reserved(unit_count());
   last_commit_ = last_sample_ = loop_.now();

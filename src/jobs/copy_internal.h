@@ -14,6 +14,9 @@ struct CopyFaults {
   bool reject_refused_batches_whole = false;  ///< without the search for the one item at fault
   bool no_predecessor_wait = false;           ///< without PROTOCOL rule 3
   bool begin_units_unreserved = false;        ///< without the durable begun_limit
+  bool no_wait_after_clean_end = false;  ///< without rule 2's S between a page's two writes by two processes
+  bool clean_end_forgets_predecessor =
+      false;  ///< a clean end although a former process may have requests on the wire
 };
 
 struct CopyTuning {

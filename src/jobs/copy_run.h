@@ -119,6 +119,12 @@ Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane);
 /// Ends the job by what a side answered for good; "no such table" is looked into first (copy_start.cc).
 Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error);
 
+/// Lets everybody go when the job's own frame dies, in whatever order its loop destroys the others.
+struct Teardown {
+  std::shared_ptr<CopyRun> run;
+  ~Teardown() { run->release_all(); }
+};
+
 /// One unit at work. All its coroutines run on one lane.
 struct UnitWork {
   std::size_t index = 0;
@@ -161,10 +167,12 @@ struct PageOutcome {
   std::uint64_t written = 0;
   double wcu = 0;
   std::vector<state::Reject> rejects;
+  std::vector<std::uint32_t> rejected_records;  ///< index into the page's, for each of `rejects`
 };
-/// Writes a page (copy_write.cc). Not settled only when the job was halted meanwhile.
+/// Writes a page (copy_write.cc), which must stay as it is meanwhile. Not settled only when the job was
+/// halted.
 Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> work,
-                             const HeldPage& held);
+                             const endpoints::Page& received);
 
 /// Works on one unit after the other until none is left or the job is halted (copy_work.cc).
 Task<void> work_on_units(std::shared_ptr<CopyRun> run, Lane& lane, Random random,

@@ -141,7 +141,7 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
     // The former run's requests may be on the wire for any key: every unit counts as begun, for this process
     // and, if it crashes, for the next one.
     opened.former_limit = fresh.units.size();
-    opened.former_may_be_on_wire = former->heartbeat_unix_ms.has_value();
+    opened.former_heartbeat = opened.former_may_be_on_wire = former->heartbeat_unix_ms.has_value();
     opened.quiet_until = quiet_time(run->options, former->heartbeat_unix_ms, loop);
   }
   fresh.begun_limit = first_limit(*run, opened.former_limit, fresh.units.size());
@@ -156,8 +156,9 @@ Task<Result<OpenedJob>> resume_job(std::shared_ptr<CopyRun> run, state::JobState
   const Loop& loop = *run->context.lanes->front().loop;
   OpenedJob opened;
   opened.former_limit = former.begun_limit;
+  opened.former_heartbeat = former.heartbeat_unix_ms.has_value();
   opened.former_may_be_on_wire =
-      former.heartbeat_unix_ms.has_value() &&
+      opened.former_heartbeat &&
       std::any_of(former.units.begin(),
                   former.units.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(
                                              former.begun_limit, former.units.size())),

@@ -20,7 +20,8 @@ Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run);
 struct OpenedJob {
   std::shared_ptr<const state::JobState> state;
   std::uint64_t former_limit = 0;      ///< units before it may have been begun by a former process
-  bool former_may_be_on_wire = false;  ///< the former process did not end cleanly
+  bool former_heartbeat = false;       ///< a former process did not end cleanly
+  bool former_may_be_on_wire = false;  ///< and there are units that it may have begun
   MonoTime quiet_until{};              ///< its requests are dead from then on
 };
 /// Goes on with the job in the store, or begins one; with `only_unit` a job of that unit alone. Returns done

@@ -61,7 +61,7 @@ Task<void> copy_pages(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wo
       Recorder::SettledPage early = settled_page(*work, held->page, std::move(hoped));
       co_await run->recorder.add(std::move(early));
     }
-    PageOutcome outcome = co_await write_page(run, work, *held);
+    PageOutcome outcome = co_await write_page(run, work, held->page);
     if (!outcome.settled) break;
     if (run->tuning.faults.record_before_acknowledged) continue;
     Recorder::SettledPage settled = settled_page(*work, held->page, std::move(outcome));

@@ -49,6 +49,7 @@ struct PageWrite {
     reject.at_unix_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(loop().wall().time_since_epoch()).count();
     outcome.rejects.push_back(std::move(reject));
+    outcome.rejected_records.push_back(record);
   }
 };
 
@@ -281,11 +282,11 @@ Batch next_batch(const PageWrite& page, std::span<const std::uint32_t> records, 
 }  // namespace
 
 Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> work,
-                             const HeldPage& held) {
+                             const endpoints::Page& received) {
   auto page = std::make_shared<PageWrite>();
   page->run = run;
   page->work = work;
-  page->page = &held.page;
+  page->page = &received;
   page->caps = work->lane->target.put->caps();
   const std::vector<std::uint32_t> records = transform_page(*page);
   for (std::size_t next = 0; next < records.size();) {

@@ -115,7 +115,7 @@ class Story {
         options_(draw_options(random_, plan_)) {
     tuning_.faults = faults;
     tuning_.reserve_units = static_cast<std::uint32_t>(1 + random_.below(4));
-    lives_to_lose_ = static_cast<std::uint32_t>(random_.below(5));
+    lives_to_lose_ = static_cast<std::uint32_t>(random_.below(weather == Weather::lossy ? 8 : 5));
   }
 
   ScenarioResult tell() {
@@ -159,7 +159,7 @@ class Story {
     jobs::CopyOptions options = options_;
     options.restart = restart;
     Process process(universe_, world_, disk_, options, tuning_, random_.next());
-    const bool dies = lives_to_lose_ > 0 && random_.chance(0.8);
+    const bool dies = lives_to_lose_ > 0 && random_.chance(weather_ == Weather::lossy ? 0.5 : 0.8);
     const bool stops = !dies && lives_to_lose_ > 0;
     if (dies || stops) --lives_to_lose_;
     // Early and late ends alike.
@@ -222,7 +222,7 @@ class Story {
   }
 
   void pass_time() {
-    const auto scale = random_.below(4);
+    const auto scale = random_.below(weather_ == Weather::lossy ? 2 : 4);
     const Duration time = scale == 0   ? Duration::zero()
                           : scale == 1 ? world_.between(1ms, 1s)
                           : scale == 2 ? world_.between(1s, 30s)

@@ -21,7 +21,8 @@ struct ScenarioResult {
   std::string text() const;  ///< the violations, one a line
 };
 
-/// Where a mutation test looks. `anything` is what the simulation test runs.
+/// `anything` is what the simulation test runs. `lossy` is where a mutation test looks: few keys that change
+/// all the time, many lost requests, and processes that end and start in quick succession.
 enum class Weather : std::uint8_t { anything, lossy };
 
 ScenarioResult run_copy_scenario(std::uint64_t seed, const jobs::CopyFaults& faults = {},
