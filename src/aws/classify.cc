@@ -233,9 +233,11 @@ Verdict judge(const Operation& operation, std::optional<Meaning> meaning, std::s
       return {ErrorKind::too_large};
     case Meaning::not_found:
       return {ErrorKind::not_found, "check the table's name, the region and the account"};
-    case Meaning::in_use:
-      return {operation.kind == OperationKind::control && contains_any(message, {"exist"}) ? ErrorKind::exists
-                                                                                           : ErrorKind::busy};
+    case Meaning::in_use: {
+      // Of CreateTable; dynalite says nothing more.
+      const bool exists = message.empty() || contains(message, "exist");
+      return {operation.kind == OperationKind::control && exists ? ErrorKind::exists : ErrorKind::busy};
+    }
     case Meaning::busy:
       return {ErrorKind::busy};
     case Meaning::denied:

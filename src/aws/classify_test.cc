@@ -67,6 +67,7 @@ const std::vector<Row> kRows = {
     {400, "TableNotFoundException", "", not_found, not_found, not_found},
     {400, "ResourceInUseException", "Table already exists: t", busy, busy, exists},
     {400, "ResourceInUseException", "Cannot create preexisting table", busy, busy, exists},
+    {400, "ResourceInUseException", "", busy, busy, exists},
     {400, "ResourceInUseException", "Table is being deleted: t", busy, busy, busy},
     {400, "TableInUseException", "", busy, busy, busy},
     {400, "AccessDeniedException", "", denied, denied, denied},

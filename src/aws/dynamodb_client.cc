@@ -82,7 +82,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   const bool compressed = gzip_ && body.size() >= kMinGzipBytes;
   Slab packed;
   if (compressed) {
-    packed = loop_.slabs().take(body.size());
+    packed = loop_.slabs().take(body.size() + body.size() / 1024 + 128);  // room for bytes that do not shrink
     append_gzip(packed, body);
     body = packed.view();
   }
@@ -107,11 +107,17 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   auto response = co_await use.client().send(request);
   const auto now = loop_.now();
   answer.latency = now - answer.sent_at;
-  use.done(health_of(response), now);
+  auto health = health_of(response);
   if (compressed) loop_.slabs().give_back(std::move(packed));
-  if (!response) co_return fail(classify_silence(operation, response.error(), options_.display));
+  if (!response) {
+    use.done(health, now);
+    co_return fail(classify_silence(operation, response.error(), options_.display));
+  }
 
   const auto checked = check(operation, *response);
+  // A 500 that blames the data says nothing against the node.
+  if (!checked && checked.error().kind == ErrorKind::refused) health = NodeSet::Outcome::answered;
+  use.done(health, now);
   answer.body = std::move(response->body);
   if (!checked) {
     loop_.slabs().give_back(std::move(answer.body));

@@ -253,8 +253,16 @@ void TablePut::note_refusal(const Error& error) {
 Task<WriteOutcome> TablePut::put(std::span<const std::string_view> records) {
   WriteOutcome outcome;
   if (records.empty()) co_return outcome;
+  const auto size = body_.size(records);
+  // Sent all the same, it would be cut off without an answer, again and again.
+  if (size > kMaxRequestBytes) {
+    outcome.error =
+        Error{ErrorKind::too_large, fmt::format("{}: {} items of {} bytes are over the 16 MB of one request",
+                                                table_->client.display(), records.size(), size)};
+    co_return outcome;
+  }
   auto& slabs = table_->loop.slabs();
-  auto body = slabs.take(body_.size(records));
+  auto body = slabs.take(size);
   body_.build(records, body);
   const auto started = table_->loop.now();
   auto answer = co_await table_->client.call(aws::kBatchWriteItem, body.view());
