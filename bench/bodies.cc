@@ -61,7 +61,7 @@ std::string PageTemplate::batch_body(std::string_view table, std::size_t first, 
     body += items_[(first + i) % items_.size()];
     body += "}}";
   }
-  return body += "]},\"ReturnConsumedCapacity\":\"TOTAL\"}";
+  return body += "]}}";
 }
 
 std::vector<std::size_t> batch_sizes(std::size_t items, std::size_t batch) {

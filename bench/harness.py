@@ -7,10 +7,8 @@ import pathlib
 import platform
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
-import sys
 import threading
 import time
 
@@ -94,43 +92,25 @@ def run_child(command, core, cwd, env=None, timeout_s=1800, watch=True):
                     threads, out_path.read_text(errors="replace"), err_path.read_text(errors="replace"))
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for_port(port, process, timeout_s=30):
-    until = time.monotonic() + timeout_s
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise RuntimeError(f"messina-sim has ended with status {process.returncode}")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"messina-sim does not listen on port {port}")
-
-
 class Server:
-    """A server that lives as long as the `with` block."""
+    """messina-sim for as long as the `with` block lasts; its first line of output names the addresses."""
 
-    def __init__(self, command, core, ports, log_path):
-        self.command, self.core, self.ports, self.log_path = command, core, ports, log_path
+    def __init__(self, command, core, log_path):
+        self.command, self.core, self.log_path = command, core, pathlib.Path(log_path)
 
     def __enter__(self):
+        """Gives {"dynamodb": "HOST:PORT", "alternator": "HOST:PORT"}, as far as they are served."""
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(pinned(self.core, self.command), stdout=self.log, stderr=self.log,
                                         stdin=subprocess.DEVNULL)
-        try:
-            for port in self.ports:
-                wait_for_port(port, self.process)
-        except BaseException:
-            self.__exit__()
-            print(pathlib.Path(self.log_path).read_text(errors="replace")[-2000:], file=sys.stderr)
-            raise
-        return self
+        until = time.monotonic() + 30
+        while time.monotonic() < until and self.process.poll() is None:
+            for line in self.log_path.read_text(errors="replace").splitlines():
+                if line.startswith("ready "):
+                    return dict(word.split("=", 1) for word in line.split()[1:])
+            time.sleep(0.02)
+        self.__exit__()
+        raise RuntimeError("messina-sim does not start: " + self.log_path.read_text(errors="replace")[-2000:])
 
     def __exit__(self, *_):
         if self.process.poll() is None:

@@ -1,14 +1,18 @@
 // The pieces of the data path by themselves (Google Benchmark). Figures for the whole come from bench/run.py.
+#include <map>
+#include <span>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
+#include "aws/sigv4.h"
 #include "base/hash.h"
 #include "base/slab.h"
-#include "bench/bodies.h"
+#include "endpoints/batch_write.h"
 #include "item/item_json.h"
 #include "item/number.h"
 #include "item/page.h"
+#include "pace/backoff.h"
 
 namespace messina {
 namespace {
@@ -60,26 +64,19 @@ void split_page_bytewise(benchmark::State& state) {
 }
 BENCHMARK(split_page_bytewise)->ArgName("item_bytes")->Arg(140)->Arg(1'000);
 
-/// One contiguous body of 100 items, copied span by span into a buffer that is used again.
+/// One contiguous body of 100 items, built in a buffer that is used again.
 void build_body(benchmark::State& state) {
   const auto& text = page_of(static_cast<std::size_t>(state.range(0)));
   item::PageSpans spans;
   if (!item::split_page_bytewise(text, spans)) state.SkipWithError("no page");
+  const endpoints::BatchWriteBody builder("bench_copy", false);
+  const auto records = std::span(spans.items).first(std::min<std::size_t>(100, spans.items.size()));
   Slab body;
-  std::size_t bytes = 0;
   for (auto _ : state) {
-    body.clear();
-    body.append("{\"RequestItems\":{\"t\":[");
-    for (std::size_t i = 0; i < std::min<std::size_t>(100, spans.items.size()); ++i) {
-      body.append(i == 0 ? "{\"PutRequest\":{\"Item\":" : ",{\"PutRequest\":{\"Item\":");
-      body.append(spans.items[i]);
-      body.append("}}");
-    }
-    body.append("]}}");
+    builder.build(records, body);
     benchmark::DoNotOptimize(body.data());
-    bytes = body.size();
   }
-  bytes_done(state, bytes);
+  bytes_done(state, body.size());
 }
 BENCHMARK(build_body)->ArgName("item_bytes")->Arg(140)->Arg(1'000)->Arg(10'000);
 
@@ -113,6 +110,33 @@ void parse_whole_item(benchmark::State& state) {
   bytes_done(state, spans.items[0].size());
 }
 BENCHMARK(parse_whole_item)->ArgName("item_bytes")->Arg(140)->Arg(1'000);
+
+void sign_request(benchmark::State& state) {
+  aws::Signer signer;
+  aws::Credentials credentials;
+  credentials.access_key = "AKIDEXAMPLE";
+  credentials.secret_key = Secret("a secret for nobody");
+  net::Headers headers;
+  headers.add("Host", "dynamodb.us-east-1.amazonaws.com");
+  headers.add("X-Amz-Target", "DynamoDB_20120810.BatchWriteItem");
+  headers.add("Content-Type", "application/x-amz-json-1.0");
+  aws::SigningRequest request;
+  request.headers = &headers;
+  request.region = "us-east-1";
+  request.service = "dynamodb";
+  for (auto _ : state) benchmark::DoNotOptimize(signer.sign(request, credentials));
+}
+BENCHMARK(sign_request);
+
+void backoff_delay(benchmark::State& state) {
+  Random random(1);
+  std::uint32_t attempt = 0;
+  for (auto _ : state) {
+    attempt = attempt % 10 + 1;
+    benchmark::DoNotOptimize(pace::backoff_delay(pace::kTransientBackoff, attempt, std::nullopt, random));
+  }
+}
+BENCHMARK(backoff_delay);
 
 }  // namespace
 }  // namespace messina

@@ -7,7 +7,6 @@ messina (with --loops 1) and the pump run on one core, messina-sim on another. C
 """
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import os
@@ -18,17 +17,17 @@ import sys
 import tempfile
 
 import report
-from harness import Sample, Server, certificate, free_port, last_json_line, machine, run_child
+from harness import Sample, Server, certificate, last_json_line, machine, run_child
 
 MB = 1_000_000
 MIB = 1 << 20
 UNITS, WRITERS, SEGMENTS = 8, 16, 16  # messina's own defaults for one loop; the pump is given the same
-ACCESS_KEY, SECRET_KEY = "AKIDEXAMPLEEXAMPLE00", "bench-secret-key"
+ACCESS_KEY, SECRET_KEY_ENV = "AKIDEXAMPLEEXAMPLE00", "MESSINA_BENCH_SECRET"
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    size: int  # bytes of an item, as DynamoDB counts them
+    size: int  # bytes of an item's JSON text
     signed: bool
     tls: bool
     batch: int
@@ -58,6 +57,8 @@ class Bench:
         self.build = pathlib.Path(options.build).resolve()
         self.messina = self.build / "bin" / "messina"
         self.sim = self.build / "bin" / "messina-sim"
+        if not self.sim.exists():
+            self.sim = self.build / "sim" / "messina-sim"
         self.pump = self.build / "bench" / "bench_pump"
         self.parts = self.build / "bench" / "bench_parts"
         self.micro = self.build / "bench" / "bench_micro"
@@ -75,52 +76,51 @@ class Bench:
 
     # ------------------------------------------------------------------------------------------- processes
 
-    @contextlib.contextmanager
     def server(self, case, items):
-        """messina-sim in bench mode; gives its port."""
-        port = free_port()
-        command = [self.sim, "--port", port, "--bench", f"items={items},size={case.size},table=bench"]
-        command += ["--personality", "dynamodb" if case.signed else "alternator"]
+        """messina-sim in bench mode. Signed: from DynamoDB, whose pages have a CRC; else Alternator on both sides."""
+        command = [self.sim, "--alternator", 0, "--bench", f"items={items},size={case.size},table=bench"]
+        command += ["--dynamodb", 0] if case.signed else []
         if case.tls:
             cert, key = certificate(self.work)
             command += ["--tls-cert", cert, "--tls-key", key]
-        with Server(command, self.sim_core, [port], self.work / "sim.log"):
-            yield port
+        return Server(command, self.sim_core, self.work / "sim.log")
 
-    def copy_command(self, case, port, extra=()):
+    def copy_command(self, case, at, extra=()):
         self.states += 1
         state = self.work / f"state-{self.states}"
         scheme = "alternators" if case.tls else "alternator"
-        command = [self.messina, "copy", f"{scheme}://127.0.0.1:{port}/bench", f"{scheme}://127.0.0.1:{port}/bench_copy",
-                   "--state", state, "--json", "--loops", 1, "--segments", SEGMENTS, "--schema", "skip",
-                   "--into-existing", "--target-batch-items", case.batch]
+        target = f"{scheme}://{at['alternator']}/bench_copy"
+        source = "dynamodb://us-east-1/bench" if case.signed else f"{scheme}://{at['alternator']}/bench"
+        command = [self.messina, "copy", source, target, "--state", state, "--json", "--loops", 1,
+                   "--target-max-batch-items", case.batch]
+        if "--segments" not in extra:
+            command += ["--segments", SEGMENTS]
         if case.tls:
             command += ["--source-ca-file", self.work / "cert.pem", "--target-ca-file", self.work / "cert.pem"]
         if case.signed:
+            command += ["--source-endpoint", f"{'https' if case.tls else 'http'}://{at['dynamodb']}"]
             for side in ("source", "target"):
-                command += [f"--{side}-access-key", ACCESS_KEY]
+                command += [f"--{side}-access-key", ACCESS_KEY, f"--{side}-secret-key-env", SECRET_KEY_ENV]
         return command + list(extra), state
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and not k.lower().endswith("_proxy")}
-        return keep
+        return keep | {SECRET_KEY_ENV: "a secret for nobody"}
 
-    def copy(self, case, port, items, extra=()):
-        command, state = self.copy_command(case, port, extra)
+    def copy(self, case, at, extra=()):
+        command, state = self.copy_command(case, at, extra)
         done = run_child(command, self.core, self.work, self.environment())
         shutil.rmtree(state, ignore_errors=True)
         if done.status != 0:
             raise RuntimeError(f"messina copy ended with {done.status}: {done.stderr[-1500:]} {done.stdout[-1500:]}")
-        summary = last_json_line(done.stdout + "\n" + done.stderr)
-        return done, summary
+        return done
 
-    def pump_run(self, case, port, dump=None):
-        command = [self.pump, "--source", f"127.0.0.1:{port}", "--target", f"127.0.0.1:{port}", "--table", "bench",
-                   "--target-table", "bench_copy", "--segments", SEGMENTS, "--units", UNITS, "--writers", WRITERS,
-                   "--batch", case.batch]
+    def pump_run(self, case, at, dump):
+        command = [self.pump, "--source", at["dynamodb" if case.signed else "alternator"], "--target", at["alternator"],
+                   "--table", "bench", "--target-table", "bench_copy", "--segments", SEGMENTS, "--units", UNITS, "--writers", WRITERS,
+                   "--batch", case.batch, "--dump", dump]
         command += ["--tls"] if case.tls else []
         command += ["--signed"] if case.signed else []
-        command += ["--dump", dump] if dump else []
         done = run_child(command, self.core, self.work, watch=False)
         if done.status != 0:
             raise RuntimeError("the pump failed: " + done.stderr)
@@ -140,14 +140,13 @@ class Bench:
 
     def measure(self, case):
         """One line of the matrix: runs of copy and pump in turn, then the parts on a page of the same table."""
-        items = self.items_of(case.size if case.size >= 1000 else 400)
+        items = self.items_of(case.size)
         page = self.work / "page.json"
         copies, pumps = [], []
-        with self.server(case, items) as port:
+        with self.server(case, items) as at:
             for _ in range(self.runs):
-                done, _ = self.copy(case, port, items)
-                copies.append(done)
-                pumped, moved = self.pump_run(case, port, page)
+                copies.append(self.copy(case, at))
+                pumped, moved = self.pump_run(case, at, page)
                 pumps.append(pumped)
             parts = self.parts_run(case, page)
         # Segments end with short pages: parts are taken by bytes, not by pages.
@@ -179,8 +178,8 @@ class Bench:
         for budget in (64, 256):
             for size in sizes:
                 items = self.items_of(case.size, size)
-                with self.server(case, items) as port:
-                    done, _ = self.copy(case, port, items, ("--memory", f"{budget}MiB"))
+                with self.server(case, items) as at:
+                    done = self.copy(case, at, ("--memory", f"{budget}MiB"))
                 results.append({"budget": budget * MIB, "table_bytes": size, "peak": done.peak_rss})
                 print(f"memory: budget {budget} MiB, table {size // MB:,} MB: peak {done.peak_rss / MIB:.0f} MiB", flush=True)
         return results
@@ -190,11 +189,11 @@ class Bench:
         case = Case(1_000, False, False, 100)
         items = self.items_of(case.size, (600 if self.options.quick else 4_000) * MB)
         result = {}
-        with self.server(case, items) as port:
+        with self.server(case, items) as at:
             runs = {16: [], 1_000: []}
             for _ in range(self.runs):
                 for segments in runs:
-                    runs[segments].append(self.copy(case, port, items, ("--segments", segments))[0])
+                    runs[segments].append(self.copy(case, at, ("--segments", segments)))
         for segments, done in runs.items():
             cpu = Sample([d.cpu_s for d in done])
             shares = [sum(used for name, used in d.threads.items() if "ledger" in name) / d.cpu_s for d in done]
@@ -219,9 +218,9 @@ class Bench:
         if not shutil.which("perf"):
             return None
         data = self.work / "perf.data"
-        items = self.items_of(case.size if case.size >= 1000 else 400)
-        with self.server(case, items) as port:
-            command, state = self.copy_command(case, port)
+        items = self.items_of(case.size)
+        with self.server(case, items) as at:
+            command, state = self.copy_command(case, at)
             record = subprocess.run(["taskset", "-c", str(self.core), "perf", "record", "-q", "-F", "999", "-e", "cpu-clock",
                                      "-o", data, "--", *map(str, command)], cwd=self.work, env=self.environment(),
                                     capture_output=True)
