@@ -16,8 +16,7 @@ struct Personality {
 
   item::JsonRules items;             ///< what an item may hold
   bool bad_base64_is_empty = false;  ///< 5.2 stores a B value that is no base64 as an empty one
-  bool empty_key_allowed = false;
-  std::size_t max_item_bytes = 0;  ///< 0: none
+  std::size_t max_item_bytes = 0;    ///< 0: none
   std::size_t max_hash_key_bytes = 0;
   std::size_t max_range_key_bytes = 0;
   /// ScyllaDB stores keys with 16-bit lengths: longer ones are an internal error (recorded: "Key size too
