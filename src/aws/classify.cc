@@ -14,8 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-/// Longer bodies are no error messages of DynamoDB.
-constexpr std::size_t kMaxErrorBody = 256 * 1024;
 /// Longest pause that a server may ask for; beyond it the header is taken for a mistake.
 constexpr std::int64_t kMaxRetryAfterMs = 300'000;
 
@@ -129,7 +127,6 @@ std::string text_of(const json::object& object, std::initializer_list<std::strin
 
 ErrorBody parse_body(std::string_view body) {
   ErrorBody result;
-  if (body.size() > kMaxErrorBody) return result;
   json::parse_options options;
   options.allow_invalid_utf8 = true;
   boost::system::error_code failure;
@@ -245,7 +242,7 @@ Verdict judge(const Operation& operation, std::optional<Meaning> meaning, std::s
     case Meaning::signature:
       if (blames_the_clock(message))
         return {ErrorKind::expired, "this machine's clock and the server's differ: set it right"};
-      return {ErrorKind::denied, "check the secret key"};
+      return {ErrorKind::denied, "check the secret key and the region"};
     case Meaning::expired_keys:
       return {ErrorKind::expired, "get new credentials, then run it again"};
     case Meaning::unsupported:

@@ -196,6 +196,15 @@ TEST(Classify, MessagesShowNoValues) {
   EXPECT_LE(shown(std::string(5000, 'x')).size(), kMaxMessage);
 }
 
+// Some servers repeat the whole value, however large.
+TEST(Classify, LargeBodiesAreUnderstood) {
+  const auto error =
+      answer(kWrite, 400,
+             body_of("ValidationException", "improperly formatted value '" + std::string(2'000'000, 'x')));
+  EXPECT_EQ(error.kind, refused);
+  EXPECT_TRUE(error.message.ends_with("improperly formatted value"));
+}
+
 TEST(Classify, BatchSizeRefusals) {
   EXPECT_TRUE(refuses_batch_size(answer(
       kWrite, 400, body_of("ValidationException", "Too many items requested for the BatchWriteItem call"))));
