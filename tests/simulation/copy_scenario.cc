@@ -4,11 +4,9 @@
 #include <memory>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
 #include <fmt/format.h>
 
-#include "sim_endpoints.h"
-#include "sim_loop.h"
+#include "process.h"
 
 namespace messina::simulation {
 
@@ -67,42 +65,6 @@ jobs::CopyOptions draw_options(Random& random, const WorldPlan& plan) {
   options.plan_fingerprint = "simulated";
   return options;
 }
-
-/// One process: its memory is gone when it is.
-struct Process {
-  Process(Universe& universe, World& world, Disk& disk, jobs::CopyOptions copy_options,
-          const jobs::CopyTuning& copy_tuning, std::uint64_t seed)
-      : loop(universe), store(world, loop, disk), options(std::move(copy_options)), tuning(copy_tuning) {
-    observed.started = loop.now();
-    observed.rcu_rate = options.read_rcu_per_s.value_or(0);
-    const std::size_t lane_count = 1 + seed % 2;
-    for (std::size_t i = 0; i < lane_count; ++i) {
-      lanes.push_back({&loop, make_source(world, loop, observed), make_target(world, loop, observed)});
-    }
-    context.lanes = &lanes;
-    context.store = &store;
-    context.board = &board;
-    context.stop = &stop;
-    context.random = Random(seed);
-    asio::co_spawn(loop.executor(), jobs::run_copy(context, options, tuning, nullptr),
-                   [this](std::exception_ptr error, Result<jobs::CopySummary> answer) {
-                     if (error) std::rethrow_exception(error);
-                     result = std::move(answer);
-                   });
-  }
-  ~Process() { loop.destroy_everything(); }
-
-  SimLoop loop;
-  Stop stop;
-  jobs::ProgressBoard board;
-  SimStore store;
-  Observed observed;
-  jobs::CopyOptions options;
-  jobs::CopyTuning tuning;
-  std::vector<jobs::Lane> lanes;
-  jobs::CopyContext context;
-  std::optional<Result<jobs::CopySummary>> result;
-};
 
 class Story {
  public:
@@ -170,7 +132,7 @@ class Story {
         return false;
       }
       if (stops && universe_.steps() >= last_step) process.stop.request();
-      if (!step(process.loop)) {
+      if (!step(process)) {
         world_.violate(Violation::Kind::broken_rule, "the job waits for nothing");
         return true;
       }
@@ -204,21 +166,12 @@ class Story {
     world_.sender_died();
   }
 
-  bool step(SimLoop& loop) {
+  bool step(Process& process) {
     // A busy machine: time passes while steps are ready.
-    if (universe_.order().chance(0.02))
-      advance_to(universe_.now() + std::chrono::microseconds(universe_.order().below(5000)), &loop);
-    if (loop.run_one()) return true;
-    if (!loop.has_timer()) return false;
-    advance_to(loop.next_timer(), &loop);
-    return true;
-  }
-
-  /// Lets the world's events up to `time` happen, and then the loop's timers.
-  void advance_to(MonoTime time, SimLoop* loop) {
-    while (!universe_.idle() && universe_.next_event() <= time) universe_.run_next_event();
-    universe_.advance_to(time);
-    if (loop != nullptr) loop->fire_due_timers();
+    if (universe_.order().chance(0.02)) {
+      process.advance_to(universe_.now() + std::chrono::microseconds(universe_.order().below(5000)));
+    }
+    return process.step();
   }
 
   void pass_time() {
@@ -227,7 +180,9 @@ class Story {
                           : scale == 1 ? world_.between(1ms, 1s)
                           : scale == 2 ? world_.between(1s, 30s)
                                        : world_.between(30s, 200s);
-    advance_to(universe_.now() + time, nullptr);
+    const MonoTime until = universe_.now() + time;
+    while (!universe_.idle() && universe_.next_event() <= until) universe_.run_next_event();
+    universe_.advance_to(until);
   }
 
   void check_process(const Process& process) {
@@ -258,7 +213,7 @@ class Story {
     if (!in_time() || !disk_.job || disk_.job->phase != state::JobPhase::done) return;
     const std::uint64_t steps_before = universe_.steps();
     Process process(universe_, world_, disk_, options_, tuning_, random_.next());
-    while (!process.result && universe_.steps() < steps_before + 10'000 && step(process.loop)) {
+    while (!process.result && universe_.steps() < steps_before + 10'000 && step(process)) {
     }
     const bool said_so = process.result && *process.result && (*process.result)->was_already_done;
     if (!said_so || process.observed.puts != 0) {

@@ -8,7 +8,7 @@
 namespace messina::simulation {
 namespace {
 
-constexpr std::uint64_t kMostSeeds = 20'000;
+constexpr std::uint64_t kMostSeeds = 3000;
 
 void expect_wrong_end(const jobs::CopyFaults& faults) {
   for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {

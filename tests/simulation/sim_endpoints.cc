@@ -23,7 +23,9 @@ class SimCatalog final : public endpoints::Catalog {
     if (fails) co_return fail(ErrorKind::transient, "the connection was cut");
     endpoints::TableDescription table;
     table.name.value = "items";
-    table.id = source_ ? "source-id" : "target-id";
+    const World::Described& described = source_ ? world_.source_table : world_.target_table;
+    table.id = described.id;
+    table.status = described.status;
     table.key.partition = {"pk", item::Type::S};
     co_return table;
   }

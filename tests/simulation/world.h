@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "endpoints/endpoint.h"
 #include "state/job_store.h"
 #include "universe.h"
 
@@ -64,6 +65,13 @@ class World {
   bool chance(double probability) { return faults() && universe_.random().chance(probability); }
   Duration between(Duration least, Duration most);
 
+  /// What the catalogs say; tests change it.
+  struct Described {
+    std::string id;
+    endpoints::TableStatus status = endpoints::TableStatus::active;
+  };
+  Described source_table{.id = "source-id"}, target_table{.id = "target-id"};
+
   // ------------------------------------------------------------------ the source
   std::uint32_t segment_of(KeyId key) const { return key * 2654435761u % plan_.segments; }
   /// A ConsistentRead that executes now: the items of a segment with keys from `from` on, and where the next
@@ -75,6 +83,8 @@ class World {
   ReadPage read(std::uint32_t segment, KeyId from);
 
   // ------------------------------------------------------------------ the target
+  /// The target's rules were relaxed.
+  void refuse_nothing() { refused_.clear(); }
   bool refuses(KeyId key) const { return refused_.contains(key); }
   bool fails_on(KeyId key) const { return faults() && failing_.contains(key); }
   bool target_is_empty() const { return target_.empty(); }
@@ -85,6 +95,11 @@ class World {
   void acknowledged(std::span<const ItemState> items);
   /// The sender is gone: its requests on the wire may be late now, by D at most.
   void sender_died();
+  /// The newest state of an item on the target; nullopt if it is not there.
+  std::optional<Version> on_target(KeyId key) const {
+    const auto cell = target_.find(key);
+    return cell == target_.end() ? std::nullopt : std::optional(cell->second.version);
+  }
   bool requests_on_wire() const { return !requests_.empty(); }
 
   // ------------------------------------------------------------------ the truth

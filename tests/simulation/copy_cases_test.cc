@@ -1,0 +1,236 @@
+// Single cases of the copy, in virtual time: what it refuses, what it says, and what it does at its edges.
+#include <gtest/gtest.h>
+
+#include "jobs/retry_rejects.h"
+#include "process.h"
+
+namespace messina::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+using Answer = Result<jobs::CopySummary>;
+
+class CopyCases : public testing::Test {
+ protected:
+  static WorldPlan calm() {
+    WorldPlan plan;
+    plan.clock_error = 1s;
+    plan.dead_after = 30s;
+    plan.poison_refused = 2;
+    return plan;
+  }
+
+  std::unique_ptr<Process> start() {
+    return std::make_unique<Process>(universe, world, disk, options, jobs::CopyTuning(), 1);
+  }
+  Answer run() {
+    const auto process = start();
+    while (!process->result && process->step()) {
+    }
+    progress = process->board.snapshot();
+    return process->result ? *process->result : Answer(fail(ErrorKind::internal, "it waits for nothing"));
+  }
+  /// Runs for a while, then dies; the disk keeps what was durable.
+  void run_and_crash(Duration time) {
+    const auto process = start();
+    const MonoTime end = universe.now() + time;
+    while (universe.now() < end && process->step()) {
+    }
+    disk.drop_pending();
+    world.sender_died();
+  }
+  void expect_error(const Answer& answer, ErrorKind kind, std::string_view text) {
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, kind);
+    EXPECT_NE(answer.error().message.find(text), std::string::npos) << answer.error().message;
+  }
+
+  Universe universe{1};
+  World world{universe, calm()};
+  Disk disk;
+  jobs::CopyOptions options;
+  jobs::Progress progress;
+};
+
+TEST_F(CopyCases, NumbersAddUpAndTheEndSaysSo) {
+  const Answer first = run();
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_GT(first->counts.written_items, 0u);
+  EXPECT_EQ(first->counts.read_items, first->counts.written_items + first->counts.rejected_items);
+  EXPECT_EQ(first->live_rejects, disk.rejects.size());
+  EXPECT_EQ(first->units, 4u);
+  EXPECT_FALSE(first->was_already_done);
+  EXPECT_EQ(progress.phase, "done");
+  EXPECT_EQ(progress.share_done, 1);
+  EXPECT_FALSE(disk.job->heartbeat_unix_ms);
+
+  const Answer second = run();
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second->was_already_done);
+  EXPECT_EQ(second->counts, first->counts);
+}
+
+TEST_F(CopyCases, ATargetWithItemsNeedsPermission) {
+  world.send({{1, 1}}, universe.now(), true);
+  universe.run_next_event();
+  expect_error(run(), ErrorKind::needs_person, "--into-existing");
+  EXPECT_FALSE(disk.job);
+  options.into_existing = true;
+  EXPECT_TRUE(run());
+}
+
+TEST_F(CopyCases, ARestartImpliesPermission) {
+  ASSERT_TRUE(run());
+  options.restart = true;
+  const Answer again = run();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_FALSE(again->was_already_done);
+  EXPECT_EQ(disk.begun, 2u);
+}
+
+TEST_F(CopyCases, AnotherTableUnderTheOldNameNeedsAPerson) {
+  run_and_crash(50ms);
+  ASSERT_TRUE(disk.job);
+  world.source_table.id = "another-id";
+  expect_error(run(), ErrorKind::needs_person, "deleted and made again since the copy began");
+  expect_error(run(), ErrorKind::needs_person, "--restart");
+}
+
+TEST_F(CopyCases, OtherSettingsNeedAPerson) {
+  run_and_crash(50ms);
+  ASSERT_TRUE(disk.job);
+  options.plan_fingerprint = "other renames";
+  expect_error(run(), ErrorKind::needs_person, "other settings");
+}
+
+TEST_F(CopyCases, ATableMadeAgainDuringTheCopyIsNoticed) {
+  options.read_rcu_per_s = 1;  // slowly enough to look twice
+  options.memory_bytes = 1;
+  const auto process = start();
+  while (universe.now() < MonoTime(1h) + 1s && process->step()) {
+  }
+  world.target_table.id = "another-id";
+  while (!process->result && process->step()) {
+  }
+  ASSERT_TRUE(process->result);
+  expect_error(*process->result, ErrorKind::needs_person, "deleted and made again");
+  EXPECT_NE(disk.job->phase, state::JobPhase::done);
+}
+
+TEST_F(CopyCases, ATableInAPassingOrFinalStateIsNamed) {
+  world.source_table.status = endpoints::TableStatus::deleting;
+  expect_error(run(), ErrorKind::needs_person,
+               "is being deleted: wait for it to go, or choose another source");
+  world.source_table.status = endpoints::TableStatus::active;
+  world.target_table.status = endpoints::TableStatus::creating;
+  expect_error(run(), ErrorKind::busy, "is being created");
+}
+
+TEST_F(CopyCases, SkippedSegmentsAreLeftOut) {
+  options.skip_segments = {1, 3};
+  const Answer answer = run();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->units_skipped, 2u);
+  for (KeyId key = 0; key < world.plan().keys; ++key) {
+    const std::uint32_t segment = world.segment_of(key);
+    if (segment == 1 || segment == 3) {
+      EXPECT_FALSE(world.on_target(key)) << key;
+    }
+  }
+}
+
+TEST_F(CopyCases, ASegmentThatIsNotThereCannotBeSkipped) {
+  options.skip_segments = {4};
+  expect_error(run(), ErrorKind::config, "segments are counted from 0");
+}
+
+TEST_F(CopyCases, AfterACrashItWaitsForThePredecessorAndSaysSo) {
+  run_and_crash(50ms);
+  ASSERT_TRUE(disk.job);
+  const MonoTime restarted = universe.now();
+  const auto process = start();
+  while (universe.now() < restarted + 20s && process->step()) {
+  }
+  EXPECT_EQ(process->board.snapshot().phase, "waiting");
+  EXPECT_EQ(process->board.snapshot().holder, "requests of a former process");
+  EXPECT_EQ(process->observed.puts, 0u);
+  while (!process->result && process->step()) {
+  }
+  ASSERT_TRUE(process->result && *process->result);
+  EXPECT_GT(universe.now() - restarted, 31s);
+}
+
+TEST_F(CopyCases, APredecessorThatDiedLongAgoIsNotWaitedFor) {
+  run_and_crash(50ms);
+  ASSERT_TRUE(disk.job);
+  universe.advance_to(universe.now() + 1h);
+  const MonoTime restarted = universe.now();
+  ASSERT_TRUE(run());
+  EXPECT_LT(universe.now() - restarted, 20s);
+}
+
+TEST_F(CopyCases, OneUnitRunsByItself) {
+  const jobs::UnitRun unit{.unit = {.id = "segment 2/4", .spec = segment_spec(2)}, .cursor = {}};
+  Process process(universe, world, disk, options, jobs::CopyTuning(), 1, &unit);
+  while (!process.result && process.step()) {
+  }
+  ASSERT_TRUE(process.result && *process.result);
+  EXPECT_EQ((**process.result).units, 1u);
+  for (KeyId key = 0; key < world.plan().keys; ++key) {
+    if (world.on_target(key)) {
+      EXPECT_EQ(world.segment_of(key), 2u);
+    }
+  }
+}
+
+TEST_F(CopyCases, RenamesApplyAndWhatCannotBeRenamedIsRejectedAsRead) {
+  options.transform.renames = {{"v", "pk"}};  // no item can have both under one name
+  const Answer answer = run();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->counts.written_items, 0u);
+  EXPECT_EQ(answer->counts.rejected_items, answer->counts.read_items);
+  ASSERT_FALSE(disk.rejects.empty());
+  EXPECT_EQ(disk.rejects[0].item.substr(0, 6), "{\"pk\":");
+}
+
+TEST_F(CopyCases, RejectsCanBePutBack) {
+  const Answer answer = run();
+  ASSERT_TRUE(answer);
+  ASSERT_FALSE(disk.rejects.empty());
+  for (std::size_t i = 0; i < disk.rejects.size(); ++i) disk.rejects[i].id = i + 100;
+
+  const auto retry = [this] {
+    SimLoop loop(universe);
+    Observed observed;
+    std::vector<jobs::Lane> lanes;
+    lanes.push_back({&loop, make_source(world, loop, observed), make_target(world, loop, observed)});
+    Stop stop;
+    jobs::CopyContext context{.lanes = &lanes, .stop = &stop, .random = Random(1)};
+    std::optional<jobs::RejectRetry> result;
+    asio::co_spawn(loop.executor(), jobs::retry_rejects(context, options, disk.rejects),
+                   [&result](std::exception_ptr, jobs::RejectRetry r) { result = std::move(r); });
+    while (!result) {
+      if (loop.run_one()) continue;
+      universe.advance_to(loop.next_timer());
+      loop.fire_due_timers();
+    }
+    return *result;
+  };
+  const jobs::RejectRetry refused = retry();
+  EXPECT_FALSE(refused.error);
+  ASSERT_EQ(refused.outcomes.size(), disk.rejects.size());
+  for (const jobs::RejectOutcome& outcome : refused.outcomes) {
+    EXPECT_FALSE(outcome.written);
+    EXPECT_EQ(outcome.code, "ValidationException");
+  }
+  world.refuse_nothing();
+  const jobs::RejectRetry written = retry();
+  ASSERT_EQ(written.outcomes.size(), disk.rejects.size());
+  for (std::size_t i = 0; i < disk.rejects.size(); ++i) {
+    EXPECT_TRUE(written.outcomes[i].written);
+    EXPECT_EQ(written.outcomes[i].id, i + 100);
+  }
+}
+
+}  // namespace
+}  // namespace messina::simulation
