@@ -1,0 +1,60 @@
+#include "jobs/progress_json.h"
+
+#include <gtest/gtest.h>
+
+namespace messina::jobs {
+namespace {
+
+TEST(ProgressJson, ComesBackAsItWent) {
+  Progress progress;
+  progress.phase = "copying";
+  progress.counts = {.pages = 1,
+                     .read_items = 2,
+                     .read_bytes = 3,
+                     .written_items = 4,
+                     .rejected_items = 5,
+                     .rcu = 6.5,
+                     .wcu = 7};
+  progress.units = 8;
+  progress.units_done = 9;
+  progress.units_skipped = 10;
+  progress.expected_items = 11;
+  progress.share_done = 0.25;
+  progress.items_per_s = 12.5;
+  progress.eta_s = 13;
+  progress.holder = "target latency";
+  progress.holder_detail = "\"quoted\"";
+  progress.unknown_outcomes = 14;
+  progress.retries = 15;
+  progress.throttles = 16;
+  progress.memory_bytes = 1ull << 40;
+  progress.elapsed_s = 17;
+  const std::string json = progress_to_json(progress);
+  const Result<Progress> back = progress_from_json(json);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(progress_to_json(*back), json);
+  EXPECT_EQ(back->counts, progress.counts);
+  EXPECT_EQ(back->expected_items, progress.expected_items);
+  EXPECT_FALSE(back->expected_bytes);
+  EXPECT_EQ(back->eta_s, progress.eta_s);
+  EXPECT_EQ(back->holder_detail, progress.holder_detail);
+  EXPECT_EQ(back->memory_bytes, progress.memory_bytes);
+}
+
+TEST(ProgressJson, VersionsCanReadEachOthers) {
+  const Result<Progress> other = progress_from_json(R"({"phase":"done","lag":3})");
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->phase, "done");
+  EXPECT_EQ(other->units, 0u);
+}
+
+TEST(ProgressJson, RefusesWhatItCannotBe) {
+  EXPECT_EQ(progress_from_json("").error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(progress_from_json("[]").error().kind, ErrorKind::corrupt);
+  const Result<Progress> wrong = progress_from_json(R"({"units":"many"})");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("\"units\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace messina::jobs
