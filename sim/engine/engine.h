@@ -145,6 +145,8 @@ class Engine {
   struct BatchWrite;
   Outcome<std::string> batch_write(const Parameters& p, const Request& r);
   Outcome<std::vector<BatchWrite>> read_batch(const Parameters& p, const Request& r);
+  struct BatchGet;
+  Outcome<BatchGet> read_batch_get(const Member& member);
   Outcome<std::string> batch_get(const Parameters& p, const Request& r);
 
   // ops_read.cc

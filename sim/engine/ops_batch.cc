@@ -154,14 +154,57 @@ Outcome<std::string> Engine::batch_write(const Parameters& p, const Request& req
   return answer + "}";
 }
 
+/// What a BatchGetItem asks of one table.
+struct Engine::BatchGet {
+  Table* table;
+  Parameters parameters;
+  double unit;  ///< of a read of up to 4 KB
+  std::optional<std::vector<Path>> projection;
+  std::vector<std::pair<RowKey, std::string_view>> keys;  ///< and their text
+};
+
+Outcome<Engine::BatchGet> Engine::read_batch_get(const Member& member) {
+  const auto table = usable_table(member.name);
+  if (!table) return std::unexpected(table.error());
+  BatchGet part{*table, Parameters(member.value), 0.5, std::nullopt, {}};
+  for (const Member& parameter : part.parameters.all()) {
+    static const std::set<std::string_view> kKnown = {"Keys", "ConsistentRead", "ProjectionExpression",
+                                                      "ExpressionAttributeNames"};
+    if (!kKnown.contains(parameter.name))
+      return invalid("messina-sim does not know the parameter " + parameter.name);
+  }
+  if (part.parameters.flag("ConsistentRead").value_or(false)) part.unit = 1.0;
+  auto names = Names::read(part.parameters, settings_.personality);
+  if (!names) return std::unexpected(names.error());
+  if (part.parameters.has("ProjectionExpression")) {
+    auto paths = parse_projection(part.parameters.text("ProjectionExpression").value_or(""), *names);
+    if (!paths) return std::unexpected(paths.error());
+    part.projection = std::move(*paths);
+  }
+  if (const auto ok = names->check_all_used(); !ok) return std::unexpected(ok.error());
+  std::set<RowKey> seen;
+  for (const std::string_view raw_key : elements_of(part.parameters.raw("Keys").value_or("[]"))) {
+    auto key = check_key(raw_key, (*table)->spec.keys, settings_.personality);
+    if (!key) return std::unexpected(key.error());
+    if (!seen.insert(*key).second) return invalid("Provided list of item keys contains duplicates");
+    part.keys.emplace_back(std::move(*key), raw_key);
+  }
+  return part;
+}
+
 Outcome<std::string> Engine::batch_get(const Parameters& p, const Request&) {
   const Personality& personality = settings_.personality;
   const auto items = p.raw("RequestItems");
   if (!items || !items->starts_with('{')) return invalid("RequestItems must be a map");
-  const std::vector<Member> tables = members_of(*items);
+  const std::vector<Member> members = members_of(*items);
+  std::vector<BatchGet> parts;
   std::size_t count = 0;
-  for (const Member& member : tables)
-    count += elements_of(Parameters(member.value).raw("Keys").value_or("[]")).size();
+  for (const Member& member : members) {
+    auto part = read_batch_get(member);
+    if (!part) return std::unexpected(part.error());
+    count += part->keys.size();
+    parts.push_back(std::move(*part));
+  }
   if (!personality.alternator && count == 0)
     return invalid("The list of keys in RequestItems for BatchGetItem is required");
   if (personality.max_batch_get != 0 && count > personality.max_batch_get) {
@@ -173,66 +216,40 @@ Outcome<std::string> Engine::batch_get(const Parameters& p, const Request&) {
   std::string responses = "{";
   std::string unprocessed = "{";
   std::map<std::string, double> units;
-  for (const auto& [table_name, raw] : tables) {
-    const Parameters part(raw);
-    for (const Member& member : part.all()) {
-      static const std::set<std::string_view> kKnown = {"Keys", "ConsistentRead", "ProjectionExpression",
-                                                        "ExpressionAttributeNames"};
-      if (!kKnown.contains(member.name))
-        return invalid("messina-sim does not know the parameter " + member.name);
-    }
-    const auto table = usable_table(table_name);
-    if (!table) return std::unexpected(table.error());
-    const double unit = part.flag("ConsistentRead").value_or(false) ? 1.0 : 0.5;
-    auto names = Names::read(part, personality);
-    if (!names) return std::unexpected(names.error());
-    std::optional<std::vector<Path>> projection;
-    if (part.has("ProjectionExpression")) {
-      auto paths = parse_projection(part.text("ProjectionExpression").value_or(""), *names);
-      if (!paths) return std::unexpected(paths.error());
-      projection = std::move(*paths);
-    }
-    if (const auto ok = names->check_all_used(); !ok) return std::unexpected(ok.error());
-    std::vector<std::pair<RowKey, std::string_view>> keys;
-    std::set<RowKey> seen;
-    for (const std::string_view raw_key : elements_of(part.raw("Keys").value_or("[]"))) {
-      auto key = check_key(raw_key, (*table)->spec.keys, personality);
-      if (!key) return std::unexpected(key.error());
-      if (!seen.insert(*key).second) return invalid("Provided list of item keys contains duplicates");
-      keys.emplace_back(std::move(*key), raw_key);
-    }
+  for (const BatchGet& part : parts) {
+    const std::string& name = part.table->spec.name;
     std::string found;
     std::string left;
-    for (const auto& [key, raw_key] : keys) {
-      const Row* row = (*table)->find(key);
+    for (const auto& [key, raw_key] : part.keys) {
+      const Row* row = part.table->find(key);
       const std::size_t size = row == nullptr ? 0 : row->size_bytes;
-      const double cost = std::max(1.0, std::ceil(static_cast<double>(size) / 4096)) * unit;
-      if (read >= read_at_most || bytes + size > kMaxAnswerBytes ||
-          !charge_read(**table, cost, "BatchGetItem")) {
+      const double cost = std::max(1.0, std::ceil(static_cast<double>(size) / 4096)) * part.unit;
+      const bool room = read < read_at_most && bytes + size <= kMaxAnswerBytes;
+      if (!room || !charge_read(*part.table, cost, "BatchGetItem")) {
         left += left.empty() ? "" : ",";
         append_compact(left, raw_key);
         continue;
       }
       ++read;
       bytes += size;
-      units[table_name] += cost;
+      units[name] += cost;
       if (row == nullptr) continue;
       found += found.empty() ? "" : ",";
-      found += projection ? render_projected(project(parse_stored(row->json), *projection),
-                                             (*table)->spec.keys, personality)
-                          : row->json;
+      found += part.projection ? render_projected(project(parse_stored(row->json), *part.projection),
+                                                  part.table->spec.keys, personality)
+                               : row->json;
     }
-    if (!found.empty() || left.empty()) append_member(responses, table_name, "[" + found + "]");
+    if (!found.empty() || left.empty()) append_member(responses, name, "[" + found + "]");
     if (left.empty()) continue;
     std::string rest = "{";
     append_member(rest, "Keys", "[" + left + "]");
-    for (const Member& member : part.all()) {
+    for (const Member& member : part.parameters.all()) {
       if (member.name != "Keys") append_member(rest, member.name, member.value);
     }
-    append_member(unprocessed, table_name, rest + "}");
+    append_member(unprocessed, name, rest + "}");
   }
   if (read == 0 && count != 0)
-    return throttled("BatchGetItem", "ProvisionedThroughputExceeded", tables.front().name);
+    return throttled("BatchGetItem", "ProvisionedThroughputExceeded", members.front().name);
   const auto capacity = capacity_list(p, personality, units);
   if (!capacity) return capacity;
   std::string answer = "{";

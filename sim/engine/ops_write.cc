@@ -34,10 +34,10 @@ Outcome<void> check_metrics(const Parameters& p) {
   return invalid("messina-sim does not know ReturnItemCollectionMetrics SIZE");
 }
 
-/// Those top-level attributes of `item` that the actions touch.
+/// What of `item` the actions touch.
 std::string touched(const item::Item& item, const std::vector<UpdateAction>& actions) {
   std::vector<Path> paths;
-  for (const UpdateAction& action : actions) paths.push_back({action.path.front()});
+  for (const UpdateAction& action : actions) paths.push_back(action.path);
   return item::to_json(project(item, paths));
 }
 
@@ -80,9 +80,9 @@ Outcome<void> Engine::check_poison(std::string_view raw_item, const Table& table
 }
 
 Outcome<void> Engine::check_condition(const Parameters& p, const Row* row, Names& names) const {
-  const auto text = p.raw("ConditionExpression") ? p.text("ConditionExpression") : Outcome<std::string>();
-  if (!text) return std::unexpected(text.error());
   if (!p.has("ConditionExpression")) return {};
+  const auto text = p.text("ConditionExpression");
+  if (!text) return std::unexpected(text.error());
   const auto condition = parse_condition(*text, names);
   if (!condition) return std::unexpected(condition.error());
   if (holds(*condition, row == nullptr ? item::Item{} : parse_stored(row->json))) return {};
