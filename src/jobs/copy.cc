@@ -274,6 +274,8 @@ Progress Conductor::progress(std::string in_phase, const Totals& totals) {
     p.holder_detail = opened_.state->units[static_cast<std::size_t>(run_->hot_unit)].id;
   } else if (holder == pace::SpeedHolder::target_latency && p.unknown_outcomes > 0) {
     p.holder_detail = fmt::format("{} writes of unknown outcome wait to be made again", p.unknown_outcomes);
+  } else if (holder != pace::SpeedHolder::predecessor && holder != pace::SpeedHolder::read_budget) {
+    p.holder_detail = run_->recent_trouble(loop_.now());
   }
   p.retries = run_->retries;
   p.throttles = run_->throttles;

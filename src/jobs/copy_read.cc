@@ -26,6 +26,7 @@ Task<bool> take_read_budget(CopyRun& run, Loop& loop, double& estimate) {
 
 Task<void> pause_after(CopyRun& run, Loop& loop, UnitWork& work, const Error& error, Duration pause) {
   ++run.retries;
+  run.note_trouble(error, loop.now());
   SpeedHolder holder = SpeedHolder::source_latency;
   if (error.kind == ErrorKind::throttled) {
     ++run.throttles;
@@ -61,7 +62,7 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
     }
     run->read_budget.correct(estimate, page ? page->cost_rcu : 0);
     if (page) {
-      lease.adjust(run->lease_for(page->bytes.size()));
+      lease.adjust(run->lease_for(page->bytes));
       ahead->page = std::make_unique<HeldPage>(scan, std::move(*page), std::move(lease));
       co_return;
     }

@@ -12,10 +12,13 @@ constexpr std::size_t kPageBytes = 1 << 20;
 /// Read units of such a page, read consistently: 1 MB in steps of 4 KB.
 constexpr double kPageRcu = 256;
 
+/// How long a trouble is worth telling.
+constexpr Duration kTroubleLasts = std::chrono::seconds(30);
+
 /// A page's lease covers the page, the bodies it is written with, and where renames apply the renamed
 /// records.
-std::int64_t lease_bytes(std::size_t page_bytes, bool transformed) {
-  return static_cast<std::int64_t>(page_bytes) * (transformed ? 3 : 2);
+std::int64_t lease_bytes(std::size_t held, std::size_t used, bool transformed) {
+  return static_cast<std::int64_t>(held + used * (transformed ? 2 : 1));
 }
 
 }  // namespace
@@ -45,7 +48,7 @@ CopyRun::CopyRun(CopyContext& job_context, const CopyOptions& job_options, const
       memory(static_cast<std::int64_t>(job_options.memory_bytes)),
       permits(job_options.write_concurrency),
       read_budget(job_options.read_rcu_per_s, started),
-      page_lease_(lease_bytes(kPageBytes, !job_options.transform.empty())) {}
+      page_lease_(lease_bytes(kPageBytes, kPageBytes, !job_options.transform.empty())) {}
 
 void CopyRun::fail_with(Error error) {
   {
@@ -61,12 +64,23 @@ std::optional<Error> CopyRun::failure() const {
   return failure_;
 }
 
-std::int64_t CopyRun::lease_for(std::size_t page_bytes) {
-  const std::int64_t lease = lease_bytes(page_bytes, !options.transform.empty());
+std::int64_t CopyRun::lease_for(const Slab& page) {
+  const std::int64_t lease = lease_bytes(page.capacity(), page.size(), !options.transform.empty());
   // Follows a larger page at once and smaller ones slowly. Races between lanes cost one estimate.
   const std::int64_t before = page_lease_;
   page_lease_ = std::max(lease, before - before / 8);
   return lease;
+}
+
+void CopyRun::note_trouble(const Error& error, MonoTime now) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = error.message;
+  trouble_at_ = now;
+}
+
+std::string CopyRun::recent_trouble(MonoTime now) const {
+  const std::lock_guard lock(mutex_);
+  return now - trouble_at_ < kTroubleLasts ? trouble_ : std::string();
 }
 
 void CopyRun::release_all() {

@@ -88,9 +88,9 @@ struct CopyRun {
 
   /// Bytes to lease for a page that is asked for: by the largest recent one.
   std::int64_t page_lease() const { return page_lease_; }
-  /// Bytes to lease for a page of that many bytes, its write buffers included; learns the next estimate from
+  /// Bytes to lease for a page that was received, its write buffers included; learns the next estimate from
   /// it.
-  std::int64_t lease_for(std::size_t page_bytes);
+  std::int64_t lease_for(const Slab& page);
 
   /// PROTOCOL rule 3's other side: nothing is sent to an unstamped target after this time.
   std::atomic<MonoTime> send_until{MonoTime{}};
@@ -101,6 +101,10 @@ struct CopyRun {
   std::atomic<std::uint64_t> retries{0}, throttles{0};
   std::atomic<std::int64_t> hot_unit{-1};  ///< the unit whose key range was throttled last
 
+  /// What went wrong last and is being tried again, for the status; empty if nothing did for a while.
+  void note_trouble(const Error& error, MonoTime now);
+  std::string recent_trouble(MonoTime now) const;
+
   /// Wakes everything that waits for room, so that a job that is torn down leaves nobody waiting in its
   /// semaphores.
   void release_all();
@@ -108,6 +112,8 @@ struct CopyRun {
  private:
   mutable std::mutex mutex_;
   std::optional<Error> failure_;
+  std::string trouble_;
+  MonoTime trouble_at_{};
   std::atomic<bool> failed_{false};
   std::atomic<std::int64_t> page_lease_;
 };
@@ -133,7 +139,6 @@ struct UnitWork {
   Random random{0};
   /// Set by a throttled key range: this unit, and no other, pauses.
   MonoTime paused_until{};
-  std::uint32_t key_range_throttles = 0;
 };
 
 /// A page in hand with the memory it takes; gives both back when it dies.

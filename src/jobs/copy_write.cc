@@ -113,6 +113,7 @@ Task<void> pause_after(PageWrite& page, const Error& error, Duration pause) {
   CopyRun& run = *page.run;
   UnitWork& work = *page.work;
   ++run.retries;
+  run.note_trouble(error, page.loop().now());
   SpeedHolder holder = SpeedHolder::target_latency;
   if (error.kind == ErrorKind::throttled) {
     ++run.throttles;
@@ -131,6 +132,7 @@ Task<void> pause_after(PageWrite& page, const Error& error, Duration pause) {
 Task<bool> wait_out(PageWrite& page, pace::Backoff& backoff, const Error& error) {
   CopyRun& run = *page.run;
   ++run.retries;
+  run.note_trouble(error, page.loop().now());
   if (page.caps.stamped) {
     const Duration pause = backoff.next(error, page.work->random);
     co_await page.loop().sleep_for(pause, &run.halt);
@@ -166,9 +168,12 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
     case ErrorKind::unknown_outcome:
     case ErrorKind::corrupt: {
       if (answered_failure(error)) {
-        if (batch.same_failures == 0) batch.acknowledged_before = run.acknowledged;
-        batch.same_failures = error.message == batch.failure ? batch.same_failures + 1 : 1;
-        batch.failure = error.message;
+        if (error.message != batch.failure) {
+          batch.failure = error.message;
+          batch.same_failures = 0;
+          batch.acknowledged_before = run.acknowledged;
+        }
+        ++batch.same_failures;
       } else {
         batch.same_failures = 0;
       }

@@ -18,8 +18,8 @@ struct Progress {
   double share_done = 0;  ///< 0..1: by items where an expectation is known, else by units
   double items_per_s = 0, bytes_per_s = 0, rcu_per_s = 0;  ///< over the last 10 s
   std::optional<double> eta_s;
-  std::string holder;                  ///< what holds the speed: pace/speed_holder.h's names
-  std::string holder_detail;           ///< e.g. "segment 17", empty as a rule
+  std::string holder;         ///< what holds the speed: pace/speed_holder.h's names
+  std::string holder_detail;  ///< e.g. "segment 17/64" or what a server last complained of; empty as a rule
   std::uint64_t unknown_outcomes = 0;  ///< batches that wait to be written again (PROTOCOL rule 1)
   std::uint64_t retries = 0, throttles = 0;
   std::uint64_t memory_bytes = 0;  ///< of the budget, in use
