@@ -1,5 +1,7 @@
 """RESULTS.md from a run's figures."""
 
+import itertools
+
 MIB = 1 << 20
 ITEMS_PER_CORE = 250_000
 MEMORY_SLACK = 64 * MIB
@@ -92,8 +94,11 @@ def matrix(cases):
     for r in cases:
         if r["ok"] or not r.get("profile"):
             continue
-        lines += ["", f"Where messina's time goes in “{r['name']}” (perf, cpu-clock, self time):", "", "```"]
-        lines += r["profile"] + ["```"]
+        lines += ["", f"Where messina's time goes in “{r['name']}” (perf, cpu-clock, self time), by kind of work and by function:", ""]
+        kinds, functions = r["profile"]["kinds"], r["profile"]["functions"]
+        rows = [(f"{k[0]:.1f} %", k[1], f"{f[0]:.1f} %", f"`{f[1]}`")
+                for k, f in itertools.zip_longest(kinds[:12], functions, fillvalue=(0.0, ""))]
+        lines += table(("share", "kind of work", "share", "function"), rows)
     return lines
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import profile_text as profile
 import report
 from harness import Sample, Server, certificate, last_json_line, machine, run_child
 
@@ -71,7 +72,7 @@ class Bench:
         self.core, self.sim_core = cores[0], cores[1]
         os.sched_setaffinity(0, {self.sim_core})  # this script's polling is not messina's
         self.runs = options.runs
-        self.bytes = (300 if options.quick else 1000) * MB
+        self.bytes = (500 if options.quick else 1500) * MB
         self.states = 0
 
     # ------------------------------------------------------------------------------------------- processes
@@ -187,7 +188,7 @@ class Bench:
     def ledger(self):
         """CPU share of the ledger's thread, and the price of many segments."""
         case = Case(1_000, False, False, 100)
-        items = self.items_of(case.size, (600 if self.options.quick else 4_000) * MB)
+        items = self.items_of(case.size, (1_000 if self.options.quick else 4_000) * MB)
         result = {}
         with self.server(case, items) as at:
             runs = {16: [], 1_000: []}
@@ -227,9 +228,9 @@ class Bench:
             shutil.rmtree(state, ignore_errors=True)
         if record.returncode != 0:
             return None
-        text = subprocess.run(["perf", "report", "-i", data, "--no-children", "--stdio", "--percent-limit", "0.7", "-F",
-                               "overhead,dso,symbol"], capture_output=True, text=True).stdout
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")][:25]
+        text = subprocess.run(["perf", "report", "-i", data, "--no-children", "--stdio", "-F", "overhead,comm,dso,symbol"],
+                              capture_output=True, text=True).stdout
+        return profile.read(text)
 
 
 def main():
