@@ -232,5 +232,86 @@ TEST_F(CopyCases, RejectsCanBePutBack) {
   }
 }
 
+/// A world of its own weather, and the copy in it.
+struct Weathered {
+  explicit Weathered(const WorldPlan& plan) : world(universe, plan) {
+    options.clock_error = plan.clock_error;
+    options.dead_after = plan.dead_after;
+    process = std::make_unique<Process>(universe, world, disk, options, jobs::CopyTuning(), 1);
+  }
+  void run_until(MonoTime end) {
+    while (!process->result && universe.now() < end && process->step()) {
+    }
+  }
+  Universe universe{1};
+  World world;
+  Disk disk;
+  jobs::CopyOptions options;
+  std::unique_ptr<Process> process;
+};
+
+TEST(CopyWeather, AnItemThatTheServerAlwaysFailsOnIsFoundAndRejectedAlone) {
+  WorldPlan plan;
+  plan.poison_500 = 1;
+  plan.clock_error = 1s;
+  plan.dead_after = 30s;
+  plan.faults_until = 10h;
+  Weathered run(plan);
+  run.run_until(MonoTime(10h));
+  ASSERT_TRUE(run.process->result);
+  ASSERT_TRUE(*run.process->result) << run.process->result->error().message;
+  ASSERT_EQ(run.disk.rejects.size(), 1u);
+  EXPECT_TRUE(run.world.fails_on(parse_item(run.disk.rejects[0].item).key));
+  EXPECT_EQ(run.disk.rejects[0].code, "InternalServerError");
+  run.world.check_end(*run.disk.job, run.disk.rejects, run.disk.began);
+  EXPECT_TRUE(run.world.violations().empty());
+}
+
+TEST(CopyWeather, AnUnreachableTargetIsWaitedForAndSaid) {
+  WorldPlan plan;
+  plan.transient = 1;
+  plan.faults_until = 30min;
+  Weathered run(plan);
+  run.run_until(MonoTime(1h) + 20min);
+  ASSERT_FALSE(run.process->result);
+  const jobs::Progress progress = run.process->board.snapshot();
+  EXPECT_EQ(progress.holder_detail, "connection refused");
+  EXPECT_GT(progress.retries, 0u);
+  run.run_until(MonoTime(2h));
+  ASSERT_TRUE(run.process->result);
+  EXPECT_TRUE(*run.process->result);
+}
+
+TEST(CopyWeather, AStopEndsTheWaitForAnUnreachableTargetCleanly) {
+  WorldPlan plan;
+  plan.transient = 1;
+  plan.faults_until = 30min;
+  Weathered run(plan);
+  run.run_until(MonoTime(1h) + 5min);
+  run.process->stop.request();
+  const MonoTime asked = run.universe.now();
+  run.run_until(MonoTime(2h));
+  ASSERT_TRUE(run.process->result);
+  EXPECT_EQ(run.process->result->error().kind, ErrorKind::stopped);
+  EXPECT_LT(run.universe.now() - asked, 1s);
+  EXPECT_FALSE(run.disk.job->heartbeat_unix_ms);
+}
+
+TEST(CopyWeather, AStopAmongUnknownOutcomesIsNoCleanEnd) {
+  WorldPlan plan;
+  plan.lost = 1;
+  plan.clock_error = 1s;
+  plan.dead_after = 30s;
+  plan.faults_until = 30min;
+  Weathered run(plan);
+  run.run_until(MonoTime(1h) + 12s);
+  EXPECT_GT(run.process->board.snapshot().unknown_outcomes, 0u);
+  run.process->stop.request();
+  run.run_until(MonoTime(2h));
+  ASSERT_TRUE(run.process->result);
+  EXPECT_EQ(run.process->result->error().kind, ErrorKind::stopped);
+  EXPECT_TRUE(run.disk.job->heartbeat_unix_ms);
+}
+
 }  // namespace
 }  // namespace messina::simulation
