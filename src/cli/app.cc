@@ -88,6 +88,7 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   commands.push_back({exported, &run_rejects_export});
   CLI::App* retry = add_command(*rejects, "retry", rejects_retry_page());
   add_sides(*retry, flags);
+  add_migration_flag(*retry, flags);
   add_copy_flags(*retry, flags);
   add_rename_flags(*retry, flags);
   commands.push_back({retry, &run_rejects_retry});
@@ -99,7 +100,7 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
     add_output_flags(*command.app, flags);
     if (name == "version") continue;
     add_state_flag(*command.app, flags);
-    if (name != "copy-unit") add_side_flags(*command.app, flags);
+    add_side_flags(*command.app, flags);
   }
   return commands;
 }
@@ -157,10 +158,9 @@ bool wants_json(int argc, char** argv) {
 /// For errors before there is a session.
 int refuse(const Error& error, bool json) {
   const ExitCode exit = exit_code(error.kind);
-  if (json)
-    std::fputs((console::error_event(SystemClock().wall(), error, exit) + "\n").c_str(), stdout);
-  else
-    std::fputs(error_text(error).c_str(), stderr);
+  const std::string text =
+      json ? console::error_event(SystemClock().wall(), error, exit) + "\n" : error_text(error);
+  std::fputs(text.c_str(), stderr);
   return static_cast<int>(exit);
 }
 
@@ -168,6 +168,8 @@ int dispatch(CLI::App& app, const std::vector<Command>& commands, Flags& flags, 
   if (app.get_subcommands().empty()) return refuse({ErrorKind::usage, no_command(app)}, json);
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
+    if (const auto before = unknown_word(app))
+      return refuse({ErrorKind::usage, *before + ": flags come after the command"}, json);
     if (const auto unknown = unknown_word(*command.app)) return refuse({ErrorKind::usage, *unknown}, json);
     Session session(flags.output);
     const ExitCode exit = command.run(session, flags);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/copy_job.h"
 #include "cli/load_plan.h"
+#include "cli/migrations.h"
 #include "console/summary.h"
 #include "jobs/retry.h"
 #include "plan/plan_json.h"
@@ -35,15 +36,22 @@ Task<Result<void>> prepare(Session* session, const plan::CopyPlan* plan, Lanes* 
     session->display().result(console::schema_event(session->clock().wall(), *report) + "\n");
   else
     session->display().say(console::schema_text(*report));
+  if (!report->target) {
+    co_return fail(ErrorKind::not_found, fmt::format("the target has no table \"{}\", and --check-schema "
+                                                     "makes none: leave --check-schema out, or make it "
+                                                     "with `messina schema`",
+                                                     plan->target.table));
+  }
   co_return Result<void>();
 }
 
-Result<jobs::CopySummary> copy_all(Session& session, const plan::CopyPlan& plan) {
+CopyEnd copy_all(Session& session, const plan::CopyPlan& plan) {
   auto opened = open_state(plan.state_dir, migration_name(plan), session.clock());
-  if (!opened) return fail(opened.error());
+  if (!opened) return {fail(opened.error()), {}};
+  if (auto kept = remember_plan(opened->folder, plan); !kept) return {fail(kept.error()), {}};
   const std::size_t loops = loop_count(plan.loops);
   auto lanes = Lanes::open(plan, loops);
-  if (!lanes) return fail(lanes.error());
+  if (!lanes) return {fail(lanes.error()), {}};
   state::LedgerStore store(std::move(opened->ledger), session.clock());
   jobs::Progress preparing;
   preparing.phase = "preparing";
@@ -51,7 +59,7 @@ Result<jobs::CopySummary> copy_all(Session& session, const plan::CopyPlan& plan)
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
   if (auto prepared = net::run_on(loop, prepare(&session, &plan, lanes->get(), &store)); !prepared)
-    return fail(prepared.error());
+    return {fail(prepared.error()), {}};
   jobs::CopyContext context;
   context.lanes = &(*lanes)->lanes();
   context.store = &store;
@@ -59,7 +67,8 @@ Result<jobs::CopySummary> copy_all(Session& session, const plan::CopyPlan& plan)
   context.stop = &session.stop();
   context.random = Random(entropy_seed());
   const jobs::CopyOptions options = copy_options(plan, loops);
-  return net::run_on(loop, jobs::copy(context, options));
+  auto result = net::run_on(loop, jobs::copy(context, options));
+  return ended(loop, store, std::move(result));
 }
 
 Task<Result<std::vector<endpoints::Unit>>> plan_units(Session* session, const plan::CopyPlan* plan,
@@ -143,26 +152,19 @@ state::MigrationName unit_name(const ReadUnit& unit) {
   return name;
 }
 
-Result<jobs::CopySummary> copy_one(Session& session, ReadUnit& unit) {
+CopyEnd copy_one(Session& session, ReadUnit& unit) {
   plan::CopyPlan& plan = unit.plan;
-  for (const auto& [spec, side] : {std::pair(&plan.source, "source"), std::pair(&plan.target, "target")}) {
-    if (auto filled = plan::fill_secrets(*spec, side, process_environment(), read_file); !filled)
-      return fail(filled.error());
-    if (auto resolved = resolve_aws(*spec, side); !resolved) return fail(resolved.error());
-  }
-  if (auto checked = plan::check_plan(plan); !checked) return fail(checked.error());
-  if (auto checked = plan::check_addresses(plan); !checked) return fail(checked.error());
   auto opened = open_state(plan.state_dir, unit_name(unit), session.clock());
-  if (!opened) return fail(opened.error());
+  if (!opened) return {fail(opened.error()), {}};
   auto lanes = Lanes::open(plan, 1);
-  if (!lanes) return fail(lanes.error());
+  if (!lanes) return {fail(lanes.error()), {}};
   state::LedgerStore store(std::move(opened->ledger), session.clock());
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
   jobs::Lane& lane = (*lanes)->first();
   if (auto contact = net::run_on(loop, check_contact(loop, lane.source, lane.target, &session.stop()));
       !contact)
-    return fail(contact.error());
+    return {fail(contact.error()), {}};
   jobs::CopyContext context;
   context.lanes = &(*lanes)->lanes();
   context.store = &store;
@@ -170,7 +172,8 @@ Result<jobs::CopySummary> copy_one(Session& session, ReadUnit& unit) {
   context.stop = &session.stop();
   context.random = Random(entropy_seed());
   const jobs::CopyOptions options = copy_options(plan, 1);
-  return net::run_on(loop, jobs::copy_unit(context, options, unit.run));
+  auto result = net::run_on(loop, jobs::copy_unit(context, options, unit.run));
+  return ended(loop, store, std::move(result));
 }
 
 }  // namespace
@@ -179,8 +182,8 @@ ExitCode run_copy(Session& session, Flags& flags) {
   const auto plan = load_plan(session, flags, Writes::yes);
   if (!plan) return session.failed(plan.error());
   if (flags.print_units) return print_units(session, *plan);
-  const auto summary = copy_all(session, *plan);
-  return report_copy(session, *plan, summary);
+  const CopyEnd end = copy_all(session, *plan);
+  return report_copy(session, *plan, end);
 }
 
 ExitCode run_copy_unit(Session& session, Flags& flags) {
@@ -188,9 +191,9 @@ ExitCode run_copy_unit(Session& session, Flags& flags) {
   if (!unit) return session.failed(unit.error());
   if (flags.draft.state_dir) unit->plan.state_dir = *flags.draft.state_dir;
   if (flags.draft.restart) unit->plan.restart = *flags.draft.restart;
-  if (flags.draft.allow_write_aws) unit->plan.allow_write_aws = *flags.draft.allow_write_aws;
-  const auto summary = copy_one(session, *unit);
-  return report_copy(session, unit->plan, summary);
+  if (auto completed = complete_plan(unit->plan, flags); !completed) return session.failed(completed.error());
+  const CopyEnd end = copy_one(session, *unit);
+  return report_copy(session, unit->plan, end);
 }
 
 }  // namespace messina::cli

@@ -44,7 +44,7 @@ std::string list_line(const state::Reject& reject) {
 ExitCode show_rejects(Session& session, Flags& flags, bool as_events) {
   const auto folder = find_migration(session, flags);
   if (!folder) return session.failed(folder.error());
-  auto ledger = state::Ledger::open(*folder, {.access = state::Access::read_only});
+  auto ledger = open_ledger(*folder, state::Access::read_only);
   if (!ledger) return session.failed(ledger.error());
   const auto count =
       for_each_reject(**ledger, !flags.all_rejects, session.stop(), [&](const state::Reject& reject) {
@@ -59,6 +59,25 @@ ExitCode show_rejects(Session& session, Flags& flags, bool as_events) {
   return ExitCode::done;
 }
 
+/// The plan of SOURCE and TARGET, else the one that the migration keeps.
+Result<plan::CopyPlan> plan_to_retry(Session& session, Flags& flags) {
+  const bool by_address = !flags.source.empty() || !flags.plan_file.empty();
+  if (by_address) {
+    auto plan = load_plan(session, flags, Writes::yes);
+    if (!plan) return plan;
+    const auto folder = find_migration(session, flags);
+    if (!folder) return fail(folder.error());
+    return plan;
+  }
+  const auto folder = find_migration(session, flags);
+  if (!folder) return fail(folder.error());
+  auto plan = remembered_plan(*folder);
+  if (!plan) return plan;
+  plan->state_dir = state_dir(flags);
+  if (auto completed = complete_plan(*plan, flags); !completed) return fail(completed.error());
+  return plan;
+}
+
 }  // namespace
 
 ExitCode run_rejects_list(Session& session, Flags& flags) {
@@ -68,15 +87,8 @@ ExitCode run_rejects_list(Session& session, Flags& flags) {
 ExitCode run_rejects_export(Session& session, Flags& flags) { return show_rejects(session, flags, true); }
 
 ExitCode run_rejects_retry(Session& session, Flags& flags) {
-  const auto plan = load_plan(session, flags, Writes::yes);
+  const auto plan = plan_to_retry(session, flags);
   if (!plan) return session.failed(plan.error());
-  const auto folder = std::filesystem::path(plan->state_dir) / state::migration_folder(migration_name(*plan));
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder / "ledger.db", ignored))
-    return session.failed(
-        {ErrorKind::not_found,
-         fmt::format("there is no migration from {} to {} in \"{}\": copy first",
-                     migration_name(*plan).source, migration_name(*plan).target, plan->state_dir)});
   auto opened = open_state(plan->state_dir, migration_name(*plan), session.clock());
   if (!opened) return session.failed(opened.error());
   auto lanes = Lanes::open(*plan, 1);

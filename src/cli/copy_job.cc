@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/load_plan.h"
+#include "cli/migrations.h"
 #include "console/summary.h"
 #include "plan/plan_json.h"
 #include "plan/text.h"
@@ -15,7 +16,7 @@ Result<OpenedState> open_state(const std::string& state_dir, const state::Migrat
   std::filesystem::path folder = std::filesystem::path(state_dir) / state::migration_folder(name);
   auto lock = state::MigrationLock::acquire(folder, clock);
   if (!lock) return fail(lock.error());
-  auto ledger = state::Ledger::open(folder, {});
+  auto ledger = open_ledger(folder, state::Access::read_write);
   if (!ledger) return fail(ledger.error());
   return OpenedState{std::move(folder), std::move(*lock), std::move(*ledger)};
 }
@@ -47,17 +48,40 @@ jobs::SchemaOptions schema_options(const plan::CopyPlan& plan) {
   return options;
 }
 
-ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const Result<jobs::CopySummary>& summary) {
+CopyEnd ended(Loop& loop, state::LedgerStore& store, Result<jobs::CopySummary> result) {
+  if (result) return {std::move(result), {}};
+  const auto state = net::run_on(loop, store.load());
+  if (!state || !*state) return {std::move(result), {}};
+  jobs::CopySummary so_far;
+  for (const state::UnitRecord& unit : (*state)->units) {
+    so_far.counts += unit.counts;
+    if (unit.state == state::UnitState::skipped) ++so_far.units_skipped;
+  }
+  so_far.units = (*state)->units.size();
+  so_far.live_rejects = (*state)->live_rejects;
+  return {std::move(result), so_far};
+}
+
+ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd& end) {
   session.display().stop();
-  if (!summary) return session.failed(summary.error());
-  if (auto checked = console::check_counts(summary->counts); !checked) return session.failed(checked.error());
-  console::Outcome outcome;
-  outcome.source = migration_name(plan).source;
-  outcome.target = migration_name(plan).target;
-  outcome.exit = summary->live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
-  outcome.summary = *summary;
-  session.result(console::summary_text(outcome), console::summary_event(session.clock().wall(), outcome));
-  return outcome.exit;
+  // What needs a person is another job's numbers as a rule: they would only distract.
+  const bool tell_so_far = !end.result && end.so_far && end.result.error().kind != ErrorKind::needs_person;
+  const jobs::CopySummary* summary = end.result ? &*end.result : tell_so_far ? &*end.so_far : nullptr;
+  if (summary != nullptr) {
+    if (auto checked = console::check_counts(summary->counts); !checked)
+      return session.failed(checked.error());
+    console::Outcome outcome;
+    outcome.source = migration_name(plan).source;
+    outcome.target = migration_name(plan).target;
+    outcome.exit = !end.result                 ? exit_code(end.result.error().kind)
+                   : summary->live_rejects > 0 ? ExitCode::done_with_rejects
+                                               : ExitCode::done;
+    outcome.finished = end.result.has_value();
+    outcome.summary = *summary;
+    session.result(console::summary_text(outcome), console::summary_event(session.clock().wall(), outcome));
+    if (end.result) return outcome.exit;
+  }
+  return session.failed(end.result.error());
 }
 
 }  // namespace messina::cli

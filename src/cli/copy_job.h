@@ -29,7 +29,16 @@ Result<OpenedState> open_state(const std::string& state_dir, const state::Migrat
 jobs::CopyOptions copy_options(const plan::CopyPlan& plan, std::size_t lanes);
 jobs::SchemaOptions schema_options(const plan::CopyPlan& plan);
 
+/// How a copy ended.
+struct CopyEnd {
+  Result<jobs::CopySummary> result;
+  /// When it did not come to its end: what the ledger has of it, if it was begun.
+  std::optional<jobs::CopySummary> so_far;
+};
+/// Runs on the calling thread, which is no loop's.
+CopyEnd ended(Loop& loop, state::LedgerStore& store, Result<jobs::CopySummary> result);
+
 /// Says how a copy ended, after checking that its numbers add up.
-ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const Result<jobs::CopySummary>& summary);
+ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd& end);
 
 }  // namespace messina::cli

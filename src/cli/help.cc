@@ -123,9 +123,11 @@ Page rejects_retry_page() {
   return {"Send the rejects of a finished copy once more",
           R"(
   Each item is sent as it was read from the source: what the source holds now is not
-  looked at. Give the same renames and drops as for the copy.
+  looked at. Without addresses: those of the only migration, with the copy's settings.
+  With addresses, give the same renames and drops as for the copy.
 
 Examples
+  messina rejects retry
   messina rejects retry dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
 )" + kExitCodes};
 }

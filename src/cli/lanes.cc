@@ -109,7 +109,20 @@ Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size
   return lanes;
 }
 
-Lanes::~Lanes() = default;
+namespace {
+
+Task<void> drop_endpoints(jobs::Lane* lane) {
+  lane->source = {};
+  lane->target = {};
+  co_return;
+}
+
+}  // namespace
+
+Lanes::~Lanes() {
+  // Their connections and chores live on the loop, so they must die there too.
+  for (std::size_t i = 0; i < lanes_.size(); ++i) net::run_on(*loops_[i], drop_endpoints(&lanes_[i]));
+}
 
 Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop) {
   static constexpr int kAttempts = 3;
@@ -119,7 +132,14 @@ Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::E
     if (description) co_return description;
     const bool curable =
         description.error().retryable() || description.error().kind == ErrorKind::unknown_outcome;
-    if (!curable || attempt == kAttempts) co_return description;
+    if (!curable) co_return description;
+    if (attempt == kAttempts) {
+      Error error = description.error();
+      // Where the network's own message has no advice yet.
+      if (error.kind == ErrorKind::transient && error.message.find("check ") == std::string::npos)
+        error.message += ": check the address, that a server listens there, and whether it speaks TLS";
+      co_return fail(std::move(error));
+    }
     const Duration pause = kPause * attempt;
     co_await loop.sleep_for(pause, stop);
     if (stop->requested()) co_return fail(ErrorKind::stopped, "stopped before anything was done");

@@ -110,6 +110,30 @@ Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes) 
   return plan;
 }
 
+Result<void> complete_plan(plan::CopyPlan& plan, const Flags& flags) {
+  const plan::Environment environment = process_environment();
+  const auto complete = [&](plan::EndpointSpec& spec, const plan::SideDraft& given,
+                            const std::string& side) -> Result<void> {
+    plan::SideDraft kept;
+    kept.address = spec;
+    kept.credentials.profile = spec.profile;
+    kept.credentials.access_key = spec.access_key;
+    kept.credentials.secret_key_env = spec.secret_key_env;
+    kept.credentials.secret_key_file = spec.secret_key_file;
+    plan::SideDraft over = given;
+    over.address.reset();
+    auto made = plan::make_side(over, kept, side, environment, read_file);
+    if (!made) return fail(made.error());
+    spec = std::move(*made);
+    return resolve_aws(spec, side);
+  };
+  if (auto done = complete(plan.source, flags.draft.source, "source"); !done) return done;
+  if (auto done = complete(plan.target, flags.draft.target, "target"); !done) return done;
+  if (flags.draft.allow_write_aws) plan.allow_write_aws = *flags.draft.allow_write_aws;
+  if (auto checked = plan::check_plan(plan); !checked) return checked;
+  return plan::check_addresses(plan);
+}
+
 state::MigrationName migration_name(const plan::CopyPlan& plan) {
   return {plan::canonical_uri(plan.source), plan::canonical_uri(plan.target)};
 }

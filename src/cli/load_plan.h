@@ -21,6 +21,10 @@ enum class Writes : bool { no, yes };
 /// Errors: usage, config. Says the plan file's notices. With Writes::yes the target may be AWS only by leave.
 Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes);
 
+/// A plan from JSON gets its secrets, from the flags or from where the JSON says, and what AWS's files have;
+/// then it is checked as one from load_plan().
+Result<void> complete_plan(plan::CopyPlan& plan, const Flags& flags);
+
 /// Region and endpoint override of a DynamoDB side from the environment and AWS's files, where the spec has
 /// none.
 Result<void> resolve_aws(plan::EndpointSpec& spec, const std::string& side);

@@ -1,9 +1,15 @@
 #include "cli/migrations.h"
 
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/load_plan.h"
 #include "jobs/progress_json.h"
+#include "plan/plan_json.h"
 #include "plan/text.h"
 
 namespace messina::cli {
@@ -56,6 +62,36 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
   return folders->front();
 }
 
+Result<std::unique_ptr<state::Ledger>> open_ledger(const std::filesystem::path& folder,
+                                                   state::Access access) {
+  auto ledger = state::Ledger::open(folder, {.access = access});
+  if (ledger || ledger.error().kind != ErrorKind::corrupt) return ledger;
+  Error error = ledger.error();
+  error.kind = ErrorKind::needs_person;
+  return fail(std::move(error));
+}
+
+Result<void> remember_plan(const std::filesystem::path& folder, const plan::CopyPlan& plan) {
+  const std::string text = plan::to_json(plan) + "\n";
+  const std::filesystem::path fresh = folder / "plan.json.new";
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == std::ssize(text) && ::fsync(fd) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (!written || ::rename(fresh.c_str(), (folder / "plan.json").c_str()) != 0)
+    return fail(ErrorKind::disk,
+                fmt::format("{} cannot be written ({}): check the disk and its permissions",
+                            plan::shown(fresh.string()), std::strerror(written ? errno : why)));
+  return {};
+}
+
+Result<plan::CopyPlan> remembered_plan(const std::filesystem::path& folder) {
+  const auto text = read_file((folder / "plan.json").string());
+  if (!text) return fail(ErrorKind::not_found, text.error().message + ": give SOURCE and TARGET");
+  return plan::plan_from_json(*text);
+}
+
 Result<console::MigrationStatus> read_status(const std::filesystem::path& folder) {
   console::MigrationStatus status;
   status.folder = folder.string();
@@ -65,7 +101,7 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
     status.holder_pid = holder->pid;
     status.holder_since = holder->since;
   }
-  auto ledger = state::Ledger::open(folder, {.access = state::Access::read_only});
+  auto ledger = open_ledger(folder, state::Access::read_only);
   if (!ledger) return fail(ledger.error());
   const auto job = (*ledger)->load();
   if (!job) return fail(job.error());
@@ -74,6 +110,10 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
   status.begun = true;
   status.source = state.identity.source;
   status.target = state.identity.target;
+  if (const auto plan = remembered_plan(folder)) {
+    status.source = migration_name(*plan).source;
+    status.target = migration_name(*plan).target;
+  }
   status.phase = state.phase;
   status.unclean =
       !status.running && state.phase != state::JobPhase::done && state.heartbeat_unix_ms.has_value();

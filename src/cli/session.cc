@@ -33,7 +33,7 @@ Session::Session(const OutputFlags& flags)
 
 void Session::notice(std::string_view level, const std::string& message) {
   if (json_) {
-    display_.result(console::notice_event(clock_.wall(), level, message) + "\n");
+    display_.say(console::notice_event(clock_.wall(), level, message) + "\n");
   } else if (!quiet_ || level != "info") {
     display_.say(console::one_line(message) + "\n");
   }
@@ -46,7 +46,6 @@ void Session::result(const std::string& text, const std::string& event) {
 std::string error_text(const Error& error) {
   std::string text = "messina: " + console::one_line(error.message) + "\n";
   switch (error.kind) {
-    case ErrorKind::stopped:
     case ErrorKind::throttled:
     case ErrorKind::transient:
     case ErrorKind::busy:
@@ -67,10 +66,7 @@ std::string error_text(const Error& error) {
 ExitCode Session::failed(const Error& error) {
   const ExitCode exit = exit_code(error.kind);
   display_.stop();
-  if (json_)
-    display_.result(console::error_event(clock_.wall(), error, exit) + "\n");
-  else
-    display_.say(error_text(error));
+  display_.say(json_ ? console::error_event(clock_.wall(), error, exit) + "\n" : error_text(error));
   return exit;
 }
 

@@ -31,11 +31,11 @@ class Session {
   console::Display& display() { return display_; }
   bool json() const { return json_; }
 
-  /// One line for people on stderr, or a notice event.
+  /// One line for people on stderr, or a notice event there.
   void notice(std::string_view level, const std::string& message);
   /// An event with --json, else the text; on stdout.
   void result(const std::string& text, const std::string& event);
-  /// "messina: …" on stderr, or an error event on stdout, and what to do next. Returns the exit status.
+  /// "messina: …" on stderr, or an error event there, and what to do next. Returns the exit status.
   ExitCode failed(const Error& error);
 
  private:

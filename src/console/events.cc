@@ -81,6 +81,7 @@ std::string summary_event(WallTime time, const Outcome& outcome) {
       .whole("live_rejects", summary.live_rejects)
       .whole("units", summary.units)
       .whole("units_skipped", summary.units_skipped)
+      .flag("finished", outcome.finished)
       .flag("was_already_done", summary.was_already_done)
       .number("elapsed_s", static_cast<double>(summary.elapsed.count()) / 1000)
       .whole("exit_code", static_cast<std::uint64_t>(outcome.exit))

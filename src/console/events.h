@@ -24,6 +24,7 @@ struct Outcome {
   std::string source, target;  ///< canonical addresses
   ExitCode exit = ExitCode::done;
   jobs::CopySummary summary;
+  bool finished = true;  ///< false: the summary is of what was done so far
 };
 std::string summary_event(WallTime time, const Outcome& outcome);
 std::string error_event(WallTime time, const Error& error, ExitCode exit);

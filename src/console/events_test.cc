@@ -80,7 +80,7 @@ std::vector<std::string> every_event() {
 }
 
 TEST(Events, KeepTheirKeysAndTypes) {
-  const std::string path = std::string(MESSINA_SOURCE_DIR) + "/tests/golden/json-events.json";
+  const std::string path = MESSINA_SOURCE_DIR "/tests/golden/json-events.json";
   std::ifstream file(path);
   ASSERT_TRUE(file) << path;
   const std::string text(std::istreambuf_iterator<char>(file), {});

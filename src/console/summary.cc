@@ -6,6 +6,11 @@
 #include "console/progress_text.h"
 
 namespace messina::console {
+namespace {
+
+const char* items(std::uint64_t count) { return count == 1 ? "item" : "items"; }
+
+}  // namespace
 
 Result<void> check_counts(const state::Counts& counts) {
   if (counts.read_items == counts.written_items + counts.rejected_items) return {};
@@ -21,7 +26,9 @@ std::string summary_text(const Outcome& outcome) {
   const jobs::CopySummary& summary = outcome.summary;
   const state::Counts& counts = summary.counts;
   std::string text;
-  if (summary.was_already_done)
+  if (!outcome.finished)
+    text += fmt::format("so far: {} to {}\n", outcome.source, outcome.target);
+  else if (summary.was_already_done)
     text += fmt::format("already done, nothing written: {} to {}\n", outcome.source, outcome.target);
   else
     text += fmt::format("copied {} to {} in {}\n", outcome.source, outcome.target,
@@ -29,10 +36,10 @@ std::string summary_text(const Outcome& outcome) {
   const std::string read = grouped(counts.read_items), written = grouped(counts.written_items),
                     rejected = grouped(counts.rejected_items);
   const std::size_t width = read.size();
-  text += fmt::format("  read      {:>{}} items, {}\n", read, width,
+  text += fmt::format("  read      {:>{}} {}, {}\n", read, width, items(counts.read_items),
                       bytes(static_cast<double>(counts.read_bytes)));
-  text += fmt::format("  written   {:>{}} items\n", written, width);
-  text += fmt::format("  rejected  {:>{}} items\n", rejected, width);
+  text += fmt::format("  written   {:>{}} {}\n", written, width, items(counts.written_items));
+  text += fmt::format("  rejected  {:>{}} {}\n", rejected, width, items(counts.rejected_items));
   if (summary.units_skipped > 0)
     text += fmt::format("  left out  {} of {}, as told\n", counted(summary.units_skipped, "segment"),
                         grouped(summary.units));

@@ -259,20 +259,6 @@ Result<CopyPlan> plan_from_json(std::string_view text) {
   return read_json(text, "the plan", [](const json::value& value) { return plan_of(value); });
 }
 
-Result<void> fill_secrets(EndpointSpec& spec, std::string_view side, const Environment& environment,
-                          const FileReader& read_file) {
-  if (!spec.access_key) return {};
-  SideDraft draft;
-  draft.address = spec;
-  draft.credentials.access_key = spec.access_key;
-  draft.credentials.secret_key_env = spec.secret_key_env;
-  draft.credentials.secret_key_file = spec.secret_key_file;
-  auto filled = make_side(draft, {}, side, environment, read_file);
-  if (!filled) return fail(filled.error());
-  spec.secret_key = filled->secret_key;
-  return {};
-}
-
 std::string fingerprint(const CopyPlan& plan) {
   return to_hex(sha256(json::serialize(transform_json(plan))));
 }

@@ -17,14 +17,9 @@ inline constexpr int kPlanJsonFormat = 1;
 std::string to_json(const EndpointSpec& spec);
 std::string to_json(const CopyPlan& plan);
 
-/// The inverse. Secrets stay empty; fill_secrets() reads them. ErrorKind::usage for what is no such JSON.
+/// The inverse. Secrets stay empty; make_side() reads them from where the spec says. ErrorKind::usage for what is no such JSON.
 Result<EndpointSpec> endpoint_from_json(std::string_view json);
 Result<CopyPlan> plan_from_json(std::string_view json);
-
-/// Reads the secrets that the spec names; `side` for messages. A spec with an access key and neither is
-/// ErrorKind::config.
-Result<void> fill_secrets(EndpointSpec& spec, std::string_view side, const Environment& environment,
-                          const FileReader& read_file);
 
 /// SHA-256, in hexadecimal, of what changes the written result or the units: renames, drops, segments,
 /// skipped segments.

@@ -52,18 +52,6 @@ TEST(PlanJson, ReadsBackEverythingButSecrets) {
   EXPECT_EQ(endpoint_from_json(to_json(plan.target)).value(), plan.target);
 }
 
-TEST(PlanJson, SecretsComeFromWhereTheyWereNamed) {
-  CopyPlan plan = plan_from_json(to_json(full_plan())).value();
-  const Environment with = [](std::string_view) { return std::optional<std::string>("again"); };
-  const FileReader no_file = [](const std::string&) -> Result<std::string> {
-    return fail(ErrorKind::config, "no");
-  };
-  ASSERT_TRUE(fill_secrets(plan.source, "source", with, no_file));
-  EXPECT_EQ(plan.source.secret_key->reveal(), "again");
-  const Environment without = [](std::string_view) { return std::optional<std::string>(); };
-  EXPECT_FALSE(fill_secrets(plan.source, "source", without, no_file));
-}
-
 TEST(PlanJson, RefusesWhatItIsNot) {
   for (const char* wrong :
        {"", "{", "[]", "{}", R"({"format":2})", R"({"format":1})", R"({"format":1,"source":{},"target":{}})",
