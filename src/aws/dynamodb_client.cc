@@ -49,10 +49,11 @@ DynamoDbClient::DynamoDbClient(net::EventLoop& loop, std::shared_ptr<NodePools> 
 net::Headers DynamoDbClient::headers_for(const Operation& operation, const net::Origin& origin,
                                          bool compressed) const {
   net::Headers headers;
-  headers.set("Host", host_header(origin));
-  headers.set("X-Amz-Target", std::string(kApiVersion).append(operation.name));
-  if (!options_.alternator) headers.set("Content-Type", "application/x-amz-json-1.0");
-  if (compressed) headers.set("Content-Encoding", "gzip");
+  // What is signed has to be known here; else the HTTP client names the host by itself.
+  if (options_.credentials) headers.add("Host", host_header(origin));
+  headers.add("X-Amz-Target", std::string(kApiVersion).append(operation.name));
+  if (!options_.alternator) headers.add("Content-Type", "application/x-amz-json-1.0");
+  if (compressed) headers.add("Content-Encoding", "gzip");
   return headers;
 }
 

@@ -15,7 +15,10 @@ namespace messina::net {
 /// Header fields in order. Names compare without case.
 class Headers {
  public:
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value) {
+    if (fields_.capacity() == 0) fields_.reserve(kUsualFields);
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
   /// Replaces all of that name.
   void set(std::string_view name, std::string value);
   /// The first of that name.
@@ -23,6 +26,9 @@ class Headers {
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
 
  private:
+  /// Most heads have no more: one allocation instead of four.
+  static constexpr std::size_t kUsualFields = 8;
+
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
