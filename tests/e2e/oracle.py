@@ -2,9 +2,19 @@
 
 Numbers compare by value, sets without order, binaries by bytes: that is what boto3's deserialiser gives.
 """
+from decimal import Decimal
+
 from boto3.dynamodb.types import Binary, TypeDeserializer
 
-_deserialize = TypeDeserializer().deserialize
+
+class _Exact(TypeDeserializer):
+    """boto3's own stops at 1E100, which DynamoDB renders with 101 digits: it counts the zeros as too much precision."""
+
+    def _deserialize_n(self, value):
+        return Decimal(value)
+
+
+_deserialize = _Exact().deserialize
 
 
 def read_all(client, table):

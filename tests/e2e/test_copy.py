@@ -89,7 +89,7 @@ def test_a_target_that_is_not_empty_is_refused(sims, messina):
         make_table(dynamo, "all", GENERATED_KEY)
     load(sim.dynamodb, "all", generated(5, 50))
     sim.alternator.put_item(TableName="all", Item={"p": {"S": "mine"}, "s": {"N": "1"}})
-    _, err = messina.run(*messina.copy_args(sim, "all"), expect=2)
+    _, err = messina.run(*messina.copy_args(sim, "all"), expect=4)
     assert "--into-existing" in err
     messina.run(*messina.copy_args(sim, "all", "--into-existing"))
     assert "Item" in sim.alternator.get_item(TableName="all", Key={"p": {"S": "mine"}, "s": {"N": "1"}})
@@ -124,6 +124,7 @@ def test_one_unit_runs_from_its_json_alone(sims, messina, tmp_path):
     out, _ = messina.run(*messina.copy_args(sim, "flights", "--segments", 3, "--print-units"))
     units = out.splitlines()
     assert len(units) == 3
+    messina.run("schema", *messina.copy_args(sim, "flights")[1:])
     for number, unit in enumerate(units):
         assert "secret" not in unit
         file = tmp_path / f"unit{number}.json"

@@ -3,6 +3,7 @@ import json
 import signal
 import threading
 
+
 import oracle
 from conftest import load, make_table
 from test_copy import summary
@@ -12,8 +13,8 @@ KEY = [("id", "N", "HASH")]
 
 def slow_table(sim, count=3000, latency_ms=60):
     """A table whose copy takes a while: small pages of padded items, slow writes."""
-    make_table(sim.dynamodb, "t", KEY)
-    load(sim.dynamodb, "t", ({"id": {"N": str(i)}, "v": {"S": "x" * 2000}} for i in range(count)))
+    make_table(sim.dynamodb, "orders", KEY)
+    load(sim.dynamodb, "orders", ({"id": {"N": str(i)}, "v": {"S": "x" * 2000}} for i in range(count)))
     sim.control("alternator", "faults", {"kind": "latency", "operation": "BatchWriteItem", "ms": latency_ms})
 
 
@@ -29,7 +30,7 @@ def wait_for_progress(process, items):
 def test_stop_resume_and_status(sims, messina):
     sim = sims()
     slow_table(sim)
-    args = messina.copy_args(sim, "t", "--json", "--write-concurrency", 1)
+    args = messina.copy_args(sim, "orders", "--json", "--write-concurrency", 1)
     process = messina.start(*args)
     wait_for_progress(process, 200)
 
@@ -51,14 +52,14 @@ def test_stop_resume_and_status(sims, messina):
     sim.control("alternator", "faults", {"clear": True})
     out, _ = messina.run(*args)
     assert summary(out)["counts"]["written_items"] == 3000
-    assert oracle.assert_equal(sim.dynamodb, sim.alternator, "t") == 3000
+    assert oracle.assert_equal(sim.dynamodb, sim.alternator, "orders") == 3000
 
 
 def test_a_second_signal_ends_at_once(sims, messina):
     sim = sims()
     slow_table(sim)
     sim.control("alternator", "faults", {"kind": "stall", "operation": "BatchWriteItem", "ms": 20000})
-    process = messina.start(*messina.copy_args(sim, "t", "--json"))
+    process = messina.start(*messina.copy_args(sim, "orders", "--json"))
     threading.Timer(60, process.kill).start()
     for line in process.stdout:
         if json.loads(line).get("event") == "progress":
@@ -75,13 +76,13 @@ def test_a_second_signal_ends_at_once(sims, messina):
 def test_a_table_made_again_in_mid_job_is_noticed(sims, messina):
     sim = sims()
     slow_table(sim)
-    args = messina.copy_args(sim, "t", "--json", "--write-concurrency", 1)
+    args = messina.copy_args(sim, "orders", "--json", "--write-concurrency", 1)
     process = messina.start(*args)
     wait_for_progress(process, 200)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
-    sim.dynamodb.delete_table(TableName="t")
-    make_table(sim.dynamodb, "t", KEY)
+    sim.dynamodb.delete_table(TableName="orders")
+    make_table(sim.dynamodb, "orders", KEY)
     _, err = messina.run(*args, expect=4)
     assert "--restart" in err
 
@@ -104,9 +105,9 @@ def test_all_nodes_are_used_and_a_sick_one_is_left_out(sims, messina):
     for node in range(3):  # without effect, but counted by node
         sim.control("alternator", "faults", {"kind": "latency", "operation": "BatchWriteItem", "node": node, "ms": 1})
     sim.control("alternator", "faults", {"kind": "error_before", "operation": "BatchWriteItem", "node": 2})
-    out, _ = messina.run(*messina.copy_args(sim, "t", "--json", "--dead-after", "300ms", "--clock-error", "50ms"))
+    out, _ = messina.run(*messina.copy_args(sim, "orders", "--json", "--dead-after", "300ms", "--clock-error", "50ms"))
     assert summary(out)["counts"]["written_items"] == 3000
-    assert oracle.assert_equal(sim.dynamodb, sim.alternator, "t") == 3000
+    assert oracle.assert_equal(sim.dynamodb, sim.alternator, "orders") == 3000
     calls = [rule["fired"] for rule in sim.control("alternator", "faults")["rules"] if rule["kind"] == "latency"]
     assert calls[0] > 5 and calls[1] > 5
     assert calls[2] < calls[0] / 2

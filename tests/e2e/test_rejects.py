@@ -18,14 +18,14 @@ def poisoned(count, every):
 
 def test_refused_items_are_found_alone_and_can_be_retried(sims, messina, tmp_path):
     sim = sims()
-    make_table(sim.dynamodb, "t", KEY)
-    count = load(sim.dynamodb, "t", poisoned(1000, 97))
+    make_table(sim.dynamodb, "orders", KEY)
+    count = load(sim.dynamodb, "orders", poisoned(1000, 97))
     bad = {i for i in range(1000) if i % 97 == 0}
     sim.control("alternator", "faults", {"kind": "reject_items", "attribute": "poison"})
 
-    out, _ = messina.run(*messina.copy_args(sim, "t", "--json"), expect=1)
+    out, _ = messina.run(*messina.copy_args(sim, "orders", "--json"), expect=1)
     assert counted(out) == (count, count - len(bad), len(bad))
-    assert {int(k[0]) for k in oracle.read_all(sim.alternator, "t")} == set(range(1000)) - bad
+    assert {int(k[0]) for k in oracle.read_all(sim.alternator, "orders")} == set(range(1000)) - bad
 
     out, _ = messina.run("rejects", "export")
     exported = [json.loads(line) for line in out.splitlines()]
@@ -34,23 +34,24 @@ def test_refused_items_are_found_alone_and_can_be_retried(sims, messina, tmp_pat
     out, _ = messina.run("rejects", "list", expect=0)
     assert "ValidationException" in out
 
-    messina.run("rejects", "retry", expect=1)  # not cured yet: still refused
-    out, _ = messina.run(*messina.copy_args(sim, "t"), expect=1)
+    retry = ["rejects", "retry", *messina.copy_args(sim, "orders")[1:]]
+    messina.run(*retry, expect=1)  # not cured yet: still refused
+    out, _ = messina.run(*messina.copy_args(sim, "orders"), expect=1)
     sim.control("alternator", "faults", {"clear": True})
-    messina.run("rejects", "retry")
-    assert oracle.assert_equal(sim.dynamodb, sim.alternator, "t") == count
-    out, _ = messina.run(*messina.copy_args(sim, "t", "--json"))
+    messina.run(*retry)
+    assert oracle.assert_equal(sim.dynamodb, sim.alternator, "orders") == count
+    out, _ = messina.run(*messina.copy_args(sim, "orders", "--json"))
     assert counted(out) == (count, count, 0)
 
 
 def test_an_item_over_the_targets_limit_is_a_reject(sims, messina):
     """ScyllaDB takes items over 400 KB, DynamoDB does not."""
     sim = sims()
-    make_table(sim.alternator, "t", KEY)
+    make_table(sim.alternator, "orders", KEY)
     for i in range(30):
-        sim.alternator.put_item(TableName="t", Item={"id": {"N": str(i)}, "v": {"S": "x" * (500_000 if i == 7 else 10)}})
-    messina.run("copy", f"alternator://{sim.alternator_addresses[0]}/t", "dynamodb://us-east-1/t",
+        sim.alternator.put_item(TableName="orders", Item={"id": {"N": str(i)}, "v": {"S": "x" * (500_000 if i == 7 else 10)}})
+    messina.run("copy", f"alternator://{sim.alternator_addresses[0]}/orders", "dynamodb://us-east-1/orders",
                 "--target-endpoint", f"http://{sim.dynamodb_address}", expect=1)
-    assert {int(k[0]) for k in oracle.read_all(sim.dynamodb, "t")} == set(range(30)) - {7}
+    assert {int(k[0]) for k in oracle.read_all(sim.dynamodb, "orders")} == set(range(30)) - {7}
     out, _ = messina.run("rejects", "list")
     assert "size" in out

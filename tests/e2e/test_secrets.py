@@ -12,14 +12,14 @@ CONTENT = "planted-content-5d90aa"
 
 def test_planted_secrets_appear_nowhere(sims, messina):
     sim = sims()
-    make_table(sim.dynamodb, "t", [("id", "S", "HASH")])
-    load(sim.dynamodb, "t", ({"id": {"S": f"{CONTENT}-{i}"}, "v": {"S": CONTENT}} for i in range(200)))
+    make_table(sim.dynamodb, "orders", [("id", "S", "HASH")])
+    load(sim.dynamodb, "orders", ({"id": {"S": f"{CONTENT}-{i}"}, "v": {"S": CONTENT}} for i in range(200)))
     messina.env.update(AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=TOKEN,
                        ALTERNATOR_SECRET=SECRET)
     sim.control("dynamodb", "faults", {"kind": "error_before", "operation": "Scan", "count": 2})
     sim.control("alternator", "faults", {"kind": "throttle_table", "operation": "BatchWriteItem", "count": 2})
     process = messina.start(*messina.copy_args(
-        sim, "t", "--log-level", "debug", "--target-access-key", "role", "--target-secret-key-env", "ALTERNATOR_SECRET"))
+        sim, "orders", "--log-level", "debug", "--target-access-key", "role", "--target-secret-key-env", "ALTERNATOR_SECRET"))
     command = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
@@ -37,9 +37,9 @@ def test_planted_secrets_appear_nowhere(sims, messina):
 
 def test_the_state_directory_is_private_and_says_what_it_holds(sims, messina):
     sim = sims()
-    make_table(sim.dynamodb, "t", [("id", "S", "HASH")])
+    make_table(sim.dynamodb, "orders", [("id", "S", "HASH")])
     os.umask(0o000)
-    messina.run(*messina.copy_args(sim, "t"))
+    messina.run(*messina.copy_args(sim, "orders"))
     assert stat.S_IMODE(messina.state.stat().st_mode) == 0o700
     for file in messina.state.rglob("*"):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
