@@ -41,22 +41,15 @@ std::string list_line(const state::Reject& reject) {
                      console::one_line(reject.reason));
 }
 
-ExitCode show_rejects(Session& session, Flags& flags, bool as_events) {
-  const auto folder = find_migration(session, flags);
-  if (!folder) return session.failed(folder.error());
-  auto ledger = open_ledger(*folder, state::Access::read_only);
-  if (!ledger) return session.failed(ledger.error());
-  const auto count =
-      for_each_reject(**ledger, !flags.all_rejects, session.stop(), [&](const state::Reject& reject) {
-        session.display().result(as_events ? console::reject_event(session.clock().wall(), reject) + "\n"
-                                           : list_line(reject));
-      });
-  if (!count) return session.failed(count.error());
-  if (!as_events)
-    session.display().say(
-        fmt::format("{}{}\n", console::counted(*count, flags.all_rejects ? "reject" : "live reject"),
-                    *count > 0 ? "; `messina rejects export` writes them with their items" : ""));
-  return ExitCode::done;
+/// Shows one migration's rejects; how many there were.
+Result<std::uint64_t> show_rejects(Session& session, const Flags& flags, const std::filesystem::path& folder,
+                                   bool as_events) {
+  auto ledger = open_ledger(folder, state::Access::read_only);
+  if (!ledger) return fail(ledger.error());
+  return for_each_reject(**ledger, !flags.all_rejects, session.stop(), [&](const state::Reject& reject) {
+    session.display().result(as_events ? console::reject_event(session.clock().wall(), reject) + "\n"
+                                       : list_line(reject));
+  });
 }
 
 /// The plan of SOURCE and TARGET, else the one that the migration keeps.
@@ -81,10 +74,37 @@ Result<plan::CopyPlan> plan_to_retry(Session& session, Flags& flags) {
 }  // namespace
 
 ExitCode run_rejects_list(Session& session, Flags& flags) {
-  return show_rejects(session, flags, session.json());
+  std::vector<std::filesystem::path> folders;
+  if (flags.source.empty() && flags.plan_file.empty() && flags.migration.empty()) {
+    auto all = state::list_migrations(state_dir(flags));
+    if (!all) return session.failed(all.error());
+    folders = std::move(*all);
+  } else {
+    const auto folder = find_migration(session, flags);
+    if (!folder) return session.failed(folder.error());
+    folders.push_back(*folder);
+  }
+  std::uint64_t total = 0;
+  for (const auto& folder : folders) {
+    if (folders.size() > 1 && !session.json()) session.display().say(folder.filename().string() + "\n");
+    const auto count = show_rejects(session, flags, folder, session.json());
+    if (!count) return session.failed(count.error());
+    total += *count;
+  }
+  if (!session.json())
+    session.display().say(
+        fmt::format("{}{}\n", console::counted(total, flags.all_rejects ? "reject" : "live reject"),
+                    total > 0 ? "; `messina rejects export` writes them with their items" : ""));
+  return ExitCode::done;
 }
 
-ExitCode run_rejects_export(Session& session, Flags& flags) { return show_rejects(session, flags, true); }
+ExitCode run_rejects_export(Session& session, Flags& flags) {
+  const auto folder = find_migration(session, flags);
+  if (!folder) return session.failed(folder.error());
+  const auto count = show_rejects(session, flags, *folder, true);
+  if (!count) return session.failed(count.error());
+  return ExitCode::done;
+}
 
 ExitCode run_rejects_retry(Session& session, Flags& flags) {
   const auto plan = plan_to_retry(session, flags);

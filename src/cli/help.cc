@@ -102,7 +102,7 @@ Examples
 Page rejects_list_page() {
   return {"List the rejects with their reasons, without their items",
           R"(
-  Without addresses: those of the only migration in the state directory.
+  Without addresses: those of all migrations in the state directory.
 
 Examples
   messina rejects list

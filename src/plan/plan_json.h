@@ -17,7 +17,8 @@ inline constexpr int kPlanJsonFormat = 1;
 std::string to_json(const EndpointSpec& spec);
 std::string to_json(const CopyPlan& plan);
 
-/// The inverse. Secrets stay empty; make_side() reads them from where the spec says. ErrorKind::usage for what is no such JSON.
+/// The inverse. Secrets stay empty; make_side() reads them from where the spec says. ErrorKind::usage for
+/// what is no such JSON.
 Result<EndpointSpec> endpoint_from_json(std::string_view json);
 Result<CopyPlan> plan_from_json(std::string_view json);
 
