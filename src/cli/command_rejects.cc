@@ -67,6 +67,7 @@ Result<plan::CopyPlan> plan_to_retry(Session& session, Flags& flags) {
   auto plan = remembered_plan(*folder);
   if (!plan) return plan;
   plan->state_dir = state_dir(flags);
+  plan->allow_write_aws = false;  // said anew each time
   if (auto completed = complete_plan(*plan, flags); !completed) return fail(completed.error());
   return plan;
 }
