@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <vector>
 
 #include "base/log.h"
@@ -10,13 +9,15 @@
 namespace messina::aws {
 namespace {
 
+/// Room for the texts of a request to DynamoDB.
+constexpr std::size_t kUsualCanonicalBytes = 512;
+
 std::string_view as_text(const Sha256& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
 /// "20150830T123600Z"
-std::string amz_date(WallTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+std::string amz_date(std::chrono::sys_seconds seconds) {
   const auto day = std::chrono::floor<std::chrono::days>(seconds);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
@@ -67,6 +68,7 @@ std::string percent_decoded(std::string_view text) {
 
 /// Resolves "." and ".." and empty segments (RFC 3986, 5.2.4), then encodes.
 std::string canonical_path(std::string_view path) {
+  if (path == "/") return "/";
   std::vector<std::string_view> segments;
   bool trailing_slash = true;
   while (!path.empty()) {
@@ -121,7 +123,7 @@ void append_header_value(std::string& out, std::string_view value) {
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return result;
 }
 
@@ -138,33 +140,64 @@ Sha256 derive_signing_key(const Secret& secret_key, std::string_view day, std::s
 
 std::string canonical_request(const SigningRequest& request, const net::Headers& headers,
                               std::string& signed_headers) {
-  std::map<std::string, std::string> sorted;
-  for (const auto* fields : {&request.headers->fields(), &headers.fields()}) {
-    for (const auto& [name, value] : *fields) {
-      auto [entry, fresh] = sorted.try_emplace(lower(name));
-      if (!fresh) entry->second += ',';
-      append_header_value(entry->second, value);
-    }
-  }
+  struct Field {
+    std::string name;
+    std::string_view value;
+  };
+  std::vector<Field> sorted;
+  sorted.reserve(request.headers->fields().size() + headers.fields().size());
+  for (const auto* fields : {&request.headers->fields(), &headers.fields()})
+    for (const auto& [name, value] : *fields) sorted.push_back({lower(name), value});
+  std::ranges::stable_sort(sorted, {}, &Field::name);
+
   const auto question = request.target.find('?');
   std::string out;
-  out += request.method;
-  out += '\n' + canonical_path(request.target.substr(0, question)) + '\n';
+  out.reserve(kUsualCanonicalBytes);
+  out.append(request.method).append("\n");
+  out.append(canonical_path(request.target.substr(0, question))).append("\n");
   if (question != std::string_view::npos) out += canonical_query(request.target.substr(question + 1));
-  out += '\n';
   signed_headers.clear();
-  for (const auto& [name, value] : sorted) {
-    out += name + ':' + value + '\n';
-    if (!signed_headers.empty()) signed_headers += ';';
-    signed_headers += name;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const bool repeated = i > 0 && sorted[i].name == sorted[i - 1].name;
+    if (repeated) {
+      out += ',';
+    } else {
+      out.append("\n").append(sorted[i].name).append(":");
+      signed_headers.append(signed_headers.empty() ? "" : ";").append(sorted[i].name);
+    }
+    append_header_value(out, sorted[i].value);
   }
-  out += '\n' + signed_headers + '\n' + to_hex(request.body_digest);
+  out.append("\n\n").append(signed_headers).append("\n").append(to_hex(request.body_digest));
   return out;
+}
+
+const std::string& Signer::date_of(WallTime time) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  if (second != dated_ || date_.empty()) {
+    dated_ = second;
+    date_ = amz_date(second);
+  }
+  return date_;
+}
+
+const Signer::CachedKey& Signer::key_of(const SigningRequest& request, const Credentials& credentials,
+                                        std::string_view day) {
+  const bool good = cached_ && cached_->day == day && cached_->region == request.region &&
+                    cached_->service == request.service && cached_->secret_key == credentials.secret_key;
+  if (!good) {
+    cached_ = CachedKey{std::string(day),
+                        std::string(request.region),
+                        std::string(request.service),
+                        fmt::format("{}/{}/{}/aws4_request", day, request.region, request.service),
+                        credentials.secret_key,
+                        derive_signing_key(credentials.secret_key, day, request.region, request.service)};
+  }
+  return *cached_;
 }
 
 net::Headers Signer::sign(const SigningRequest& request, const Credentials& credentials) {
   net::Headers added;
-  const auto date = amz_date(request.time);
+  const std::string& date = date_of(request.time);
   const std::string_view day = std::string_view(date).substr(0, 8);
   added.add("X-Amz-Date", date);
   if (!credentials.session_token.empty()) {
@@ -172,19 +205,18 @@ net::Headers Signer::sign(const SigningRequest& request, const Credentials& cred
   }
   if (request.content_digest_header) added.add("X-Amz-Content-Sha256", to_hex(request.body_digest));
 
-  auto scope = fmt::format("{}/{}/{}", day, request.region, request.service);
-  if (!cached_ || cached_->scope != scope || cached_->secret_key != credentials.secret_key) {
-    const auto key = derive_signing_key(credentials.secret_key, day, request.region, request.service);
-    cached_ = CachedKey{scope, credentials.secret_key, key};
-  }
-  scope += "/aws4_request";
-
+  const CachedKey& key = key_of(request, credentials, day);
   std::string signed_headers;
   const auto canonical = canonical_request(request, added, signed_headers);
-  const auto to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, to_hex(sha256(canonical)));
-  const auto signature = to_hex(hmac_sha256(as_text(cached_->key), to_sign));
-  added.add("Authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
-                                         credentials.access_key, scope, signed_headers, signature));
+  std::string text;
+  text.reserve(kUsualCanonicalBytes);
+  text.append("AWS4-HMAC-SHA256\n").append(date).append("\n").append(key.scope).append("\n");
+  text += to_hex(sha256(canonical));
+  const auto signature = to_hex(hmac_sha256(as_text(key.key), text));
+  text.clear();
+  text.append("AWS4-HMAC-SHA256 Credential=").append(credentials.access_key).append("/").append(key.scope);
+  text.append(", SignedHeaders=").append(signed_headers).append(", Signature=").append(signature);
+  added.add("Authorization", std::move(text));
   return added;
 }
 

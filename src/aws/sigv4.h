@@ -1,6 +1,7 @@
 // AWS Signature Version 4: pure; the time is handed in.
 // Source: AWS IAM User Guide, "AWS Signature Version 4 for API requests".
 #pragma once
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,11 +38,18 @@ class Signer {
 
  private:
   struct CachedKey {
-    std::string scope;  // day/region/service
+    std::string day, region, service;
+    std::string scope;  // day/region/service/aws4_request
     Secret secret_key;
     Sha256 key;
   };
+  const std::string& date_of(WallTime time);
+  const CachedKey& key_of(const SigningRequest& request, const Credentials& credentials,
+                          std::string_view day);
+
   std::optional<CachedKey> cached_;
+  std::chrono::sys_seconds dated_{};  // what date_ says
+  std::string date_;
 };
 
 /// The canonical request, for tests and for people who compare it with AWS's in an error message.

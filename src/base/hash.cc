@@ -1,27 +1,82 @@
 #include "base/hash.h"
 
+#include <memory>
 #include <stdexcept>
 
 #include <libdeflate.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
+#include <openssl/params.h>
 
 namespace messina {
 
+namespace {
+
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+struct FreeMac {
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+
+// OpenSSL 3's one-call functions look the algorithm up and allocate each time, which costs more than hashing
+// what a signature hashes. Each thread keeps one context of either kind.
+
+EVP_MD_CTX* sha256_context() {
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> context = [] {
+    EVP_MD* const digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    std::unique_ptr<EVP_MD_CTX, FreeDigest> made(EVP_MD_CTX_new());
+    const bool ok =
+        digest != nullptr && made != nullptr && EVP_DigestInit_ex2(made.get(), digest, nullptr) == 1;
+    EVP_MD_free(digest);
+    if (!ok) throw std::runtime_error("OpenSSL has no SHA-256");
+    return made;
+  }();
+  return context.get();
+}
+
+EVP_MAC_CTX* hmac_context() {
+  thread_local const std::unique_ptr<EVP_MAC_CTX, FreeMac> context = [] {
+    EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    std::unique_ptr<EVP_MAC_CTX, FreeMac> made(mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac));
+    EVP_MAC_free(mac);
+    std::array<char, 7> name{"SHA256"};
+    const std::array<OSSL_PARAM, 2> parameters{
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
+    if (made == nullptr || EVP_MAC_CTX_set_params(made.get(), parameters.data()) != 1)
+      throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+    return made;
+  }();
+  return context.get();
+}
+
+const unsigned char* as_bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+}  // namespace
+
 Sha256 sha256(std::string_view bytes) {
+  EVP_MD_CTX* const context = sha256_context();
   Sha256 digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  if (EVP_DigestInit_ex2(context, nullptr, nullptr) != 1 ||
+      EVP_DigestUpdate(context, bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(context, digest.data(), nullptr) != 1)
+    throw std::runtime_error("OpenSSL cannot compute SHA-256");
   return digest;
 }
 
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
+  // A null key would mean the one used before.
+  static constexpr unsigned char no_key = 0;
+  const unsigned char* const key_bytes = key.empty() ? &no_key : as_bytes(key);
+  EVP_MAC_CTX* const context = hmac_context();
   Sha256 digest;
-  unsigned int size = digest.size();
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
-           &size) == nullptr)
-    throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+  std::size_t size = 0;
+  if (EVP_MAC_init(context, key_bytes, key.size(), nullptr) != 1 ||
+      EVP_MAC_update(context, as_bytes(bytes), bytes.size()) != 1 ||
+      EVP_MAC_final(context, digest.data(), &size, digest.size()) != 1)
+    throw std::runtime_error("OpenSSL cannot compute HMAC-SHA256");
   return digest;
 }
 

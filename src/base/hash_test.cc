@@ -19,6 +19,19 @@ TEST(Hash, HmacOfPublishedVector) {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+TEST(Hash, CallsDoNotDependOnEarlierOnes) {
+  const auto digest = sha256("abc");
+  const auto keyed = hmac_sha256("Jefe", "what do ya want for nothing?");
+  const auto unkeyed = hmac_sha256("", "abc");
+  sha256("something else");
+  EXPECT_EQ(sha256("abc"), digest);
+  EXPECT_NE(unkeyed, hmac_sha256("Jefe", "abc"));
+  EXPECT_EQ(hmac_sha256("", "abc"), unkeyed);
+  EXPECT_EQ(hmac_sha256("Jefe", "what do ya want for nothing?"), keyed);
+  // RFC 2104: an empty key is one of 64 zero bytes.
+  EXPECT_EQ(hmac_sha256(std::string(64, '\0'), "abc"), unkeyed);
+}
+
 TEST(Hash, Crc32IsTheCommonOne) { EXPECT_EQ(crc32("123456789"), 0xcbf43926u); }
 
 TEST(Base64, KnownTexts) {
