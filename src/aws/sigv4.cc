@@ -146,9 +146,12 @@ std::string canonical_request(const SigningRequest& request, const net::Headers&
   };
   std::vector<Field> sorted;
   sorted.reserve(request.headers->fields().size() + headers.fields().size());
-  for (const auto* fields : {&request.headers->fields(), &headers.fields()})
-    for (const auto& [name, value] : *fields) sorted.push_back({lower(name), value});
-  std::ranges::stable_sort(sorted, {}, &Field::name);
+  for (const auto* fields : {&request.headers->fields(), &headers.fields()}) {
+    for (const auto& [name, value] : *fields) {
+      Field field{lower(name), value};
+      sorted.insert(std::ranges::upper_bound(sorted, field.name, {}, &Field::name), std::move(field));
+    }
+  }
 
   const auto question = request.target.find('?');
   std::string out;
