@@ -43,4 +43,4 @@ def test_the_state_directory_is_private_and_says_what_it_holds(sims, messina):
     assert stat.S_IMODE(messina.state.stat().st_mode) == 0o700
     for file in messina.state.rglob("*"):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
-    assert "item contents" in (messina.state / "README").read_text()
+    assert "CONTENTS OF YOUR TABLES" in (messina.state / "README").read_text()
