@@ -10,6 +10,8 @@
 // is sick fails everybody, and must not turn the rest of the table into rejects. Without such a witness the
 // item is tried on, visibly, until a stop.
 #include <algorithm>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "jobs/copy_run.h"
@@ -33,8 +35,9 @@ struct PageWrite {
   std::shared_ptr<UnitWork> work;
   const endpoints::Page* page = nullptr;
   endpoints::WriteCaps caps;
-  std::string renamed;                     ///< the transformed records, one behind the other
-  std::vector<std::string_view> outgoing;  ///< what is sent for each record
+  std::string renamed;                         ///< the transformed records, one behind the other
+  std::vector<std::string_view> transformed;   ///< parts of it
+  std::span<const std::string_view> outgoing;  ///< what is sent for each record
   TaskGroup batches;
   PageOutcome outcome;
   bool abandoned = false;
@@ -199,20 +202,29 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
   co_return false;
 }
 
+/// What is sent for the batch: a stretch of the page's records as a rule, else gathered in `gathered`.
+std::span<const std::string_view> records_of(const PageWrite& page, const Batch& batch,
+                                             std::vector<std::string_view>& gathered) {
+  const std::vector<std::uint32_t>& records = batch.records;
+  const auto gap = std::ranges::adjacent_find(records, [](auto one, auto next) { return next != one + 1; });
+  if (gap == records.end() && !records.empty()) return page.outgoing.subspan(records.front(), records.size());
+  gathered.clear();
+  for (const std::uint32_t record : records) gathered.push_back(page.outgoing[record]);
+  return gathered;
+}
+
 Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit) {
   CopyRun& run = *page->run;
   endpoints::Writable& target = *page->work->lane->target.put;
   pace::Backoff backoff;
-  std::vector<std::string_view> records;
+  std::vector<std::string_view> gathered;
   for (;;) {
     if (permit.amount() == 0) permit = co_await permission(*page, true);
     if (permit.amount() == 0) {
       page->abandoned = true;
       co_return;
     }
-    records.clear();
-    for (const std::uint32_t record : batch.records) records.push_back(page->outgoing[record]);
-    const std::span<const std::string_view> to_put(records);
+    const std::span<const std::string_view> to_put = records_of(*page, batch, gathered);
     endpoints::WriteOutcome outcome;
     {
       const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
@@ -246,12 +258,13 @@ std::vector<std::uint32_t> transform_page(PageWrite& page) {
   const std::vector<std::string_view>& records = page.page->records;
   const item::TransformRules& rules = page.run->options.transform;
   std::vector<std::uint32_t> good;
-  good.reserve(records.size());
   if (rules.empty()) {
     page.outgoing = records;
-    for (std::uint32_t i = 0; i < records.size(); ++i) good.push_back(i);
+    good.resize(records.size());
+    std::iota(good.begin(), good.end(), 0u);
     return good;
   }
+  good.reserve(records.size());
   std::vector<std::size_t> ends(records.size(), 0);
   for (std::uint32_t i = 0; i < records.size(); ++i) {
     const std::size_t before = page.renamed.size();
@@ -266,9 +279,10 @@ std::vector<std::uint32_t> transform_page(PageWrite& page) {
   }
   std::size_t begin = 0;
   for (const std::size_t end : ends) {
-    page.outgoing.push_back(std::string_view(page.renamed).substr(begin, end - begin));
+    page.transformed.push_back(std::string_view(page.renamed).substr(begin, end - begin));
     begin = end;
   }
+  page.outgoing = page.transformed;
   return good;
 }
 
@@ -276,7 +290,9 @@ std::vector<std::uint32_t> transform_page(PageWrite& page) {
 Batch next_batch(const PageWrite& page, std::span<const std::uint32_t> records, std::size_t& next) {
   Batch batch;
   std::size_t bytes = 0;
-  while (next < records.size() && batch.records.size() < std::max<std::size_t>(page.caps.max_items, 1)) {
+  const std::size_t most = std::max<std::size_t>(page.caps.max_items, 1);
+  batch.records.reserve(std::min(most, records.size() - next));
+  while (next < records.size() && batch.records.size() < most) {
     bytes += page.outgoing[records[next]].size();
     if (page.caps.max_bytes != 0 && bytes > page.caps.max_bytes && !batch.records.empty()) break;
     batch.records.push_back(records[next++]);
