@@ -2,9 +2,12 @@
 // is the floor that `messina copy` is measured against.
 //
 // It does what no copy can do without: sends Scan requests, receives the pages whole into memory, copies each
-// batch's bytes once into a contiguous request (from bodies made once, before the start), sends it and
-// receives the answer. Of a page it reads the Count and the LastEvaluatedKey only, both near its end. It
-// checks and hashes nothing, parses no item, keeps no ledger and retries nothing.
+// batch's bytes once out of the page into a contiguous request, sends it and receives the answer. The sizes
+// of the requests are those of real ones, made once from the first page; what is copied is the stretch of the
+// page where the batch's items lie, in one piece, without the words that a real request has around each item:
+// messina-sim's bench mode swallows it, any other server would not. Of a page the pump reads the Count and
+// the LastEvaluatedKey only, both near its ends. It checks and hashes nothing, parses no item, keeps no
+// ledger and retries nothing.
 //
 // Like a copy it works on U units at once, reads one page ahead for each, and has W writes on the wire. One
 // thread.
@@ -66,7 +69,8 @@ class Pump {
   };
   struct Batch {
     Unit* unit = nullptr;
-    const std::string* body = nullptr;
+    std::string_view from;       ///< bytes of the page
+    std::size_t body_bytes = 0;  ///< of the request; more than `from` has
   };
   struct Writer : Channel {
     using Channel::Channel;
@@ -93,7 +97,7 @@ class Pump {
   void page_arrived(Unit& unit);
   void feed_writers();
   void batch_written(Writer& writer);
-  const std::string& body_of(std::size_t first, std::size_t count);
+  std::size_t body_bytes(std::size_t first, std::size_t count);
 
   static constexpr std::uint64_t kWriterTag = 1u << 31;
 
@@ -106,7 +110,8 @@ class Pump {
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<std::uint32_t> idle_writers_;
   std::deque<Batch> batches_;
-  std::map<std::pair<std::size_t, std::size_t>, std::string> bodies_;
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> body_bytes_;
+  std::string filler_;  // the length of what stands around a request's items
   std::uint32_t next_segment_ = 0;
   std::size_t active_units_ = 0;
   Totals totals_;
@@ -131,10 +136,10 @@ Pump::Pump(const Options& options, const TlsContext* tls, const PageTemplate& pa
     add(*writers_.back(), i | kWriterTag);
     idle_writers_.push_back(i);
   }
-  // The bodies of a full page are made before the clock runs.
+  // The requests of a full page are made before the clock runs.
   std::size_t first = 0;
   for (const auto count : batch_sizes(page.items().size(), options.batch)) {
-    body_of(first, count);
+    filler_.resize(std::max(filler_.size(), body_bytes(first, count)), ' ');
     first += count;
   }
 }
@@ -154,10 +159,10 @@ void Pump::watch(Channel& channel, std::uint64_t tag) {
     throw std::runtime_error("epoll_ctl");
 }
 
-const std::string& Pump::body_of(std::size_t first, std::size_t count) {
-  auto& body = bodies_[{first, count}];
-  if (body.empty()) body = page_.batch_body(options_.target_table, first, count);
-  return body;
+std::size_t Pump::body_bytes(std::size_t first, std::size_t count) {
+  auto& bytes = body_bytes_[{first, count}];
+  if (bytes == 0) bytes = page_.batch_body(options_.target_table, first, count).size();
+  return bytes;
 }
 
 void Pump::next_segment(Unit& unit) {
@@ -193,8 +198,10 @@ void Pump::take_page(Unit& unit) {
   if (unit.start_key.empty()) next_segment(unit);
   std::size_t first = 0;
   for (const auto count : batch_sizes(tail.count, options_.batch)) {
-    batches_.push_back({&unit, &body_of(first, count)});
+    const auto begin = page.size() * first / tail.count;
     first += count;
+    const auto end = page.size() * first / tail.count;
+    batches_.push_back({&unit, page.view().substr(begin, end - begin), body_bytes(first - count, count)});
     ++unit.unwritten;
   }
   unit.reading = 1 - unit.reading;
@@ -220,8 +227,11 @@ void Pump::feed_writers() {
     writer.unit = batch.unit;
     auto& request = writer.connection.request();
     request.clear();
-    request.append(request_head(target_, "BatchWriteItem", batch.body->size(), options_.signed_head));
-    request.append(*batch.body);  // the one copy of the items' bytes that a contiguous request costs
+    request.append(request_head(target_, "BatchWriteItem", batch.body_bytes, options_.signed_head));
+    // The one copy of the items' bytes that a contiguous request costs.
+    const auto items = batch.from.substr(0, batch.body_bytes);
+    request.append(items);
+    request.append(std::string_view(filler_).substr(0, batch.body_bytes - items.size()));
     ++totals_.writes;
     totals_.write_bytes += request.size();
     writer.connection.start(writer.answer);
