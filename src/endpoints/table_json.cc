@@ -70,7 +70,8 @@ Result<item::KeySchema> parse_key(const json::object& holder, const AttributeTyp
     const item::KeyAttribute attribute{name, type->second};
     if (text_in(entry.get_object(), "KeyType") == "HASH") {
       key.partition = attribute;
-    } else {
+    } else if (!key.sort) {
+      // ScyllaDB describes an index's key with the table's own behind it: the first is the index's.
       key.sort = attribute;
     }
   }

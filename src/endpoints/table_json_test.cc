@@ -49,6 +49,19 @@ TEST(DescribeTable, Alternator) {
   EXPECT_EQ(table->indexes[0].key.sort->name, "l");
 }
 
+// ScyllaDB writes the table's own key behind that of a global index; the index's sort key comes first.
+TEST(DescribeTable, TheFirstSortKeyOfAnIndexIsItsOwn) {
+  const auto table = parse_describe_table(
+      R"({"Table":{"TableName":"t","TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"p","KeyType":"HASH"}],)"
+      R"("GlobalSecondaryIndexes":[{"IndexName":"i","KeySchema":[{"AttributeName":"g","KeyType":"HASH"},)"
+      R"({"AttributeName":"r","KeyType":"RANGE"},{"AttributeName":"p","KeyType":"RANGE"}]}],)"
+      R"("AttributeDefinitions":[{"AttributeName":"g","AttributeType":"S"},{"AttributeName":"r","AttributeType":"N"},)"
+      R"({"AttributeName":"p","AttributeType":"S"}]}})");
+  ASSERT_TRUE(table.has_value()) << table.error().message;
+  ASSERT_EQ(table->indexes.size(), 1u);
+  EXPECT_EQ(table->indexes[0].key, (item::KeySchema{{"g", Type::S}, item::KeyAttribute{"r", Type::N}}));
+}
+
 TEST(DescribeTable, Statuses) {
   EXPECT_EQ(table_status("CREATING"), TableStatus::creating);
   EXPECT_EQ(table_status("UPDATING"), TableStatus::updating);

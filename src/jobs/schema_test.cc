@@ -122,6 +122,27 @@ TEST(CompareTables, NamesProjectionsThatBecomeAll) {
                           "local index \"by_rating\": projection INCLUDE (director, secret) becomes ALL"));
 }
 
+TEST(CompareTables, AnAlternatorShowsTheTablesOwnKeyBehindThatOfAnIndex) {
+  TableDescription wanted = wanted_table(movies(), {"movies"}, SchemaOptions());
+  wanted.indexes.resize(1);
+  wanted.indexes[0].projection = "ALL";
+  wanted.indexes[0].key = {{"genre", Type::S}, {}};
+  const auto with_sort = [&](item::KeyAttribute sort, const SchemaOptions& options) {
+    TableDescription actual = wanted;
+    actual.indexes[0].key.sort = std::move(sort);
+    return texts(compare_tables(wanted, actual, options));
+  };
+  EXPECT_THAT(with_sort({"title", Type::S}, SchemaOptions()), IsEmpty());
+  EXPECT_THAT(with_sort({"year", Type::N}, SchemaOptions()), IsEmpty());
+  EXPECT_THAT(with_sort({"rating", Type::N}, SchemaOptions()), Contains(HasSubstr("has the key")));
+  EXPECT_THAT(with_sort({"title", Type::S}, to_dynamodb()), Contains(HasSubstr("has the key")));
+
+  TableDescription actual = wanted;
+  wanted.indexes[0].key.sort = item::KeyAttribute{"rating", Type::N};
+  actual.indexes[0].key.sort = item::KeyAttribute{"title", Type::S};
+  EXPECT_THAT(texts(compare_tables(wanted, actual, SchemaOptions())), Contains(HasSubstr("has the key")));
+}
+
 TEST(CheckStatus, NamesTheStateAndTheWayOut) {
   TableDescription table = movies();
   EXPECT_TRUE(check_status(table, "table \"movies\"", "source"));
