@@ -27,6 +27,8 @@ struct Table {
         client(event_loop, std::move(nodes), std::move(options)),
         max_batch_items(std::move(batch_items)) {}
 
+  /// Finds a Scan's items in `text`: into `spans`. Errors: corrupt.
+  Result<void> split_page(std::string_view text, std::string_view start_key);
   /// DescribeTable alone; remembers the key schema.
   Task<Result<TableDescription>> describe_table();
   /// One call whose answer is text for `parse`.
@@ -53,6 +55,21 @@ auto Table::ask(aws::Operation operation, std::string body, Parse parse)
   loop.slabs().give_back(std::move(answer->body));
   if (!result) co_return fail(aws::classify_damage(operation, result.error().message, client.display()));
   co_return result;
+}
+
+Result<void> Table::split_page(std::string_view text, std::string_view start_key) {
+  auto split = splitter.split(text, spans);
+  if (!split) return split;
+  // A list that something on the way has cut would lose items silently.
+  if (spans.count && *spans.count != spans.items.size()) {
+    return fail(ErrorKind::corrupt,
+                fmt::format("it counts {} items and holds {}", *spans.count, spans.items.size()));
+  }
+  // Going on from there would read the same page for ever.
+  if (!start_key.empty() && spans.last_evaluated_key == start_key) {
+    return fail(ErrorKind::corrupt, "it ends where it began, and says that there is more");
+  }
+  return split;
 }
 
 Task<Result<TableDescription>> Table::describe_table() {
@@ -134,9 +151,9 @@ Task<Result<bool>> TableCatalog::empty() {
   for (;;) {
     request.start_key = last_key;
     auto body = scan_request(request);
-    const auto parse = [this](std::string_view text) -> Result<std::pair<bool, std::string>> {
+    const auto parse = [this, &last_key](std::string_view text) -> Result<std::pair<bool, std::string>> {
       auto& spans = table_->spans;
-      const auto split = table_->splitter.split(text, spans);
+      const auto split = table_->split_page(text, last_key);
       if (!split) return fail(split.error());
       return std::pair(!spans.items.empty(), std::string(spans.last_evaluated_key));
     };
@@ -194,8 +211,9 @@ Task<Result<Page>> TableScan::read(const Unit& unit, const Cursor& cursor) {
     spans.items = std::move(spare_views_.back());
     spare_views_.pop_back();
   }
-  const auto split = table_->splitter.split(answer->body.view(), spans);
+  const auto split = table_->split_page(answer->body.view(), *start_key);
   if (!split) {
+    spans.items.clear();
     table_->loop.slabs().give_back(std::move(answer->body));
     co_return fail(aws::classify_damage(aws::kScan, split.error().message, table_->client.display()));
   }

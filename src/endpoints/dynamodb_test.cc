@@ -153,6 +153,31 @@ TEST_F(DynamoDbEndpoint, ReadsPagesAndUsesTheirMemoryAgain) {
   EXPECT_EQ(run(endpoint_.scan->read(unit, {})).error().kind, ErrorKind::corrupt);
 }
 
+TEST_F(DynamoDbEndpoint, APageThatContradictsItselfIsNoPage) {
+  const Unit unit{"segment 0/1", R"({"v":1,"segment":0,"total":1})"};
+  for (const auto* body :
+       {R"({"Count":2,"Items":[{"p":{"S":"a"}}]})", R"({"Count":1})", R"({"Count":1,"Items":null})"}) {
+    say(200, body);
+    const auto page = run(endpoint_.scan->read(unit, {}));
+    ASSERT_FALSE(page.has_value()) << body;
+    EXPECT_EQ(page.error().kind, ErrorKind::corrupt);
+    EXPECT_THAT(page.error().message, testing::HasSubstr("items and holds"));
+  }
+}
+
+TEST_F(DynamoDbEndpoint, APageThatEndsWhereItBeganIsNoPage) {
+  const Unit unit{"segment 0/1", R"({"v":1,"segment":0,"total":1})"};
+  const auto* const page = R"({"Count":1,"Items":[{"p":{"S":"a"}}],"LastEvaluatedKey":{"p":{"S":"a"}}})";
+  say(200, page);
+  const auto first = run(endpoint_.scan->read(unit, {}));
+  ASSERT_TRUE(first.has_value());
+  say(200, page);
+  const auto second = run(endpoint_.scan->read(unit, first->next));
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().kind, ErrorKind::corrupt);
+  EXPECT_THAT(second.error().message, testing::HasSubstr("ends where it began"));
+}
+
 TEST_F(DynamoDbEndpoint, EmptyPagesAreNotTheEnd) {
   say(200, R"({"Count":0,"Items":[],"LastEvaluatedKey":{"p":{"S":"a"}}})");
   say(200, R"({"Count":1,"Items":[{"p":{"S":"b"}}]})");
