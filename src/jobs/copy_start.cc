@@ -19,6 +19,8 @@ using endpoints::TableDescription;
 constexpr std::uint64_t kMinReserved = 64, kMaxReserved = 4096;
 /// A wait of "more than" a time ends this much later.
 constexpr Duration kMore = std::chrono::milliseconds(1);
+/// A wall clock is not set forward by more than this between two runs of a job.
+constexpr Duration kMostClockStep = std::chrono::minutes(10);
 
 Task<Result<TableDescription>> describe(std::shared_ptr<CopyRun> run, endpoints::Endpoint& side) {
   Random random = run->context.random.fork();
@@ -120,8 +122,10 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
     record.cursor = only_unit->cursor.bytes;
     fresh.units.push_back(std::move(record));
   } else {
-    // A restart finds the items that the former run wrote.
-    if (!run->options.into_existing && former == nullptr) {
+    // A restart finds the items that the former run wrote, unless the table was made anew since.
+    const bool of_former =
+        former != nullptr && former->identity.target_table_id == tables.identity.target_table_id;
+    if (!run->options.into_existing && !of_former) {
       const Result<void> empty = co_await check_target_is_empty(run);
       if (!empty) co_return fail(empty.error());
     }
@@ -197,14 +201,19 @@ MonoTime quiet_time(const CopyOptions& options, std::optional<std::int64_t> form
   // a newer state, perhaps by a node whose clock is S behind (PROTOCOL rule 2).
   if (!former_heartbeat_unix_ms) return now + options.clock_error + kMore;
   // The former process was dead when this one got the lock, so its requests are dead D after that; D + S
-  // later, a write has the newest stamp on every node. It cannot have sent anything later than this after its
-  // last heartbeat:
+  // later, a write has the newest stamp on every node.
+  //
+  // The begun units' pages are not only written after this wait but also read after it (UnitQueue hands them
+  // out then). For the order of writes it would do to read at once: whatever this process reads is at least
+  // as new as what the former one read. But a page read early would take its memory for D + S, be that much
+  // older on the target, and hold the watermark back all the while (PROTOCOL rules 11 and 12).
   const Duration longest = options.dead_after + options.clock_error + kMore;
+  // It cannot have sent anything later than this after its last heartbeat:
   const Duration last_sent = kHeartbeatBound + kLongestSend;
   const Duration age = std::chrono::milliseconds(unix_ms(clock.wall()) - *former_heartbeat_unix_ms);
-  // A wall clock that was set back must not lengthen the wait, nor shorten it.
-  if (age < Duration::zero()) return now + longest;
-  return now + std::clamp<Duration>(longest + last_sent - age, Duration::zero(), longest);
+  // The age is told by a wall clock that may have been set meanwhile, as it often is when a machine comes up
+  // again: it may spare the whole wait when it is beyond such a step, and never shortens it by a part.
+  return now + (age > longest + last_sent + kMostClockStep ? Duration::zero() : longest);
 }
 
 Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run) {
@@ -224,6 +233,7 @@ Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run) {
                      .source_table_id = source->id,
                      .target_table_id = target->id,
                      .plan_fingerprint = run->options.plan_fingerprint};
+  tables.target_key = target->key;
   tables.expected_items = source->item_count;
   tables.expected_bytes = source->size_bytes;
   tables.ttl_attribute = source->ttl_attribute;

@@ -11,6 +11,7 @@ namespace messina::jobs {
 /// What both sides say of their tables at the start.
 struct PinnedTables {
   state::JobIdentity identity;
+  item::KeySchema target_key;
   std::optional<std::uint64_t> expected_items, expected_bytes;
   std::optional<std::string> ttl_attribute;
 };
