@@ -273,7 +273,12 @@ Progress Conductor::progress(std::string in_phase, const Totals& totals) {
   if (holder == pace::SpeedHolder::hot_partition && run_->hot_unit >= 0) {
     p.holder_detail = opened_.state->units[static_cast<std::size_t>(run_->hot_unit)].id;
   } else if (holder == pace::SpeedHolder::target_latency && p.unknown_outcomes > 0) {
-    p.holder_detail = fmt::format("{} writes of unknown outcome wait to be made again", p.unknown_outcomes);
+    p.holder_detail =
+        p.unknown_outcomes == 1
+            ? "1 write of unknown outcome waits to be made again"
+            : fmt::format("{} writes of unknown outcome wait to be made again", p.unknown_outcomes);
+    const std::string why = run_->recent_trouble(loop_.now());
+    if (!why.empty()) p.holder_detail += ": " + why;
   } else if (holder != pace::SpeedHolder::predecessor && holder != pace::SpeedHolder::read_budget) {
     p.holder_detail = run_->recent_trouble(loop_.now());
   }
@@ -299,6 +304,7 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
   Result<PinnedTables> tables = co_await pin_tables(run);
   if (!tables) co_return fail(tables.error());
   run->pinned = tables->identity;
+  run->target_key = tables->target_key;
   Result<OpenedJob> opened = co_await open_job(run, *tables, only_unit);
   if (!opened) co_return fail(opened.error());
   const bool already_done = opened->state->phase == state::JobPhase::done;

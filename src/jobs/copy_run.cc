@@ -79,8 +79,9 @@ void CopyRun::note_trouble(const Error& error, MonoTime now) {
 }
 
 std::string CopyRun::recent_trouble(MonoTime now) const {
+  const Duration waiting = unknown_outcomes > 0 ? options.dead_after + options.clock_error : Duration::zero();
   const std::lock_guard lock(mutex_);
-  return now - trouble_at_ < kTroubleLasts ? trouble_ : std::string();
+  return now - trouble_at_ < kTroubleLasts + waiting ? trouble_ : std::string();
 }
 
 void CopyRun::release_all() {

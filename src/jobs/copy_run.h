@@ -82,8 +82,9 @@ struct CopyRun {
   AsyncSemaphore permits;  ///< write() calls on the wire
   ReadBudget read_budget;
   Recorder recorder;
-  std::optional<UnitQueue> units;  ///< set once the job's state is known, as is `pinned`
+  std::optional<UnitQueue> units;  ///< set once the job's state is known, as are the following
   state::JobIdentity pinned;
+  item::KeySchema target_key;
   Waits waits;
 
   /// Bytes to lease for a page that is asked for: by the largest recent one.
@@ -97,11 +98,13 @@ struct CopyRun {
 
   std::atomic<std::uint64_t> acknowledged{0};      ///< write() calls that were acknowledged whole
   std::atomic<std::uint64_t> unknown_outcomes{0};  ///< batches that wait out rule 1
+  std::atomic<std::int64_t> unsettled_batches{0};  ///< begun, and neither settled nor given up
   std::atomic<bool> left_unknown{false};           ///< a stop left one behind
   std::atomic<std::uint64_t> retries{0}, throttles{0};
   std::atomic<std::int64_t> hot_unit{-1};  ///< the unit whose key range was throttled last
 
-  /// What went wrong last and is being tried again, for the status; empty if nothing did for a while.
+  /// What went wrong last and is being tried again, for the status; empty if nothing did for a while (while
+  /// writes wait out rule 1: for longer than that takes).
   void note_trouble(const Error& error, MonoTime now);
   std::string recent_trouble(MonoTime now) const;
 

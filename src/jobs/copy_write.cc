@@ -5,14 +5,18 @@
 // rule 1), while the page's other batches and other units go on.
 //
 // A server's own error 500 is an unknown outcome, too, but it can be an item's fault (ScyllaDB answers so to
-// a key over 64 KB). Answered the same text kSameFailures times, a batch is halved as if refused. A single
-// item becomes a reject only if other batches were acknowledged since its batch failed first: a server that
-// is sick fails everybody, and must not turn the rest of the table into rejects. Without such a witness the
-// item is tried on, visibly, until a stop.
+// a key over 64 KB). Answered the same text kSameFailures times in a row, or any text kFailures times, a
+// batch is halved as if refused. A single item becomes a reject only if other batches were acknowledged since
+// its batch failed first: a server that is sick fails everybody, and must not turn the rest of the table into
+// rejects. Without such a witness the item is tried on, and the progress names it, until a stop; unless no
+// more than kFewLeft batches of the whole job are left, so that there may never be a witness: then it becomes
+// a reject after kFailures answers. A wrong guess there costs little: `rejects retry` puts such items back.
 #include <algorithm>
 #include <numeric>
 #include <span>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "jobs/copy_run.h"
 #include "pace/backoff.h"
@@ -25,6 +29,10 @@ using pace::SpeedHolder;
 
 /// Answers 500 with one text, in a row, before a batch is halved or an item rejected.
 constexpr std::uint32_t kSameFailures = 4;
+/// The same with whatever text (it may name a time or a request), and for an item that has no witness.
+constexpr std::uint32_t kFailures = 10;
+/// So few unsettled batches in the whole job may all be items at fault.
+constexpr std::int64_t kFewLeft = 8;
 /// A wait of "more than" a time ends this much later.
 constexpr Duration kMore = std::chrono::milliseconds(1);
 /// How often a writer that the ledger holds back looks again.
@@ -57,11 +65,29 @@ struct PageWrite {
 };
 
 struct Batch {
-  std::vector<std::uint32_t> records;  ///< indexes into the page's
-  std::string failure;                 ///< text of the last answered 500
-  std::uint32_t same_failures = 0;
-  std::uint64_t acknowledged_before = 0;  ///< of the job's batches, when it failed first
+  std::vector<std::uint32_t> records;                     ///< indexes into the page's
+  std::string failure;                                    ///< text of the last answered 500
+  std::uint32_t failures = 0;                             ///< answers 500 in a row
+  std::uint32_t same_failures = 0;                        ///< the last of them, that had one text
+  std::optional<std::uint64_t> acknowledged_before = {};  ///< of the job's batches, when it failed first
+
+  bool alone() const { return records.size() == 1; }
+  void answered_500(const std::string& text, std::uint64_t acknowledged) {
+    if (!acknowledged_before) acknowledged_before = acknowledged;
+    if (text != failure) same_failures = 0;
+    failure = text;
+    ++same_failures;
+    ++failures;
+  }
+  void not_answered() { same_failures = failures = 0; }
 };
+
+/// Whether answers 500 are the fault of what the batch holds, as far as can be told.
+bool to_blame(const Batch& batch, const CopyRun& run) {
+  if (batch.same_failures < kSameFailures && batch.failures < kFailures) return false;
+  if (!batch.alone() || run.acknowledged.load() != batch.acknowledged_before) return true;
+  return batch.failures >= kFailures && run.unsettled_batches <= kFewLeft;
+}
 
 /// The server itself said that it failed, as opposed to a gateway or nobody.
 bool answered_failure(const Error& error) {
@@ -92,6 +118,7 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
     const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
     AsyncSemaphore::Lease permit = co_await run.permits.acquire(1);
     // The wait for it may have been long.
+    if (run.failed()) continue;
     if (page.caps.stamped || loop.now() <= run.send_until.load()) co_return permit;
   }
   co_return AsyncSemaphore::Lease();
@@ -107,7 +134,10 @@ void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
     part.failure = batch.failure;
     part.acknowledged_before = batch.acknowledged_before;
     // A half that fails as the whole did is halved at once; an item alone has to fail anew.
-    if (batch.same_failures > 0 && part.records.size() > 1) part.same_failures = kSameFailures - 1;
+    if (batch.failures > 0 && !part.alone()) {
+      part.same_failures = kSameFailures - 1;
+      part.failures = kFailures - 1;
+    }
     page->batches.spawn(page->loop().executor(), write_batch(page, std::move(part), AsyncSemaphore::Lease()));
   }
 }
@@ -170,23 +200,22 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
       break;
     case ErrorKind::unknown_outcome:
     case ErrorKind::corrupt: {
+      Error told = error;
       if (answered_failure(error)) {
-        if (error.message != batch.failure) {
-          batch.failure = error.message;
-          batch.same_failures = 0;
-          batch.acknowledged_before = run.acknowledged;
+        batch.answered_500(error.message, run.acknowledged);
+        if (batch.alone() && batch.failures >= kSameFailures) {
+          told.message += fmt::format(" ({} times in a row, to an item of {} sent alone)", batch.failures,
+                                      page->work->unit.id);
         }
-        ++batch.same_failures;
       } else {
-        batch.same_failures = 0;
+        batch.not_answered();
       }
-      const bool over = co_await wait_out(*page, backoff, error);
+      const bool over = co_await wait_out(*page, backoff, told);
       if (!over) {
         page->abandoned = true;
         co_return false;
       }
-      if (batch.same_failures < kSameFailures) co_return true;
-      if (batch.records.size() == 1 && run.acknowledged == batch.acknowledged_before) co_return true;
+      if (!to_blame(batch, run)) co_return true;
       break;
     }
     default:
@@ -194,13 +223,25 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
       co_await end_by(page->run, *page->work->lane, std::move(error));
       co_return false;
   }
-  if (batch.records.size() == 1 || run.tuning.faults.reject_refused_batches_whole) {
+  if (batch.alone() || run.tuning.faults.reject_refused_batches_whole) {
     for (const std::uint32_t record : batch.records) page->reject(record, error);
   } else {
     halve(page, batch);
   }
   co_return false;
 }
+
+/// A batch counts as unsettled while its coroutine lives.
+class Unsettled {
+ public:
+  explicit Unsettled(CopyRun& run) : run_(run) { ++run_.unsettled_batches; }
+  Unsettled(const Unsettled&) = delete;
+  Unsettled& operator=(const Unsettled&) = delete;
+  ~Unsettled() { --run_.unsettled_batches; }
+
+ private:
+  CopyRun& run_;
+};
 
 /// What is sent for the batch: a stretch of the page's records as a rule, else gathered in `gathered`.
 std::span<const std::string_view> records_of(const PageWrite& page, const Batch& batch,
@@ -215,6 +256,7 @@ std::span<const std::string_view> records_of(const PageWrite& page, const Batch&
 
 Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit) {
   CopyRun& run = *page->run;
+  const Unsettled unsettled(run);
   endpoints::Writable& target = *page->work->lane->target.put;
   pace::Backoff backoff;
   std::vector<std::string_view> gathered;

@@ -29,6 +29,7 @@ Task<RejectRetry> retry_rejects(CopyContext& context, const CopyOptions& options
     co_return retry;
   }
   run->pinned = std::move(tables->identity);
+  run->target_key = std::move(tables->target_key);
   // Nothing here depends on a heartbeat: whoever comes next sends the same bytes.
   run->send_until = MonoTime::max();
   auto work = std::make_shared<UnitWork>();

@@ -88,6 +88,17 @@ TEST_F(CopyCases, ARestartImpliesPermission) {
   EXPECT_EQ(disk.begun, 2u);
 }
 
+TEST_F(CopyCases, ARestartIntoATableMadeAnewNeedsPermission) {
+  ASSERT_TRUE(run());
+  ASSERT_FALSE(world.target_is_empty());
+  world.target_table.id = "another-id";  // its items are somebody else's
+  options.restart = true;
+  expect_error(run(), ErrorKind::needs_person, "--into-existing");
+  EXPECT_EQ(disk.begun, 1u);
+  options.into_existing = true;
+  EXPECT_TRUE(run());
+}
+
 TEST_F(CopyCases, AnotherTableUnderTheOldNameNeedsAPerson) {
   run_and_crash(50ms);
   ASSERT_TRUE(disk.job);
@@ -265,6 +276,50 @@ TEST(CopyWeather, AnItemThatTheServerAlwaysFailsOnIsFoundAndRejectedAlone) {
   EXPECT_EQ(run.disk.rejects[0].code, "InternalServerError");
   run.world.check_end(*run.disk.job, run.disk.rejects, run.disk.began);
   EXPECT_TRUE(run.world.violations().empty());
+}
+
+/// A table of nothing but items that the server always fails on, one to a page.
+WorldPlan all_poison(std::uint32_t keys, std::uint32_t segments) {
+  WorldPlan plan;
+  plan.keys = keys;
+  plan.segments = segments;
+  plan.page_items = 1;
+  plan.poison_500 = keys;
+  plan.clock_error = 1s;
+  plan.dead_after = 30s;
+  plan.faults_until = 10h;
+  return plan;
+}
+
+TEST(CopyWeather, AnItemThatTheServerAlwaysFailsOnIsNamedAndAtLastRejectedWithoutAWitness) {
+  Weathered run(all_poison(1, 1));
+  run.world.put_on_source(0);
+  run.run_until(MonoTime(1h) + 4min);
+  ASSERT_FALSE(run.process->result) << "rejected too soon";
+  const std::string detail = run.process->board.snapshot().holder_detail;
+  EXPECT_NE(detail.find("1 write of unknown outcome waits"), std::string::npos) << detail;
+  EXPECT_NE(detail.find("The key is too long"), std::string::npos) << detail;
+  EXPECT_NE(detail.find("times in a row, to an item of segment 0/1 sent alone"), std::string::npos) << detail;
+  run.run_until(MonoTime(1h) + 6min);
+  ASSERT_TRUE(run.process->result);
+  ASSERT_TRUE(*run.process->result);
+  EXPECT_EQ(run.disk.rejects.size(), 1u);
+  run.world.check_end(*run.disk.job, run.disk.rejects, run.disk.began);
+  EXPECT_TRUE(run.world.violations().empty());
+}
+
+TEST(CopyWeather, AServerThatFailsEverybodyGetsNothingRejected) {
+  Weathered run(all_poison(200, 16));
+  run.options.units_per_lane = 16;
+  run.process =
+      std::make_unique<Process>(run.universe, run.world, run.disk, run.options, jobs::CopyTuning(), 1);
+  run.run_until(MonoTime(3h));
+  ASSERT_FALSE(run.process->result);
+  EXPECT_TRUE(run.disk.rejects.empty());
+  run.process->stop.request();
+  run.run_until(MonoTime(4h));
+  ASSERT_TRUE(run.process->result);
+  EXPECT_EQ(run.process->result->error().kind, ErrorKind::stopped);
 }
 
 TEST(CopyWeather, AnUnreachableTargetIsWaitedForAndSaid) {

@@ -85,6 +85,7 @@ class World {
   // ------------------------------------------------------------------ the target
   /// The target's rules were relaxed.
   void refuse_nothing() { refused_.clear(); }
+  void put_on_source(KeyId key) { source_[key] = {.version = 1, .since = universe_.now(), .there = true}; }
   bool refuses(KeyId key) const { return refused_.contains(key); }
   bool fails_on(KeyId key) const { return faults() && failing_.contains(key); }
   bool target_is_empty() const { return target_.empty(); }
