@@ -22,7 +22,7 @@ Task<Result<void>> prepare(Session* session, const plan::CopyPlan* plan, Lanes* 
                            state::LedgerStore* store) {
   Loop& loop = lanes->first_loop();
   jobs::Lane& lane = lanes->first();
-  Result<void> contact = co_await check_contact(loop, lane.source, lane.target, &session->stop());
+  Result<void> contact = co_await check_contact(loop, lane, plan->transform, &session->stop());
   if (!contact) co_return contact;
   Result<std::optional<state::JobState>> begun = co_await store->load();
   if (!begun) co_return fail(begun.error());
@@ -45,6 +45,16 @@ Task<Result<void>> prepare(Session* session, const plan::CopyPlan* plan, Lanes* 
   co_return Result<void>();
 }
 
+jobs::CopyContext copy_context(Session& session, Lanes& lanes, state::LedgerStore& store) {
+  jobs::CopyContext context;
+  context.lanes = &lanes.lanes();
+  context.store = &store;
+  context.board = &session.board();
+  context.stop = &session.stop();
+  context.random = Random(entropy_seed());
+  return context;
+}
+
 CopyEnd copy_all(Session& session, const plan::CopyPlan& plan) {
   auto opened = open_state(plan.state_dir, migration_name(plan), session.clock());
   if (!opened) return {fail(opened.error()), {}};
@@ -60,12 +70,7 @@ CopyEnd copy_all(Session& session, const plan::CopyPlan& plan) {
   Loop& loop = (*lanes)->first_loop();
   if (auto prepared = net::run_on(loop, prepare(&session, &plan, lanes->get(), &store)); !prepared)
     return {fail(prepared.error()), {}};
-  jobs::CopyContext context;
-  context.lanes = &(*lanes)->lanes();
-  context.store = &store;
-  context.board = &session.board();
-  context.stop = &session.stop();
-  context.random = Random(entropy_seed());
+  jobs::CopyContext context = copy_context(session, **lanes, store);
   const jobs::CopyOptions options = copy_options(plan, loops);
   auto result = net::run_on(loop, jobs::copy(context, options));
   return ended(loop, store, std::move(result));
@@ -162,15 +167,9 @@ CopyEnd copy_one(Session& session, ReadUnit& unit) {
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
   jobs::Lane& lane = (*lanes)->first();
-  if (auto contact = net::run_on(loop, check_contact(loop, lane.source, lane.target, &session.stop()));
-      !contact)
+  if (auto contact = net::run_on(loop, check_contact(loop, lane, plan.transform, &session.stop())); !contact)
     return {fail(contact.error()), {}};
-  jobs::CopyContext context;
-  context.lanes = &(*lanes)->lanes();
-  context.store = &store;
-  context.board = &session.board();
-  context.stop = &session.stop();
-  context.random = Random(entropy_seed());
+  jobs::CopyContext context = copy_context(session, **lanes, store);
   const jobs::CopyOptions options = copy_options(plan, 1);
   auto result = net::run_on(loop, jobs::copy_unit(context, options, unit.run));
   return ended(loop, store, std::move(result));

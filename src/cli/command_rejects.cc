@@ -77,7 +77,7 @@ Result<plan::CopyPlan> plan_to_retry(Session& session, Flags& flags) {
 ExitCode run_rejects_list(Session& session, Flags& flags) {
   std::vector<std::filesystem::path> folders;
   if (flags.source.empty() && flags.plan_file.empty() && flags.migration.empty()) {
-    auto all = state::list_migrations(state_dir(flags));
+    auto all = begun_migrations(state_dir(flags));
     if (!all) return session.failed(all.error());
     folders = std::move(*all);
   } else {
@@ -95,7 +95,9 @@ ExitCode run_rejects_list(Session& session, Flags& flags) {
   if (!session.json())
     session.display().say(
         fmt::format("{}{}\n", console::counted(total, flags.all_rejects ? "reject" : "live reject"),
-                    total > 0 ? "; `messina rejects export` writes them with their items" : ""));
+                    total == 0          ? ""
+                    : flags.all_rejects ? "; `messina rejects export --all` writes them with their items"
+                                        : "; `messina rejects export` writes them with their items"));
   return ExitCode::done;
 }
 

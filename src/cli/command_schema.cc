@@ -22,7 +22,7 @@ Task<Result<std::string>> table_to_make(Session* session, const plan::CopyPlan* 
 Task<Result<jobs::SchemaReport>> make_table(Session* session, const plan::CopyPlan* plan, Lanes* lanes) {
   jobs::Lane& lane = lanes->first();
   Loop& loop = lanes->first_loop();
-  const Result<void> contact = co_await check_contact(loop, lane.source, lane.target, &session->stop());
+  const Result<void> contact = co_await check_contact(loop, lane, plan->transform, &session->stop());
   if (!contact) co_return fail(contact.error());
   const jobs::SchemaOptions options = schema_options(*plan);
   Result<jobs::SchemaReport> report =

@@ -78,6 +78,7 @@ ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd
                                                : ExitCode::done;
     outcome.finished = end.result.has_value();
     outcome.summary = *summary;
+    if (plan.state_dir != plan::CopyPlan().state_dir) outcome.state_flag = " --state " + plan.state_dir;
     session.result(console::summary_text(outcome), console::summary_event(session.clock().wall(), outcome));
     if (end.result) return outcome.exit;
   }

@@ -188,16 +188,19 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
       ->group("Speed");
   add_whole(command, "--loops", draft.loops, 1, 256, "event loops (default: one a core, at most 4)")
       ->group("Speed");
-  command
-      .add_flag_callback(
-          "--no-schema", [&draft] { draft.schema = plan::SchemaMode::skip; },
-          "do not look at the target's schema, nor make the table")
-      ->group("Schema");
-  command
-      .add_flag_callback(
-          "--check-schema", [&draft] { draft.schema = plan::SchemaMode::check; },
-          "the target's table must be there: do not make it")
-      ->group("Schema");
+  const auto add_schema_mode = [&](const std::string& name, plan::SchemaMode mode, const std::string& help) {
+    const auto set = [&draft, mode] {
+      if (draft.schema && *draft.schema != mode)
+        throw FlagError{
+            {ErrorKind::usage, "--no-schema and --check-schema contradict each other: leave one out"}};
+      draft.schema = mode;
+    };
+    command.add_flag_callback(name, set, help)->group("Schema");
+  };
+  add_schema_mode("--no-schema", plan::SchemaMode::skip,
+                  "do not look at the target's schema, nor make the table");
+  add_schema_mode("--check-schema", plan::SchemaMode::check,
+                  "the target's table must be there: do not make it");
   add_parsed(command, "--clock-error", draft.clock_error, plan::parse_duration, "TIME",
              "largest clock error between the target's nodes (default: 1s)")
       ->group("Safety");

@@ -146,11 +146,19 @@ Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::E
   }
 }
 
-Task<Result<void>> check_contact(Loop& loop, endpoints::Endpoint& source, endpoints::Endpoint& target,
+Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::TransformRules& rules,
                                  Stop* stop) {
-  const Result<endpoints::TableDescription> here = co_await first_contact(loop, source, stop);
+  const Result<endpoints::TableDescription> here = co_await first_contact(loop, lane.source, stop);
   if (!here) co_return fail(here.error());
-  const Result<endpoints::TableDescription> there = co_await first_contact(loop, target, stop);
+  const item::KeySchema& key = here->key;
+  for (const item::KeyAttribute& attribute : {key.partition, key.sort.value_or(key.partition)})
+    if (rules.drops.contains(attribute.name))
+      co_return fail(
+          ErrorKind::usage,
+          fmt::format("attribute \"{}\" is dropped, and it belongs to the key of table \"{}\": every "
+                      "item needs it",
+                      attribute.name, here->name.value));
+  const Result<endpoints::TableDescription> there = co_await first_contact(loop, lane.target, stop);
   if (!there) {
     if (there.error().kind == ErrorKind::not_found) co_return Result<void>();
     co_return fail(there.error());

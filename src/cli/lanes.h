@@ -38,8 +38,8 @@ class Lanes {
 /// at once that nobody answers.
 Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop);
 
-/// Both sides answer (the target may lack the table), and they are not one table under two addresses.
-Task<Result<void>> check_contact(Loop& loop, endpoints::Endpoint& source, endpoints::Endpoint& target,
-                                 Stop* stop);
+/// Both sides answer (the target may lack the table), they are not one table under two addresses, and no key
+/// attribute is dropped.
+Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::TransformRules& rules, Stop* stop);
 
 }  // namespace messina::cli

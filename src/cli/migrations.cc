@@ -18,6 +18,16 @@ std::string state_dir(const Flags& flags) {
   return flags.draft.state_dir.value_or(plan::CopyPlan().state_dir);
 }
 
+Result<std::vector<std::filesystem::path>> begun_migrations(const std::string& dir) {
+  auto folders = state::list_migrations(dir);
+  if (!folders) return folders;
+  std::erase_if(*folders, [](const std::filesystem::path& folder) {
+    const auto status = read_status(folder);
+    return status && !status->begun && !status->running;
+  });
+  return folders;
+}
+
 Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
   const bool by_address = !flags.source.empty() || !flags.plan_file.empty();
   if (by_address && !flags.migration.empty())
@@ -37,11 +47,11 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
     return folder;
   }
   const std::string dir = state_dir(flags);
-  const auto folders = state::list_migrations(dir);
-  if (!folders) return fail(folders.error());
   if (!flags.migration.empty()) {
+    const auto all = state::list_migrations(dir);
+    if (!all) return fail(all.error());
     std::vector<std::string> names;
-    for (const auto& folder : *folders) {
+    for (const auto& folder : *all) {
       if (folder.filename() == flags.migration) return folder;
       names.push_back(folder.filename().string());
     }
@@ -49,6 +59,8 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
                 fmt::format("the state directory {} has no migration {}{}", plan::shown(dir),
                             plan::shown(flags.migration), plan::did_you_mean(flags.migration, names)));
   }
+  const auto folders = begun_migrations(dir);
+  if (!folders) return fail(folders.error());
   if (folders->empty())
     return fail(ErrorKind::not_found,
                 fmt::format("the state directory {} holds no migration", plan::shown(dir)));
@@ -101,6 +113,11 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
     status.holder_pid = holder->pid;
     status.holder_since = holder->since;
   }
+  const auto plan = remembered_plan(folder);
+  if (plan) {
+    status.source = migration_name(*plan).source;
+    status.target = migration_name(*plan).target;
+  }
   auto ledger = open_ledger(folder, state::Access::read_only);
   if (!ledger) return fail(ledger.error());
   const auto job = (*ledger)->load();
@@ -108,11 +125,9 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
   if (!*job) return status;
   const state::JobState& state = **job;
   status.begun = true;
-  status.source = state.identity.source;
-  status.target = state.identity.target;
-  if (const auto plan = remembered_plan(folder)) {
-    status.source = migration_name(*plan).source;
-    status.target = migration_name(*plan).target;
+  if (!plan) {
+    status.source = state.identity.source;
+    status.target = state.identity.target;
   }
   status.phase = state.phase;
   status.unclean =

@@ -17,6 +17,9 @@ namespace messina::cli {
 /// The state directory of --state, else the default.
 std::string state_dir(const Flags& flags);
 
+/// The folders of a state directory but those whose runs all failed before they planned anything.
+Result<std::vector<std::filesystem::path>> begun_migrations(const std::string& dir);
+
 /// The folder that SOURCE and TARGET, --plan or --migration name; without any of them the only one there is.
 /// Errors: usage (which of several?), not_found.
 Result<std::filesystem::path> find_migration(Session& session, Flags& flags);

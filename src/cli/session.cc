@@ -12,8 +12,8 @@ namespace messina::cli {
 namespace {
 
 console::Style style_of(const OutputFlags& flags) {
-  if (flags.json) return console::Style::json;
   if (flags.quiet) return console::Style::quiet;
+  if (flags.json) return console::Style::json;
   const char* terminal = std::getenv("TERM");
   const bool can_redraw =
       ::isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";

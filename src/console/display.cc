@@ -87,9 +87,12 @@ void Display::stop() {
 
 void Display::serve() {
   std::unique_lock lock(mutex_);
+  const auto pause = [&] { wake_.wait_for(lock, interval_of(style_), [this] { return stopping_; }); };
+  // In a log, a run that is over at once needs no progress.
+  if (style_ == Style::plain) pause();
   while (!stopping_) {
     draw();
-    wake_.wait_for(lock, interval_of(style_), [this] { return stopping_; });
+    pause();
   }
 }
 

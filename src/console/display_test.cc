@@ -135,7 +135,10 @@ TEST(Summary, IsForPeople) {
             "  read      1,234,567 items, 1.2 GB\n"
             "  written   1,234,560 items\n"
             "  rejected          7 items\n"
-            "7 rejects are live: `messina rejects list SOURCE TARGET` shows why the target refused\n");
+            "7 rejects are live: `messina rejects list` shows why the target refused\n");
+  outcome.state_flag = " --state place";
+  EXPECT_TRUE(
+      summary_text(outcome).ends_with("`messina rejects list --state place` shows why the target refused\n"));
   outcome.summary.was_already_done = true;
   EXPECT_TRUE(summary_text(outcome).starts_with("already done, nothing written: "));
 }

@@ -25,6 +25,8 @@ struct Outcome {
   ExitCode exit = ExitCode::done;
   jobs::CopySummary summary;
   bool finished = true;  ///< false: the summary is of what was done so far
+  std::string state_flag =
+      {};  ///< ` --state DIR`, to be added to commands that are named; empty for the default
 };
 std::string summary_event(WallTime time, const Outcome& outcome);
 std::string error_event(WallTime time, const Error& error, ExitCode exit);

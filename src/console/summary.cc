@@ -46,9 +46,10 @@ std::string summary_text(const Outcome& outcome) {
   if (counts.rcu > 0)
     text += fmt::format("  cost      {} RCU read\n", grouped(static_cast<std::uint64_t>(counts.rcu + 0.5)));
   if (summary.live_rejects > 0)
-    text += fmt::format("{} live: `messina rejects list SOURCE TARGET` shows why the target refused\n",
+    text += fmt::format("{} live: `messina rejects list{}` shows why the target refused\n",
                         summary.live_rejects == 1 ? std::string("1 reject is")
-                                                  : grouped(summary.live_rejects) + " rejects are");
+                                                  : grouped(summary.live_rejects) + " rejects are",
+                        outcome.state_flag);
   return text;
 }
 
@@ -63,7 +64,10 @@ std::string schema_text(const jobs::SchemaReport& report) {
 }
 
 std::string migration_text(const MigrationStatus& status) {
-  std::string text = fmt::format("{} to {}\n", one_line(status.source), one_line(status.target));
+  // A unit that ran alone and failed before it began has left no addresses.
+  std::string text = status.source.empty()
+                         ? status.folder + "\n"
+                         : fmt::format("{} to {}\n", one_line(status.source), one_line(status.target));
   if (status.running)
     text += fmt::format("  running    pid {} on {} since {}\n", status.holder_pid,
                         one_line(status.holder_host), one_line(status.holder_since));
@@ -71,6 +75,8 @@ std::string migration_text(const MigrationStatus& status) {
     text += "  stopped    the last run ended uncleanly; run the same command again and it goes on\n";
   else if (status.begun && status.phase != state::JobPhase::done)
     text += "  stopped    run the same command again and it goes on\n";
+  else if (!status.begun)
+    text += "  failed     before anything was copied; run the same command again\n";
   text += fmt::format("  phase      {}\n", phase_name(status));
   if (status.begun) {
     text += fmt::format("  segments   {} of {} done", grouped(status.units_done), grouped(status.units));

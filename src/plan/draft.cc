@@ -114,6 +114,11 @@ Result<void> check_side(const EndpointSpec& spec, std::string_view side) {
   const bool alternator = spec.kind == EndpointKind::alternator;
   if (auto checked = alternator ? check_alternator(spec, side) : check_dynamodb(spec, side); !checked)
     return checked;
+  if (alternator && !spec.tls && (!spec.ca_file.empty() || spec.insecure_tls))
+    return fail(ErrorKind::usage,
+                fmt::format("--{0}-{1} is for TLS, and the {0} is alternator://: write alternators://, or "
+                            "leave the flag out",
+                            side, spec.ca_file.empty() ? "insecure-tls" : "ca-file"));
   const std::uint32_t most_items = alternator ? 100 : 25;
   if (spec.max_batch_items && (*spec.max_batch_items < 1 || *spec.max_batch_items > most_items))
     return fail(ErrorKind::usage, fmt::format("--{}-max-batch-items {} is not from 1 to {}", side,
@@ -271,6 +276,10 @@ Result<void> check_plan(const CopyPlan& plan) {
   static constexpr std::uint64_t kLeastMemory = 16u << 20;
   if (plan.memory_bytes < kLeastMemory)
     return fail(ErrorKind::usage, "--memory is less than 16MiB: a few pages must fit");
+  if (plan.dead_after.count() <= 0)
+    return fail(ErrorKind::usage,
+                "--dead-after is 0, and a lost request may land seconds later, on top of a newer write: give "
+                "a time, as in 30s");
   if (plan.state_dir.empty()) return fail(ErrorKind::usage, "--state names no directory");
   return {};
 }

@@ -115,6 +115,22 @@ TEST(MakePlan, RefusesWhatCannotBe) {
   EXPECT_NE(refusal(two_sides(), file).find("on the command line and at plan.yaml:2"), std::string::npos);
 }
 
+TEST(MakePlan, RefusesToSendLostRequestsAgainAtOnce) {
+  Draft flags = two_sides();
+  flags.dead_after = std::chrono::milliseconds(0);
+  EXPECT_NE(refusal(flags).find("--dead-after is 0"), std::string::npos);
+  flags.dead_after = std::chrono::milliseconds(1);
+  EXPECT_EQ(refusal(flags), "accepted");
+}
+
+TEST(MakePlan, RefusesTlsSettingsWithoutTls) {
+  Draft flags = two_sides();
+  flags.target.ca_file = "ca.pem";
+  EXPECT_NE(refusal(flags).find("--target-ca-file is for TLS"), std::string::npos);
+  flags.target.address = parse_uri("alternators://h:8043/orders", "target").value();
+  EXPECT_EQ(refusal(flags), "accepted");
+}
+
 TEST(IsRealAws, KnowsOverrides) {
   auto spec = parse_uri("dynamodb://us-east-1/orders", "target").value();
   EXPECT_TRUE(is_real_aws(spec));

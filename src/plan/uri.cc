@@ -122,10 +122,10 @@ Result<void> check_table_name(std::string_view name, EndpointKind kind, std::str
   }
   const std::size_t most = kind == EndpointKind::alternator ? kAlternatorTableNameMax : kTableNameMax;
   if (name.size() < kTableNameMin || name.size() > most)
-    return fail(ErrorKind::usage,
-                fmt::format("the {}'s table name {} has {} characters: {} takes {} to {}", side, shown(name),
-                            name.size(), kind == EndpointKind::alternator ? "Alternator" : "DynamoDB",
-                            kTableNameMin, most));
+    return fail(ErrorKind::usage, fmt::format("the {}'s table name {} has {} character{}: {} takes {} to {}",
+                                              side, shown(name), name.size(), name.size() == 1 ? "" : "s",
+                                              kind == EndpointKind::alternator ? "Alternator" : "DynamoDB",
+                                              kTableNameMin, most));
   return {};
 }
 
