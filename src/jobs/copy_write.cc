@@ -4,6 +4,8 @@
 // reject. An unknown outcome on an unstamped target keeps its batch in flight for more than D + S (PROTOCOL
 // rule 1), while the page's other batches and other units go on.
 //
+// A batch that is refused because two of its items share a key loses the second of them to the rejects.
+//
 // A server's own error 500 is an unknown outcome, too, but it can be an item's fault (ScyllaDB answers so to
 // a key over 64 KB). Answered the same text kSameFailures times in a row, or any text kFailures times, a
 // batch is halved as if refused. A single item becomes a reject only if other batches were acknowledged since
@@ -14,6 +16,7 @@
 #include <algorithm>
 #include <numeric>
 #include <span>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -142,6 +145,32 @@ void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
   }
 }
 
+/// The answer to a batch that holds a key twice; both servers word it so.
+bool names_duplicates(const Error& error) {
+  return error.message.find("contains duplicates") != std::string::npos;
+}
+
+/// Keeps the first of the items that share a key and rejects the others; false if no two do. ScyllaDB keeps
+/// the number keys 1000 and 1E+3 apart and shows both as 1000 (recorded): halved until each is alone, the
+/// target would take them all, and keep one.
+bool reject_twins(PageWrite& page, Batch& batch, Error error) {
+  error.message +=
+      " (another item of the source is read with the same key, and was written: this one would replace it)";
+  std::unordered_set<std::string> keys;
+  std::vector<std::uint32_t> first;
+  for (const std::uint32_t record : batch.records) {
+    const Result<item::Key> key = item::find_key(page.outgoing[record], page.run->target_key);
+    if (key && !keys.insert(item::key_bytes(*key)).second) {
+      page.reject(record, error);
+    } else {
+      first.push_back(record);
+    }
+  }
+  const bool found = first.size() < batch.records.size();
+  batch.records = std::move(first);
+  return found;
+}
+
 Task<void> pause_after(PageWrite& page, const Error& error, Duration pause) {
   CopyRun& run = *page.run;
   UnitWork& work = *page.work;
@@ -196,6 +225,8 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
       co_return true;
     }
     case ErrorKind::refused:
+      if (names_duplicates(error) && reject_twins(*page, batch, error)) co_return true;
+      break;
     case ErrorKind::too_large:
       break;
     case ErrorKind::unknown_outcome:

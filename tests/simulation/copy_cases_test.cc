@@ -45,6 +45,25 @@ class CopyCases : public testing::Test {
     EXPECT_NE(answer.error().message.find(text), std::string::npos) << answer.error().message;
   }
 
+  /// Puts rejects back.
+  jobs::RejectRetry retry(const std::vector<state::Reject>& rejects) {
+    SimLoop loop(universe);
+    Observed observed;
+    std::vector<jobs::Lane> lanes;
+    lanes.push_back({&loop, make_source(world, loop, observed), make_target(world, loop, observed)});
+    Stop stop;
+    jobs::CopyContext context{.lanes = &lanes, .stop = &stop, .random = Random(1)};
+    std::optional<jobs::RejectRetry> result;
+    asio::co_spawn(loop.executor(), jobs::retry_rejects(context, options, rejects),
+                   [&result](std::exception_ptr, jobs::RejectRetry r) { result = std::move(r); });
+    while (!result) {
+      if (loop.run_one()) continue;
+      universe.advance_to(loop.next_timer());
+      loop.fire_due_timers();
+    }
+    return *result;
+  }
+
   Universe universe{1};
   World world{universe, calm()};
   Disk disk;
@@ -210,24 +229,7 @@ TEST_F(CopyCases, RejectsCanBePutBack) {
   ASSERT_FALSE(disk.rejects.empty());
   for (std::size_t i = 0; i < disk.rejects.size(); ++i) disk.rejects[i].id = i + 100;
 
-  const auto retry = [this] {
-    SimLoop loop(universe);
-    Observed observed;
-    std::vector<jobs::Lane> lanes;
-    lanes.push_back({&loop, make_source(world, loop, observed), make_target(world, loop, observed)});
-    Stop stop;
-    jobs::CopyContext context{.lanes = &lanes, .stop = &stop, .random = Random(1)};
-    std::optional<jobs::RejectRetry> result;
-    asio::co_spawn(loop.executor(), jobs::retry_rejects(context, options, disk.rejects),
-                   [&result](std::exception_ptr, jobs::RejectRetry r) { result = std::move(r); });
-    while (!result) {
-      if (loop.run_one()) continue;
-      universe.advance_to(loop.next_timer());
-      loop.fire_due_timers();
-    }
-    return *result;
-  };
-  const jobs::RejectRetry refused = retry();
+  const jobs::RejectRetry refused = retry(disk.rejects);
   EXPECT_FALSE(refused.error);
   ASSERT_EQ(refused.outcomes.size(), disk.rejects.size());
   for (const jobs::RejectOutcome& outcome : refused.outcomes) {
@@ -235,12 +237,29 @@ TEST_F(CopyCases, RejectsCanBePutBack) {
     EXPECT_EQ(outcome.code, "ValidationException");
   }
   world.refuse_nothing();
-  const jobs::RejectRetry written = retry();
+  const jobs::RejectRetry written = retry(disk.rejects);
   ASSERT_EQ(written.outcomes.size(), disk.rejects.size());
   for (std::size_t i = 0; i < disk.rejects.size(); ++i) {
     EXPECT_TRUE(written.outcomes[i].written);
     EXPECT_EQ(written.outcomes[i].id, i + 100);
   }
+}
+
+TEST_F(CopyCases, OfItemsThatShareAKeyOneIsWrittenAndTheOthersAreRejected) {
+  std::vector<state::Reject> records(3);
+  const ItemState items[] = {{1, 1}, {2, 1}, {1, 2}};
+  world.refuse_nothing();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].id = i;
+    records[i].item = item_json(items[i]);
+  }
+  const jobs::RejectRetry answer = retry(records);
+  ASSERT_FALSE(answer.error);
+  ASSERT_EQ(answer.outcomes.size(), 3u);
+  EXPECT_TRUE(answer.outcomes[0].written);
+  EXPECT_TRUE(answer.outcomes[1].written);
+  EXPECT_FALSE(answer.outcomes[2].written);
+  EXPECT_NE(answer.outcomes[2].reason.find("with the same key"), std::string::npos);
 }
 
 /// A world of its own weather, and the copy in it.

@@ -1,6 +1,7 @@
 #include "sim_endpoints.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -163,6 +164,11 @@ class SimWritable final : public endpoints::Writable {
     endpoints::WriteOutcome outcome;
   };
 
+  static bool twins(const std::vector<ItemState>& items) {
+    std::set<KeyId> keys;
+    return !std::ranges::all_of(items, [&](const ItemState& item) { return keys.insert(item.key).second; });
+  }
+
   static std::vector<ItemState> acknowledged_items(const std::vector<ItemState>& items,
                                                    const std::vector<std::uint32_t>& unprocessed) {
     std::vector<ItemState> acked;
@@ -208,6 +214,9 @@ class SimWritable final : public endpoints::Writable {
       if (random.chance(0.3)) fate.outcome.error->scope = ThrottleScope::key_range;
     } else if (world_.chance(plan.transient)) {
       fate.outcome.error = Error{ErrorKind::transient, "connection refused"};
+    } else if (twins(items)) {
+      fate.outcome.error =
+          Error{ErrorKind::refused, "Provided list of item keys contains duplicates", "ValidationException"};
     } else if (refused) {
       fate.outcome.error = Error{ErrorKind::refused, "the item is not valid", "ValidationException"};
       // A refused batch may be partly written.
