@@ -1,5 +1,9 @@
 """Items that the target refuses: alone in the rejects, with reason and bytes; the rest is there; retried when cured."""
+import contextlib
 import json
+import signal
+import sqlite3
+import time
 
 import oracle
 from conftest import load, make_table
@@ -55,3 +59,35 @@ def test_an_item_over_the_targets_limit_is_a_reject(sims, messina):
     assert {int(k[0]) for k in oracle.read_all(sim.dynamodb, "orders")} == set(range(30)) - {7}
     out, _ = messina.run("rejects", "list")
     assert "size" in out
+
+
+def heartbeat(messina):
+    """What stands in the ledger while requests may be on the wire."""
+    [ledger] = messina.state.glob("**/ledger.db")
+    with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT heartbeat_unix_ms FROM job").fetchone()[0]
+
+
+def test_a_retry_that_leaves_a_write_unknown_says_so_in_the_ledger(sims, messina):
+    """Else a copy that is started over could be overtaken by it."""
+    sim = sims()
+    make_table(sim.dynamodb, "orders", KEY)
+    load(sim.dynamodb, "orders", poisoned(20, 19))
+    sim.control("alternator", "faults", {"kind": "reject_items", "attribute": "poison"})
+    messina.run(*messina.copy_args(sim, "orders"), expect=1)
+    assert heartbeat(messina) is None
+    retry = ["rejects", "retry", *messina.copy_args(sim, "orders")[1:]]
+    messina.run(*retry, expect=1)
+    assert heartbeat(messina) is None, "answered: nothing is on the wire"
+
+    sim.control("alternator", "faults", {"clear": True})
+    sim.control("alternator", "faults", {"kind": "cut_before", "operation": "BatchWriteItem"})
+    process = messina.start(*retry)
+    deadline = time.monotonic() + 60
+    while not sim.control("alternator", "faults")["fired"].get("cut_before"):
+        assert time.monotonic() < deadline, "nothing was sent"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert heartbeat(messina) is not None
