@@ -7,6 +7,8 @@ ITEMS_PER_CORE = 250_000
 MEMORY_SLACK = 64 * MIB
 SAME_MEMORY = 16 * MIB  # peaks that lie this close count as the same
 LEDGER_SHARE = 0.01
+NOT_SLOWER = 0.05  # the most that may be put down to the spread of the runs
+BUSY_LOAD = 1.0  # a load average over this at the start: others' work is in the figures
 
 
 def mark(ok):
@@ -28,6 +30,8 @@ def render(results):
               f"- Compiler: {m['compiler']}, {m['flags']}",
               f"- {results['runs']} runs of each figure, the median; the spread is largest minus smallest. messina "
               "(`--loops 1`) and the pump on one core, messina-sim on another; CPU seconds, user and system, from wait4."]
+    if results["load"] > BUSY_LOAD:
+        lines += ["", "**The machine was busy with other work: a quiet one gives other figures.**"]
     lines += ["", "## The figures that were asked for", ""]
     lines += summary(results)
     if results.get("matrix"):
@@ -71,11 +75,10 @@ def summary(results):
         few, many = results["ledger"]["16"], results["ledger"]["1000"]
         share = max(few["ledger_share"], many["ledger_share"])
         rows.append(("CPU of the ledger's thread", "under 1 %", f"{share:.2%}", mark(share < LEDGER_SHARE)))
-        # Within the spread of the runs nothing can be told apart.
         slower = many["median_s"] / few["median_s"]
-        rows.append(("CPU with 1,000 segments ÷ with 16", "at most 1, within the spread",
-                     f"{slower:.3f} (spread {max(few['spread'], many['spread']):.1%})",
-                     mark(slower <= 1 + max(few["spread"], many["spread"]))))
+        spread = max(few["spread"], many["spread"])
+        rows.append(("CPU with 1,000 segments ÷ with 16", "at most 1, within the spread (at most 5 %)",
+                     f"{slower:.3f} (spread {spread:.1%})", mark(slower <= 1 + min(spread, NOT_SLOWER))))
     return table(("figure", "asked", "measured", ""), rows)
 
 
