@@ -192,6 +192,14 @@ Task<bool> Conductor::commit(Last last) {
   totals_ = after;
   last_commit_ = at;
   run_->send_until = at + kHeartbeatBound;
+  if (loop_.now() > run_->send_until.load()) {
+    const auto took = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - at);
+    const Error slow{ErrorKind::disk,
+                     fmt::format("the disk under the state directory took {} s for one commit: nothing is "
+                                 "written to the target until it is faster",
+                                 took.count())};
+    run_->note_trouble(slow, loop_.now());
+  }
   if (step.begun_limit) {
     durable_limit_ = *step.begun_limit;
     run_->units->reserved(durable_limit_);

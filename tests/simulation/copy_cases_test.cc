@@ -341,6 +341,18 @@ TEST(CopyWeather, AServerThatFailsEverybodyGetsNothingRejected) {
   EXPECT_EQ(run.process->result->error().kind, ErrorKind::stopped);
 }
 
+TEST(CopyWeather, ADiskThatHoldsTheWritesUpIsNamed) {
+  WorldPlan plan;
+  plan.slow_commit = 1;
+  plan.faults_until = 10h;
+  Weathered run(plan);
+  bool said = false;
+  while (!said && !run.process->result && run.universe.now() < MonoTime(2h) && run.process->step()) {
+    said = run.process->board.snapshot().holder_detail.find("for one commit") != std::string::npos;
+  }
+  EXPECT_TRUE(said);
+}
+
 TEST(CopyWeather, AnUnreachableTargetIsWaitedForAndSaid) {
   WorldPlan plan;
   plan.transient = 1;
