@@ -275,6 +275,10 @@ Task<Result<SchemaReport>> prepare_schema(Loop& loop, endpoints::Endpoint& sourc
     co_return report;
   }
   if (!to) {
+    if (stop != nullptr && stop->requested()) {
+      co_return fail(ErrorKind::stopped,
+                     "stopped before the target's table was created: run it again to go on");
+    }
     const Result<void> made = co_await create_table(loop, target.catalog.get(), wanted, stop);
     if (!made) co_return fail(made.error());
     report.created = true;

@@ -99,6 +99,14 @@ TEST_F(SchemaCases, DoesNotWaitForEver) {
   EXPECT_NE(report.error().message.find("still being created after 600 s"), std::string::npos);
 }
 
+TEST_F(SchemaCases, MakesNothingOnceAStopWasAskedFor) {
+  stop.request();
+  const Result<jobs::SchemaReport> report = prepare();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::stopped);
+  EXPECT_EQ(target_catalog->creations, 0);
+}
+
 TEST_F(SchemaCases, OnlyComparesWhenItMayNotCreate) {
   options.create = false;
   const Result<jobs::SchemaReport> report = prepare();
