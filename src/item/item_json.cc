@@ -49,6 +49,7 @@ std::string_view shortened(std::string_view name) {
 template <class T>
 bool has_repeats(const std::vector<T>& members) {
   std::vector<const T*> sorted;
+  sorted.reserve(members.size());
   for (const T& member : members) sorted.push_back(&member);
   const auto less = [](const T* a, const T* b) { return *a < *b; };
   std::ranges::sort(sorted, less);
@@ -122,7 +123,7 @@ class Parser {
     if (!cursor_.take_string(inside)) return false;
     std::string digits;
     unescape_json(inside, digits);
-    const auto parsed = Number::parse(digits, Number::Limits::lenient);
+    auto parsed = Number::parse(digits, Number::Limits::lenient);
     if (!parsed) return refuse(reason(Number::Misfit::none));
     if (rules_.numbers == Number::Limits::dynamodb && !parsed->fits_dynamodb())
       return refuse(reason(parsed->misfit()));

@@ -214,10 +214,9 @@ Result<EndpointSpec> make_side(const SideDraft& flags, const SideDraft& file, st
   set_if(spec.datacenter, first_of(flags.datacenter, file.datacenter));
   set_if(spec.rack, first_of(flags.rack, file.rack));
   set_if(spec.gzip_requests, first_of(flags.gzip_requests, file.gzip_requests));
-  if (const auto& items = first_of(flags.max_batch_items, file.max_batch_items))
-    spec.max_batch_items = *items;
+  if (const auto& items = first_of(flags.max_batch_items, file.max_batch_items)) spec.max_batch_items = items;
   if (const auto& connections = first_of(flags.max_connections, file.max_connections))
-    spec.max_connections = *connections;
+    spec.max_connections = connections;
   const CredentialsDraft& credentials = flags.credentials.empty() ? file.credentials : flags.credentials;
   if (auto done = apply_credentials(spec, credentials, side, environment, read_file); !done)
     return fail(done.error());

@@ -28,19 +28,19 @@ class PlanFileReader {
 
  private:
   /// Accepted, without effect: said once in the log.
-  Handler ignored(std::string why) {
+  Handler ignored(const std::string& why) {
     return [this, why](const Field& field) { notice(field, why); };
   }
   void notice(const Field& field, const std::string& why) {
     draft_.notices.push_back(fmt::format("{}: key \"{}\" {}", yaml_.where(field), field.path, why));
   }
   /// A switch that may stand there only as `allowed`.
-  Handler only(bool allowed, std::string why) {
+  Handler only(bool allowed, const std::string& why) {
     return [this, allowed, why](const Field& field) {
       if (yaml_.boolean(field) != allowed) yaml_.fail_at(field, why);
     };
   }
-  Handler empty_list(std::string why) {
+  Handler empty_list(const std::string& why) {
     return [this, why](const Field& field) {
       if (field.node.IsNull()) return;
       if (!yaml_.list(field).empty()) yaml_.fail_at(field, why);
