@@ -150,14 +150,7 @@ Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::Trans
                                  Stop* stop) {
   const Result<endpoints::TableDescription> here = co_await first_contact(loop, lane.source, stop);
   if (!here) co_return fail(here.error());
-  const item::KeySchema& key = here->key;
-  for (const item::KeyAttribute& attribute : {key.partition, key.sort.value_or(key.partition)})
-    if (rules.drops.contains(attribute.name))
-      co_return fail(
-          ErrorKind::usage,
-          fmt::format("attribute \"{}\" is dropped, and it belongs to the key of table \"{}\": every "
-                      "item needs it",
-                      attribute.name, here->name.value));
+  if (auto checked = item::check_rules(rules, here->key); !checked) co_return checked;
   const Result<endpoints::TableDescription> there = co_await first_contact(loop, lane.target, stop);
   if (!there) {
     if (there.error().kind == ErrorKind::not_found) co_return Result<void>();

@@ -6,6 +6,7 @@
 #include "base/async.h"
 #include "base/error.h"
 #include "endpoints/endpoint.h"
+#include "item/transform.h"
 #include "jobs/copy.h"
 #include "net/event_loop.h"
 #include "plan/plan.h"
@@ -38,8 +39,8 @@ class Lanes {
 /// at once that nobody answers.
 Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop);
 
-/// Both sides answer (the target may lack the table), they are not one table under two addresses, and no key
-/// attribute is dropped.
+/// Both sides answer (the target may lack the table), they are not one table under two addresses, and the
+/// renames and drops leave the source's key whole.
 Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::TransformRules& rules, Stop* stop);
 
 }  // namespace messina::cli

@@ -48,7 +48,12 @@ void Signals::wait(Stop& stop, const std::function<void()>& announce) const {
     if (waiting[1].revents != 0) return;
     signalfd_siginfo info{};
     if (::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
-    if (stop.requested()) ::_exit(static_cast<int>(ExitCode::stopped));
+    if (stop.requested()) {
+      // The shell's prompt should not stand behind half a line of progress.
+      [[maybe_unused]] const ssize_t written =
+          ::isatty(STDERR_FILENO) == 1 ? ::write(STDERR_FILENO, "\n", 1) : 0;
+      ::_exit(static_cast<int>(ExitCode::stopped));
+    }
     announce();
     stop.request();
   }

@@ -213,22 +213,7 @@ CopyPlan plan_of(const json::value& value) {
   return plan;
 }
 
-template <class Read>
-auto read_json(std::string_view text, std::string_view what, Read read)
-    -> Result<decltype(read(json::value()))> {
-  boost::system::error_code error;
-  const json::value value = json::parse({text.data(), text.size()}, error);
-  if (error) return fail(ErrorKind::usage, fmt::format("{} is not JSON: {}", what, error.message()));
-  try {
-    return read(value);
-  } catch (const Wrong& wrong) {
-    return fail(ErrorKind::usage, fmt::format("{} cannot be read: {}", what, wrong.what));
-  }
-}
-
 }  // namespace
-
-std::string to_json(const EndpointSpec& spec) { return json::serialize(endpoint_object(spec)); }
 
 std::string to_json(const CopyPlan& plan) {
   json::object out;
@@ -250,13 +235,15 @@ std::string to_json(const CopyPlan& plan) {
   return json::serialize(out);
 }
 
-Result<EndpointSpec> endpoint_from_json(std::string_view text) {
-  return read_json(text, "the endpoint",
-                   [](const json::value& value) { return endpoint_of(value, "the endpoint"); });
-}
-
 Result<CopyPlan> plan_from_json(std::string_view text) {
-  return read_json(text, "the plan", [](const json::value& value) { return plan_of(value); });
+  boost::system::error_code error;
+  const json::value value = json::parse({text.data(), text.size()}, error);
+  if (error) return fail(ErrorKind::usage, fmt::format("the plan is not JSON: {}", error.message()));
+  try {
+    return plan_of(value);
+  } catch (const Wrong& wrong) {
+    return fail(ErrorKind::usage, fmt::format("the plan cannot be read: {}", wrong.what));
+  }
 }
 
 std::string fingerprint(const CopyPlan& plan) {

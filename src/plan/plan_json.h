@@ -14,12 +14,10 @@ namespace messina::plan {
 inline constexpr int kPlanJsonFormat = 1;
 
 /// One line. Never holds secret_key or session_token, only the names of the variable or file that has them.
-std::string to_json(const EndpointSpec& spec);
 std::string to_json(const CopyPlan& plan);
 
 /// The inverse. Secrets stay empty; make_side() reads them from where the spec says. ErrorKind::usage for
 /// what is no such JSON.
-Result<EndpointSpec> endpoint_from_json(std::string_view json);
 Result<CopyPlan> plan_from_json(std::string_view json);
 
 /// SHA-256, in hexadecimal, of what changes the written result or the units: renames, drops, segments,
