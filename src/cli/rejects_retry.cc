@@ -1,106 +1,23 @@
 #include "cli/rejects_retry.h"
 
-#include <array>
 #include <chrono>
 
 #include <fmt/format.h>
 
-#include "item/transform.h"
+#include "cli/copy_job.h"
+#include "jobs/retry_rejects.h"
 #include "net/event_loop.h"
-#include "pace/backoff.h"
 #include "plan/plan_json.h"
 
 namespace messina::cli {
 namespace {
 
-enum class Sent : std::uint8_t { written, refused };
-struct Attempt {
-  Sent sent = Sent::written;
-  Error why;
-};
-
-/// Answers 500 to one record, in a row, before they are taken for a refusal of it (as the copy does with an
-/// item that has no witness).
-constexpr int kFailures = 10;
+/// Rejects that are read and tried together; a kill loses at most the outcomes of so many, which are tried
+/// again.
+constexpr std::size_t kPortion = 100;
 
 std::int64_t unix_ms(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
-
-/// The server itself said that it failed, as opposed to a gateway or nobody.
-bool answered_failure(const Error& error) {
-  return !error.code.empty() && error.code != "HTTP 502" && error.code != "HTTP 503" &&
-         error.code != "HTTP 504";
-}
-
-Task<endpoints::WriteOutcome> put_once(endpoints::Endpoint* target, std::string_view record) {
-  const std::array<std::string_view, 1> records{record};
-  const std::span<const std::string_view> span(records);
-  endpoints::WriteOutcome outcome = co_await target->put->put(span);
-  co_return outcome;
-}
-
-/// Sends records, each until it has the server's own answer. The ledger's heartbeat stands while a request
-/// may be on the wire, so that a copy that is started over afterwards waits until it must be dead (PROTOCOL
-/// rule 3): an item of the reject would else land on top of a newer one.
-class Sender {
- public:
-  /// `former_unclean`: a process before this one may have left requests on the wire.
-  Sender(Session& session, const plan::CopyPlan& plan, Lanes& lanes, state::Ledger& ledger,
-         bool former_unclean)
-      : session_(session), plan_(plan), lanes_(lanes), ledger_(ledger), former_unclean_(former_unclean) {}
-
-  Result<Attempt> send(const std::string& record);
-  /// Says in the ledger that nothing is on the wire, unless something may be.
-  Result<void> end() {
-    if (!begun_ || left_unknown_ || former_unclean_) return {};
-    return beat(/*clean_end=*/true);
-  }
-
- private:
-  Result<void> beat(bool clean_end) {
-    state::Commit commit;
-    commit.heartbeat_unix_ms = unix_ms(session_.clock().wall());
-    commit.clean_end = clean_end;
-    return ledger_.commit(commit);
-  }
-
-  Session& session_;
-  const plan::CopyPlan& plan_;
-  Lanes& lanes_;
-  state::Ledger& ledger_;
-  Random random_{entropy_seed()};
-  const bool former_unclean_;
-  bool begun_ = false;
-  bool left_unknown_ = false;
-};
-
-Result<Attempt> Sender::send(const std::string& record) {
-  Loop& loop = lanes_.first_loop();
-  pace::Backoff backoff;
-  for (int failures = 0;;) {
-    if (session_.stop().requested()) return fail(ErrorKind::stopped, "stopped between two rejects");
-    if (auto ok = beat(/*clean_end=*/false); !ok) return fail(ok.error());
-    begun_ = true;
-    const endpoints::WriteOutcome outcome = net::run_on(loop, put_once(&lanes_.first().target, record));
-    if (!outcome.error && outcome.unprocessed.empty()) return Attempt{};
-    const Error error =
-        outcome.error.value_or(Error{ErrorKind::throttled, "the target left the item unprocessed"});
-    if (error.kind == ErrorKind::refused || error.kind == ErrorKind::too_large)
-      return Attempt{Sent::refused, error};
-    const bool unknown = error.kind == ErrorKind::unknown_outcome;
-    if (!unknown && !error.retryable()) return fail(error);
-    // A write of unknown outcome is repeated, or given up, only when a late twin of it can no longer land
-    // (PROTOCOL rule 1).
-    const Duration pause = unknown ? plan_.dead_after + plan_.clock_error + std::chrono::milliseconds(1)
-                                   : backoff.next(error, random_);
-    left_unknown_ = unknown;
-    const MonoTime until = loop.now() + pause;
-    net::run_on(loop, loop.sleep_until(until, &session_.stop()));
-    if (loop.now() >= until) left_unknown_ = false;
-    failures = unknown && answered_failure(error) ? failures + 1 : 0;
-    if (failures >= kFailures && !left_unknown_) return Attempt{Sent::refused, error};
-  }
 }
 
 Result<void> check_ready(const plan::CopyPlan& plan, const std::optional<state::JobState>& job,
@@ -120,28 +37,31 @@ Result<void> check_ready(const plan::CopyPlan& plan, const std::optional<state::
   return {};
 }
 
-/// One portion of rejects; the ledger has the outcome of each as soon as it is known.
-Result<void> retry_portion(Session& session, const plan::CopyPlan& plan, Sender& sender,
-                           state::Ledger& ledger, const std::vector<state::Reject>& rejects,
-                           RetryResult& result) {
-  for (const state::Reject& reject : rejects) {
-    Result<Attempt> attempt = Attempt{};
-    std::string record = reject.item;
-    if (!plan.transform.empty()) {
-      record.clear();
-      if (auto changed = item::transform_item(reject.item, plan.transform, record); !changed)
-        attempt = Attempt{Sent::refused, changed.error()};
+/// Says in the ledger that requests may be on the wire, or that none is any more. A copy that is started over
+/// after a retry that did not end cleanly then waits until they must be dead (PROTOCOL rule 3): an item of
+/// the rejects would else land on top of a newer one.
+Result<void> beat(Session& session, state::Ledger& ledger, bool clean_end) {
+  state::Commit commit;
+  commit.heartbeat_unix_ms = unix_ms(session.clock().wall());
+  commit.clean_end = clean_end;
+  return ledger.commit(commit);
+}
+
+Result<void> record(Session& session, state::Ledger& ledger, const jobs::RejectRetry& retry,
+                    RetryResult& result) {
+  std::vector<std::uint64_t> written;
+  for (const jobs::RejectOutcome& outcome : retry.outcomes) {
+    if (outcome.written) {
+      written.push_back(outcome.id);
+      continue;
     }
-    if (attempt->sent == Sent::written) attempt = sender.send(record);
-    if (!attempt) return fail(attempt.error());
-    const Result<void> noted = attempt->sent == Sent::written
-                                   ? ledger.settle_rejects({reject.id})
-                                   : ledger.update_reject(reject.id, attempt->why.message, attempt->why.code,
-                                                          unix_ms(session.clock().wall()));
+    const auto noted =
+        ledger.update_reject(outcome.id, outcome.reason, outcome.code, unix_ms(session.clock().wall()));
     if (!noted) return fail(noted.error());
-    ++(attempt->sent == Sent::written ? result.written : result.refused);
+    ++result.refused;
   }
-  return {};
+  result.written += written.size();
+  return ledger.settle_rejects(written);
 }
 
 }  // namespace
@@ -149,27 +69,33 @@ Result<void> retry_portion(Session& session, const plan::CopyPlan& plan, Sender&
 Result<RetryResult> retry_rejects(Session& session, const plan::CopyPlan& plan, Lanes& lanes,
                                   state::Ledger& ledger) {
   Loop& loop = lanes.first_loop();
-  endpoints::Endpoint& target = lanes.first().target;
   const auto job = ledger.load();
   if (!job) return fail(job.error());
-  const auto described = net::run_on(loop, first_contact(loop, target, &session.stop()));
+  const auto described = net::run_on(loop, first_contact(loop, lanes.first().target, &session.stop()));
   if (auto ready = check_ready(plan, *job, described); !ready) return fail(ready.error());
 
+  const bool former_unclean = (*job)->heartbeat_unix_ms.has_value();
+  const jobs::CopyOptions options = copy_options(plan, 1);
+  jobs::CopyContext context;
+  context.lanes = &lanes.lanes();
+  context.stop = &session.stop();
+  context.random = Random(entropy_seed());
   RetryResult result;
-  Sender sender(session, plan, lanes, ledger, (*job)->heartbeat_unix_ms.has_value());
   state::Ledger::RejectFilter filter;
-  filter.limit = 100;
-  for (;;) {
+  filter.limit = kPortion;
+  for (bool begun = false;; begun = true) {
     const auto rejects = ledger.rejects(filter);
     if (!rejects) return fail(rejects.error());
-    Result<void> done;
-    if (!rejects->empty()) done = retry_portion(session, plan, sender, ledger, *rejects, result);
-    if (!done || rejects->empty()) {
-      const Result<void> ended = sender.end();
-      if (!done) return fail(done.error());
-      if (!ended) return fail(ended.error());
+    if (rejects->empty()) {
+      if (begun && !former_unclean)
+        if (auto ended = beat(session, ledger, /*clean_end=*/true); !ended) return fail(ended.error());
       return result;
     }
+    if (auto begins = beat(session, ledger, /*clean_end=*/false); !begins) return fail(begins.error());
+    const jobs::RejectRetry retry = net::run_on(loop, jobs::retry_rejects(context, options, *rejects));
+    if (auto recorded = record(session, ledger, retry, result); !recorded) return fail(recorded.error());
+    // The heartbeat stays: whether something is still on the wire is not known.
+    if (retry.error) return fail(*retry.error);
     filter.after_id = rejects->back().id;
   }
 }

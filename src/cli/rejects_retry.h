@@ -15,10 +15,10 @@ struct RetryResult {
   std::uint64_t refused = 0;
 };
 
-/// Sends each live reject of a finished copy alone, as it was read, through the plan's renames and drops. An
-/// acknowledged one is settled in the ledger at once; one that is refused again stays live with its new
-/// reason. Runs on the calling thread, which is no loop's. Errors: needs_person (the copy is not done,
-/// another plan, table made again), stopped, disk, and whatever the target answered for good.
+/// Sends the live rejects of a finished copy, as they were read, through the plan's renames and drops
+/// (jobs/retry_rejects.h). The acknowledged are settled in the ledger; one that is refused again stays live
+/// with its new reason. Runs on the calling thread, which is no loop's. Errors: needs_person (the copy is not
+/// done, another plan, table made again), stopped, disk, and whatever the target answered for good.
 Result<RetryResult> retry_rejects(Session& session, const plan::CopyPlan& plan, Lanes& lanes,
                                   state::Ledger& ledger);
 

@@ -10,7 +10,7 @@ namespace messina::jobs {
 
 namespace {
 
-/// Rejects that are decided together; a stop loses at most the outcomes of so many.
+/// Rejects whose batches are written together.
 constexpr std::size_t kTogether = 100;
 
 }  // namespace

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# End-to-end tests: messina against messina-sim, judged by boto3.
+# End-to-end tests: messina against messina-sim, judged by boto3. Six at a time, since most of each is waiting.
 #   tests/e2e/run.sh BUILD [pytest arguments]
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -18,4 +18,4 @@ if ! cmp -s package.json "$data/package.json"; then
   cp package.json "$data/"
   (cd "$data" && npm install --silent --no-audit --no-fund --ignore-scripts)
 fi
-exec "$venv/bin/python" -m pytest -q --build "$build" --data "$data/node_modules/vega-datasets/data" "$@" .
+exec "$venv/bin/python" -m pytest -q -n 6 --build "$build" --data "$data/node_modules/vega-datasets/data" "$@" .
