@@ -42,6 +42,7 @@ jobs::CopyOptions copy_options(const plan::CopyPlan& plan, std::size_t lanes) {
 jobs::SchemaOptions schema_options(const plan::CopyPlan& plan) {
   jobs::SchemaOptions options;
   options.create = plan.schema == plan::SchemaMode::create;
+  options.source_is_alternator = plan.source.kind == plan::EndpointKind::alternator;
   options.target_is_alternator = plan.target.kind == plan::EndpointKind::alternator;
   options.write_isolation = plan.write_isolation;
   options.transform = plan.transform;

@@ -101,6 +101,21 @@ void note_what_stays_behind(const TableDescription& source, std::vector<SchemaNo
   }
 }
 
+/// ScyllaDB does not normalise numbers in keys, but renders them normalised (recorded: puts under 1000, 1E+3
+/// and 1000.0 make three items, and Scan shows the key 1000 three times).
+void note_number_keys(const item::KeySchema& key, std::vector<SchemaNote>& notes) {
+  const auto look_at = [&](const item::KeyAttribute& attribute) {
+    if (attribute.type != item::Type::N) return;
+    notes.push_back(
+        {Level::note,
+         fmt::format("key attribute \"{}\" is a number: ScyllaDB keeps items written under 1000 and "
+                     "1E+3 apart but shows both as 1000; of such items only one arrives",
+                     attribute.name)});
+  };
+  look_at(key.partition);
+  if (key.sort) look_at(*key.sort);
+}
+
 Task<Result<TableDescription>> describe(Loop& loop, endpoints::Catalog* catalog, Stop* stop,
                                         std::vector<std::string>* said) {
   Random random(static_cast<std::uint64_t>(loop.now().time_since_epoch().count()));
@@ -266,6 +281,7 @@ Task<Result<SchemaReport>> prepare_schema(Loop& loop, endpoints::Endpoint& sourc
   report.source = std::move(*from);
   for (std::string& text : said) report.notes.push_back({Level::note, std::move(text)});
   note_what_stays_behind(report.source, report.notes);
+  if (options.source_is_alternator) note_number_keys(report.source.key, report.notes);
   const TableDescription wanted = wanted_table(report.source, target.table, options);
 
   Result<TableDescription> to = co_await describe(loop, target.catalog.get(), stop, nullptr);

@@ -13,6 +13,7 @@ namespace messina::jobs {
 struct SchemaOptions {
   bool create = true;  ///< false: only compare
   bool target_is_alternator = true;
+  bool source_is_alternator = false;
   std::optional<std::string> write_isolation;  ///< absent: only_rmw_uses_lwt on an Alternator
   item::TransformRules transform;
   Duration wait_for_active = std::chrono::minutes(10);

@@ -52,6 +52,7 @@ class SchemaCases : public testing::Test {
     from->table.emplace();
     from->table->key.partition = {"id", item::Type::S};
     from->table->ttl_attribute = "expires";
+    source_catalog = from.get();
     target_catalog = to.get();
     source.display = "table \"a\" (source)";
     source.catalog = std::move(from);
@@ -75,6 +76,7 @@ class SchemaCases : public testing::Test {
   SimLoop loop{universe};
   Stop stop;
   jobs::SchemaOptions options;
+  SlowCatalog* source_catalog = nullptr;
   SlowCatalog* target_catalog = nullptr;
   endpoints::Endpoint source, target;
 };
@@ -89,6 +91,15 @@ TEST_F(SchemaCases, MakesTheTableOnceAndWaitsUntilItIsActive) {
   EXPECT_EQ(target_catalog->creations, 2);
   ASSERT_EQ(report->notes.size(), 1u);
   EXPECT_EQ(report->notes[0].text.substr(0, 24), "TTL by attribute \"expire");
+}
+
+TEST_F(SchemaCases, WarnsOfNumberKeysThatScyllaDbShowsAlike) {
+  source_catalog->table->key.sort = {"n", item::Type::N};
+  ASSERT_EQ(prepare()->notes.size(), 1u) << "DynamoDB keeps no such twins";
+  options.source_is_alternator = true;
+  const Result<jobs::SchemaReport> report = prepare();
+  ASSERT_EQ(report->notes.size(), 2u);
+  EXPECT_NE(report->notes[1].text.find("key attribute \"n\" is a number"), std::string::npos);
 }
 
 TEST_F(SchemaCases, DoesNotWaitForEver) {
