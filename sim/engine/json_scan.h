@@ -1,6 +1,7 @@
 // Walks JSON text without building a tree: the simulator keeps items as text, and must accept what ScyllaDB
-// accepts (duplicate names, invalid UTF-8), which common parsers refuse. A grammar of its own beside that of src/item, on
-// purpose: a simulator that read JSON by the client's code would take the client's mistakes for right.
+// accepts (duplicate names, invalid UTF-8), which common parsers refuse. A grammar of its own beside that of
+// src/item, on purpose: a simulator that read JSON by the client's code would take the client's mistakes for
+// right.
 #pragma once
 #include <optional>
 #include <string>
