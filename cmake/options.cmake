@@ -8,6 +8,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(messina_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-mismatched-new-delete)
 endif()
 
+# The presets turn it on: one setting for every door of the project, as a change of it rebuilds everything.
 option(MESSINA_WERROR "Treat warnings as errors" OFF)
 if(MESSINA_WERROR)
   target_compile_options(messina_options INTERFACE -Werror)

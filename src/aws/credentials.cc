@@ -62,7 +62,7 @@ Result<std::optional<Credentials>> from_profile(const Profiles& profiles) {
 
 }  // namespace
 
-Task<Result<Credentials>> StaticCredentials::get() { co_return credentials_; }
+Task<Result<std::shared_ptr<const Credentials>>> StaticCredentials::get() { co_return credentials_; }
 
 Result<std::optional<Credentials>> find_static_credentials(const ExplicitCredentials& given,
                                                            const net::Environment& environment,

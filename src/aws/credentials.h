@@ -27,18 +27,22 @@ class CredentialsProvider {
   virtual ~CredentialsProvider() = default;
   /// Credentials that are good now; a provider of temporary ones renews them in time. Errors: config, denied,
   /// expired, transient.
-  virtual Task<Result<Credentials>> get() = 0;
+  virtual Task<Result<std::shared_ptr<const Credentials>>> get() = 0;
+  /// The same without waiting; null when get() has to be asked.
+  virtual std::shared_ptr<const Credentials> at_hand() = 0;
 };
 
 /// The same credentials for ever.
 class StaticCredentials final : public CredentialsProvider {
  public:
-  explicit StaticCredentials(Credentials credentials) : credentials_(std::move(credentials)) {}
-  Task<Result<Credentials>> get() override;
-  const Credentials& value() const { return credentials_; }
+  explicit StaticCredentials(Credentials credentials)
+      : credentials_(std::make_shared<const Credentials>(std::move(credentials))) {}
+  Task<Result<std::shared_ptr<const Credentials>>> get() override;
+  std::shared_ptr<const Credentials> at_hand() override { return credentials_; }
+  const Credentials& value() const { return *credentials_; }
 
  private:
-  Credentials credentials_;
+  std::shared_ptr<const Credentials> credentials_;
 };
 
 /// Credentials as a person gave them by flags or a plan. All absent: look elsewhere.

@@ -72,12 +72,14 @@ Result<void> DynamoDbClient::check(const Operation& operation, const net::Respon
 }
 
 Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view body) {
-  Credentials credentials;
+  std::shared_ptr<const Credentials> credentials;
   if (options_.credentials) {
-    auto provided = co_await options_.credentials->get();
-    if (!provided) co_return fail(provided.error());
-    credentials = std::move(*provided);
-    if (options_.alternator) credentials.session_token = Secret();
+    credentials = options_.credentials->at_hand();
+    if (!credentials) {
+      auto provided = co_await options_.credentials->get();
+      if (!provided) co_return fail(provided.error());
+      credentials = std::move(*provided);
+    }
   }
 
   const bool compressed = gzip_ && body.size() >= kMinGzipBytes;
@@ -88,19 +90,21 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
     body = packed.view();
   }
 
-  auto use = co_await nodes_->use();
+  auto picked = nodes_->use();
+  if (!picked) picked.emplace(co_await nodes_->use_after_refresh());
+  auto& use = *picked;
   net::Request request;
   request.headers = headers_for(operation, use.origin(), compressed);
   request.body = body;
-  if (options_.credentials) {
+  if (credentials) {
     SigningRequest signing;
+    signing.send_session_token = !options_.alternator;
     signing.headers = &request.headers;
     signing.body_digest = sha256(body);
     signing.region = options_.region;
     signing.service = kService;
     signing.time = loop_.wall();
-    const auto added = signer_.sign(signing, credentials);
-    for (const auto& [name, value] : added.fields()) request.headers.add(name, value);
+    request.headers.append(signer_.sign(signing, *credentials));
   }
 
   Answer answer;

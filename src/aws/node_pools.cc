@@ -72,17 +72,20 @@ void NodePools::drop_old_pools() {
                 [&](const auto& entry) { return std::ranges::find(wanted, entry.first) == wanted.end(); });
 }
 
-Task<NodePools::Use> NodePools::use() {
+std::optional<NodePools::Use> NodePools::use() {
   const auto chores = nodes_->take_chores(loop_.now());
   for (const auto& node : chores.probes) {
     asio::co_spawn(loop_.executor(), probe(shared_from_this(), node), asio::detached);
   }
-  if (chores.refresh_first) {
-    auto self = shared_from_this();
-    co_await refresh(std::move(self));
-  } else if (chores.refresh) {
-    asio::co_spawn(loop_.executor(), refresh(shared_from_this()), asio::detached);
-  }
+  if (chores.refresh_first) return std::nullopt;
+  if (chores.refresh) asio::co_spawn(loop_.executor(), refresh(shared_from_this()), asio::detached);
+  drop_old_pools();
+  return pick();
+}
+
+Task<NodePools::Use> NodePools::use_after_refresh() {
+  auto self = shared_from_this();
+  co_await refresh(std::move(self));
   drop_old_pools();
   co_return pick();
 }

@@ -38,8 +38,10 @@ class NodePools : public std::enable_shared_from_this<NodePools> {
     NodeSet::NodePtr node_;
     std::shared_ptr<net::HttpClient> client_;
   };
-  /// Picks a node; looks for the cluster's nodes first when they are not known.
-  Task<Use> use();
+  /// Picks a node, and sees to the chores that are due. Nothing if the cluster's nodes have to be looked for
+  /// first: then use_after_refresh().
+  std::optional<Use> use();
+  Task<Use> use_after_refresh();
 
  private:
   NodePools(net::EventLoop& loop, std::shared_ptr<NodeSet> nodes, net::ClientOptions options,

@@ -203,7 +203,7 @@ net::Headers Signer::sign(const SigningRequest& request, const Credentials& cred
   const std::string& date = date_of(request.time);
   const std::string_view day = std::string_view(date).substr(0, 8);
   added.add("X-Amz-Date", date);
-  if (!credentials.session_token.empty()) {
+  if (request.send_session_token && !credentials.session_token.empty()) {
     added.add("X-Amz-Security-Token", std::string(credentials.session_token.reveal()));
   }
   if (request.content_digest_header) added.add("X-Amz-Content-Sha256", to_hex(request.body_digest));

@@ -22,6 +22,7 @@ struct SigningRequest {
   std::string_view region;
   std::string_view service;
   WallTime time{};
+  bool send_session_token = true;      ///< if there is one
   bool content_digest_header = false;  ///< add x-amz-content-sha256 (S3 wants it, DynamoDB does not)
 };
 

@@ -282,15 +282,14 @@ Task<WriteOutcome> TablePut::put(std::span<const std::string_view> records) {
   auto& slabs = table_->loop.slabs();
   auto body = slabs.take(size);
   body_.build(records, body);
-  const auto started = table_->loop.now();
   auto answer = co_await table_->client.call(aws::kBatchWriteItem, body.view());
-  outcome.latency = table_->loop.now() - started;
   slabs.give_back(std::move(body));
   if (!answer) {
     note_refusal(answer.error());
     outcome.error = std::move(answer.error());
     co_return outcome;
   }
+  outcome.latency = answer->latency;
   if (!says_all_written(answer->body.view())) {
     const auto text = answer->body.view();
     co_await judge(text, records, outcome);

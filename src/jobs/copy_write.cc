@@ -49,11 +49,15 @@ struct PageWrite {
   std::string renamed;                         ///< the transformed records, one behind the other
   std::vector<std::string_view> transformed;   ///< parts of it
   std::span<const std::string_view> outgoing;  ///< what is sent for each record
-  TaskGroup batches;
+  std::vector<std::uint32_t> records;          ///< to be sent: indexes into `outgoing`
+  std::size_t next = 0;                        ///< of `records`, the first that is in no batch yet
+  TaskGroup writers;
+  bool successor_waits = false;  ///< a writer without a batch waits for a permit
   PageOutcome outcome;
   bool abandoned = false;
 
   Loop& loop() { return *work->lane->loop; }
+  bool more() const { return next < records.size(); }
   void reject(std::uint32_t record, const Error& error) {
     state::Reject reject;
     reject.unit = work->unit.id;
@@ -127,7 +131,15 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
   co_return AsyncSemaphore::Lease();
 }
 
-Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit);
+/// Whether a permit in hand may be used for another batch at once; else it goes back and permission() waits.
+bool may_go_on(const PageWrite& page) {
+  const CopyRun& run = *page.run;
+  const MonoTime now = page.work->lane->loop->now();
+  return !run.failed() && page.work->paused_until <= now &&
+         (page.caps.stamped || now <= run.send_until.load());
+}
+
+Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit);
 
 void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
   const auto middle = batch.records.begin() + static_cast<std::ptrdiff_t>(batch.records.size() / 2);
@@ -141,7 +153,7 @@ void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
       part.same_failures = kSameFailures - 1;
       part.failures = kFailures - 1;
     }
-    page->batches.spawn(page->loop().executor(), write_batch(page, std::move(part), AsyncSemaphore::Lease()));
+    page->writers.spawn(page->loop().executor(), write_batches(page, std::move(part), AsyncSemaphore::Lease()));
   }
 }
 
@@ -262,7 +274,7 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
   co_return false;
 }
 
-/// A batch counts as unsettled while its coroutine lives.
+/// Every writer has a batch in hand, which counts as unsettled.
 class Unsettled {
  public:
   explicit Unsettled(CopyRun& run) : run_(run) { ++run_.unsettled_batches; }
@@ -285,36 +297,95 @@ std::span<const std::string_view> records_of(const PageWrite& page, const Batch&
   return gathered;
 }
 
-Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit) {
+/// Makes `batch` the longest run of the page's next records that one write may hold; at least one.
+void take_next(PageWrite& page, Batch& batch) {
+  batch.records.clear();
+  batch.failure.clear();
+  batch.not_answered();
+  batch.acknowledged_before.reset();
+  std::size_t bytes = 0;
+  const std::size_t most = std::max<std::size_t>(page.caps.max_items, 1);
+  batch.records.reserve(std::min(most, page.records.size() - page.next));
+  while (page.more() && batch.records.size() < most) {
+    bytes += page.outgoing[page.records[page.next]].size();
+    if (page.caps.max_bytes != 0 && bytes > page.caps.max_bytes && !batch.records.empty()) break;
+    batch.records.push_back(page.records[page.next++]);
+  }
+}
+
+/// Starts more writers of the page, as long as it has batches and there are permits that nobody waits for.
+void add_writers(const std::shared_ptr<PageWrite>& page) {
+  while (page->more() && may_go_on(*page)) {
+    AsyncSemaphore::Lease permit;
+    if (!page->run->permits.try_acquire(1, permit)) return;
+    Batch batch;
+    take_next(*page, batch);
+    page->writers.spawn(page->loop().executor(), write_batches(page, std::move(batch), std::move(permit)));
+  }
+}
+
+/// Waits for a permit, then writes what is left of the page.
+Task<void> write_rest(std::shared_ptr<PageWrite> page) {
+  page->successor_waits = true;
+  AsyncSemaphore::Lease permit = co_await permission(*page, false);
+  page->successor_waits = false;
+  if (!page->more()) co_return;
+  if (permit.amount() == 0) {
+    page->abandoned = true;
+    co_return;
+  }
+  Batch batch;
+  take_next(*page, batch);
+  add_writers(page);
+  co_await write_batches(page, std::move(batch), std::move(permit));
+}
+
+/// Batch after batch with one permit, for as long as all goes well. Before it waits for anything it gives the
+/// permit back, and leaves the page's other batches to a successor.
+Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit) {
   CopyRun& run = *page->run;
   const Unsettled unsettled(run);
   endpoints::Writable& target = *page->work->lane->target.put;
   pace::Backoff backoff;
   std::vector<std::string_view> gathered;
+  bool tried = true;  // a batch that comes without a permit is a part of one that was tried
   for (;;) {
-    if (permit.amount() == 0) permit = co_await permission(*page, true);
+    if (permit.amount() == 0) permit = co_await permission(*page, tried);
     if (permit.amount() == 0) {
       page->abandoned = true;
       co_return;
     }
+    tried = true;
     const std::span<const std::string_view> to_put = records_of(*page, batch, gathered);
     endpoints::WriteOutcome outcome;
     {
       const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
       outcome = co_await target.put(to_put);
     }
-    permit.release();
     page->outcome.wcu += outcome.cost_wcu;
+    if (!outcome.error) page->outcome.written += batch.records.size() - outcome.unprocessed.size();
+    if (!outcome.error && outcome.unprocessed.empty()) {
+      ++run.acknowledged;
+      if (!page->more()) co_return;
+      take_next(*page, batch);
+      backoff.reset();
+      if (may_go_on(*page)) {
+        add_writers(page);
+      } else {
+        permit.release();
+        tried = false;
+      }
+      continue;
+    }
+    permit.release();
+    if (page->more() && !page->successor_waits) {
+      page->writers.spawn(page->loop().executor(), write_rest(page));
+    }
     if (outcome.error) {
       Error error = std::move(*outcome.error);
       const bool again = co_await after_failure(page, batch, backoff, std::move(error));
       if (!again) co_return;
       continue;
-    }
-    page->outcome.written += batch.records.size() - outcome.unprocessed.size();
-    if (outcome.unprocessed.empty()) {
-      ++run.acknowledged;
-      co_return;
     }
     if (outcome.unprocessed.size() < batch.records.size()) backoff.reset();
     std::vector<std::uint32_t> left;
@@ -326,24 +397,23 @@ Task<void> write_batch(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaph
   }
 }
 
-/// Renames and drops. Records that cannot be transformed are rejected; returns the others' indexes.
-std::vector<std::uint32_t> transform_page(PageWrite& page) {
+/// Renames and drops. Records that cannot be transformed are rejected; the others are to be sent.
+void transform_page(PageWrite& page) {
   const std::vector<std::string_view>& records = page.page->records;
   const item::TransformRules& rules = page.run->options.transform;
-  std::vector<std::uint32_t> good;
   if (rules.empty()) {
     page.outgoing = records;
-    good.resize(records.size());
-    std::iota(good.begin(), good.end(), 0u);
-    return good;
+    page.records.resize(records.size());
+    std::iota(page.records.begin(), page.records.end(), 0u);
+    return;
   }
-  good.reserve(records.size());
+  page.records.reserve(records.size());
   std::vector<std::size_t> ends(records.size(), 0);
   for (std::uint32_t i = 0; i < records.size(); ++i) {
     const std::size_t before = page.renamed.size();
     const Result<void> done = item::transform_item(records[i], rules, page.renamed);
     if (done) {
-      good.push_back(i);
+      page.records.push_back(i);
     } else {
       page.renamed.resize(before);
       page.reject(i, done.error());
@@ -356,21 +426,6 @@ std::vector<std::uint32_t> transform_page(PageWrite& page) {
     begin = end;
   }
   page.outgoing = page.transformed;
-  return good;
-}
-
-/// The longest run of records from `next` on that one write may hold; at least one.
-Batch next_batch(const PageWrite& page, std::span<const std::uint32_t> records, std::size_t& next) {
-  Batch batch;
-  std::size_t bytes = 0;
-  const std::size_t most = std::max<std::size_t>(page.caps.max_items, 1);
-  batch.records.reserve(std::min(most, records.size() - next));
-  while (next < records.size() && batch.records.size() < most) {
-    bytes += page.outgoing[records[next]].size();
-    if (page.caps.max_bytes != 0 && bytes > page.caps.max_bytes && !batch.records.empty()) break;
-    batch.records.push_back(records[next++]);
-  }
-  return batch;
 }
 
 }  // namespace
@@ -382,19 +437,9 @@ Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitW
   page->work = work;
   page->page = &received;
   page->caps = work->lane->target.put->caps();
-  const std::vector<std::uint32_t> records = transform_page(*page);
-  for (std::size_t next = 0; next < records.size();) {
-    // The permit comes before the batch, so that the coroutines of a page are no more than its permits and
-    // its retries.
-    AsyncSemaphore::Lease permit = co_await permission(*page, false);
-    if (permit.amount() == 0) {
-      page->abandoned = true;
-      break;
-    }
-    Batch batch = next_batch(*page, records, next);
-    page->batches.spawn(page->loop().executor(), write_batch(page, std::move(batch), std::move(permit)));
-  }
-  co_await page->batches.wait();
+  transform_page(*page);
+  if (page->more()) co_await write_rest(page);
+  co_await page->writers.wait();
   page->outcome.settled = !page->abandoned;
   co_return std::move(page->outcome);
 }

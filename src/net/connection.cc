@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace messina::net {
 namespace {
@@ -82,13 +83,6 @@ Task<error_code> Connection::connect(Tcp::endpoint endpoint) {
   co_return finished(error);
 }
 
-Task<IoResult> Connection::receive(char* data, std::size_t size) {
-  touch();
-  const auto room = asio::buffer(data, size);
-  const auto [error, bytes] = co_await socket_.async_read_some(room, kAwait);
-  co_return IoResult{finished(error), bytes};
-}
-
 Task<IoResult> Connection::read_some(char* data, std::size_t size) {
   if (const std::size_t ready = std::min(size, buffered().size()); ready > 0) {
     std::memcpy(data, buffered().data(), ready);
@@ -96,7 +90,10 @@ Task<IoResult> Connection::read_some(char* data, std::size_t size) {
     co_return IoResult{{}, ready};
   }
   if (tls_) co_return co_await tls_read(data, size);
-  co_return co_await receive(data, size);
+  touch();
+  const auto room = asio::buffer(data, size);
+  const auto [error, bytes] = co_await socket_.async_read_some(room, kAwait);
+  co_return IoResult{finished(error), bytes};
 }
 
 Task<IoResult> Connection::read_all(char* data, std::size_t size) {
@@ -131,34 +128,102 @@ Task<IoResult> Connection::fill() {
   char* const room = buffer_.data() + before;
   const std::size_t size = buffer_.capacity() - before;
   IoResult got;
-  if (tls_)
+  if (tls_) {
     got = co_await tls_read(room, size);
-  else
-    got = co_await receive(room, size);
+  } else {
+    touch();
+    const auto space = asio::buffer(room, size);
+    const auto [error, bytes] = co_await socket_.async_read_some(space, kAwait);
+    got = {finished(error), bytes};
+  }
   buffer_.resize(before + got.bytes);
   co_return got;
 }
 
-Task<IoResult> Connection::write_all(std::span<asio::const_buffer> buffers) {
-  if (tls_) co_return co_await tls_write(buffers);
-  std::size_t done = 0;
-  while (!buffers.empty()) {
-    if (buffers.front().size() == 0) {
-      buffers = buffers.subspan(1);
-      continue;
+namespace {
+
+void skip_bytes(std::span<asio::const_buffer>& buffers, std::size_t bytes) {
+  while (!buffers.empty() && bytes >= buffers.front().size()) {
+    bytes -= buffers.front().size();
+    buffers = buffers.subspan(1);
+  }
+  if (bytes > 0) buffers.front() += bytes;
+}
+
+/// sendmsg() that neither waits nor raises SIGPIPE.
+ssize_t send_some(int socket, std::span<const asio::const_buffer> buffers) {
+  std::array<iovec, 16> pieces;
+  const std::size_t count = std::min(buffers.size(), pieces.size());
+  for (std::size_t i = 0; i < count; ++i)
+    pieces[i] = {const_cast<void*>(buffers[i].data()), buffers[i].size()};  // sendmsg() only reads
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = count;
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+/// A piece of what remains, into the engine's output.
+bool Connection::encrypt(Write& write) {
+  while (!write.rest.empty() && tls_->output().size() < kTlsPieceBytes) {
+    const asio::const_buffer& front = write.rest.front();
+    const std::string_view piece(static_cast<const char*>(front.data()),
+                                 std::min(front.size(), kTlsPieceBytes));
+    if (tls_->write(piece) != TlsEngine::Step::ok) return false;
+    skip_bytes(write.rest, piece.size());
+  }
+  return true;
+}
+
+bool Connection::write_now(Write& write) {
+  skip_bytes(write.rest, 0);
+  while (true) {
+    asio::const_buffer encrypted;
+    std::span<const asio::const_buffer> pending = write.rest;
+    if (tls_) {
+      if (tls_->output().empty() && !encrypt(write)) {
+        write.result.error = finished(asio::error::connection_aborted);
+        return true;
+      }
+      encrypted = asio::buffer(tls_->output().data(), tls_->output().size()) + tls_sent_;
+      pending = {&encrypted, encrypted.size() > 0 ? 1u : 0u};
     }
-    touch();
-    auto [error, bytes] = co_await socket_.async_write_some(buffers, kAwait);
-    done += bytes;
-    if (error) co_return IoResult{finished(error), done};
-    while (bytes > 0) {
-      const std::size_t taken = std::min(bytes, buffers.front().size());
-      buffers.front() += taken;
-      bytes -= taken;
-      if (buffers.front().size() == 0) buffers = buffers.subspan(1);
+    if (pending.empty()) {
+      write.result.error = finished({});
+      return true;
+    }
+    const ssize_t sent = cut_ ? -1 : send_some(socket_.native_handle(), pending);
+    if (sent < 0) {
+      const int reason = cut_ ? ECANCELED : errno;
+      if (reason == EINTR) continue;
+      if (reason == EAGAIN || reason == EWOULDBLOCK) return false;
+      write.result.error = finished({reason, boost::system::system_category()});
+      return true;
+    }
+    const auto bytes = static_cast<std::size_t>(sent);
+    write.result.bytes += bytes;
+    if (!tls_) {
+      skip_bytes(write.rest, bytes);
+    } else if (tls_sent_ += bytes; tls_sent_ == tls_->output().size()) {
+      tls_->output().clear();
+      tls_sent_ = 0;
     }
   }
-  co_return IoResult{finished({}), done};
+}
+
+Task<IoResult> Connection::finish(Write write) {
+  while (!write_now(write)) {
+    const error_code error = co_await wait_for(Socket::wait_write);
+    if (!error) continue;
+    write.result.error = error;
+    break;
+  }
+  co_return write.result;
+}
+
+Task<IoResult> Connection::write_all(std::span<asio::const_buffer> buffers) {
+  return finish(Write{buffers, {}});
 }
 
 Task<Result<void>> Connection::start_tls(std::shared_ptr<TlsContext> context, std::string server_name,
@@ -166,19 +231,19 @@ Task<Result<void>> Connection::start_tls(std::shared_ptr<TlsContext> context, st
   tls_ = std::make_unique<TlsEngine>(std::move(context), server_name, socket_.native_handle());
   while (true) {
     const TlsEngine::Step step = tls_->handshake();
-    const IoResult sent = co_await flush_tls();  // after a failure: the alert
+    const IoResult sent = co_await write_all({});  // after a failure: the alert
     const bool failed = step == TlsEngine::Step::failed || step == TlsEngine::Step::closed;
     if (failed && !tls_->socket_error()) co_return std::unexpected(tls_->handshake_error(peer));
     error_code error = failed ? tls_->socket_error() : sent.error;
     if (!error && step == TlsEngine::Step::ok) co_return Result<void>();
-    if (!error) error = co_await wait_readable();
+    if (!error) error = co_await wait_for(Socket::wait_read);
     if (error) co_return fail(ErrorKind::transient, error.message());
   }
 }
 
-Task<error_code> Connection::wait_readable() {
+Task<error_code> Connection::wait_for(Socket::wait_type what) {
   touch();
-  const auto [error] = co_await socket_.async_wait(Socket::wait_read, kAwait);
+  const auto [error] = co_await socket_.async_wait(what, kAwait);
   co_return finished(error);
 }
 
@@ -187,7 +252,8 @@ Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
   while (true) {
     // As many records as lie there already: one system call brings several.
     std::size_t got = 0;
-    const TlsEngine::Step step = tls_->read(data + done, size - done, got);
+    auto step = TlsEngine::Step::want_input;
+    if (!tls_->drained()) step = tls_->read(data + done, size - done, got);
     if (step == TlsEngine::Step::ok) {
       done += got;
       if (done < size) continue;
@@ -201,45 +267,13 @@ Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
       co_return IoResult{error ? error : asio::error::connection_aborted, 0};
     }
     if (!tls_->output().empty()) {
-      const IoResult sent = co_await flush_tls();
+      const IoResult sent = co_await write_all({});
       if (sent.error) co_return IoResult{sent.error, 0};
     }
-    const error_code error = co_await wait_readable();
+    const error_code error = co_await wait_for(Socket::wait_read);
     if (error) co_return IoResult{error, 0};
+    tls_->more_input();
   }
-}
-
-Task<IoResult> Connection::tls_write(std::span<asio::const_buffer> buffers) {
-  std::size_t done = 0;
-  for (const asio::const_buffer& buffer : buffers) {
-    std::string_view rest(static_cast<const char*>(buffer.data()), buffer.size());
-    while (!rest.empty()) {
-      const std::string_view piece = rest.substr(0, kTlsPieceBytes);
-      rest.remove_prefix(piece.size());
-      if (tls_->write(piece) != TlsEngine::Step::ok)
-        co_return IoResult{asio::error::connection_aborted, done};
-      if (tls_->output().size() < kTlsPieceBytes) continue;
-      const IoResult sent = co_await flush_tls();
-      done += sent.bytes;
-      if (sent.error) co_return IoResult{sent.error, done};
-    }
-  }
-  const IoResult sent = co_await flush_tls();
-  co_return IoResult{sent.error, done + sent.bytes};
-}
-
-Task<IoResult> Connection::flush_tls() {
-  Slab& output = tls_->output();
-  std::size_t done = 0;
-  while (done < output.size()) {
-    touch();
-    const auto rest = asio::buffer(output.data() + done, output.size() - done);
-    const auto [error, bytes] = co_await socket_.async_write_some(rest, kAwait);
-    done += bytes;
-    if (error) co_return IoResult{finished(error), done};
-  }
-  output.clear();
-  co_return IoResult{finished({}), done};
 }
 
 bool Connection::idle_and_open() {

@@ -57,6 +57,13 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
+/// A write under way.
+struct Write {
+  std::span<asio::const_buffer> rest;  ///< not yet sent, or on TLS not yet encrypted
+  /// `bytes` tells whether anything may have left the machine; on TLS they are not those of the buffers.
+  IoResult result;
+};
+
 /// Closes the socket when it dies. Used by one coroutine at a time, on the loop's thread.
 class Connection {
  public:
@@ -82,8 +89,11 @@ class Connection {
   Task<IoResult> read_some(char* data, std::size_t size);
   /// All of `size`, unless there is an error.
   Task<IoResult> read_all(char* data, std::size_t size);
-  /// `bytes` tells whether anything may have left the machine; on TLS they are not those of the buffers.
   Task<IoResult> write_all(std::span<asio::const_buffer> buffers);
+  /// Writes what the socket takes at once. True if that was all, or an error; false: finish() has to wait for
+  /// room. Mostly it is all, and a turn of the loop is saved.
+  bool write_now(Write& write);
+  Task<IoResult> finish(Write write);
 
   /// What was received and not yet consumed.
   std::string_view buffered() const { return {buffer_.data() + buffer_used_, buffer_.size() - buffer_used_}; }
@@ -103,16 +113,15 @@ class Connection {
   friend class Sweeper;
   void touch() { deadline_ = fixed_deadline_ != MonoTime::max() ? fixed_deadline_ : loop_.now() + patience_; }
   error_code finished(error_code error);
-  Task<IoResult> receive(char* data, std::size_t size);
-  Task<error_code> wait_readable();
+  Task<error_code> wait_for(Socket::wait_type what);
   Task<IoResult> tls_read(char* data, std::size_t size);
-  Task<IoResult> tls_write(std::span<asio::const_buffer> buffers);
-  Task<IoResult> flush_tls();
+  bool encrypt(Write& write);
 
   EventLoop& loop_;
   Socket socket_;
   std::shared_ptr<Sweeper> sweeper_;
   std::unique_ptr<TlsEngine> tls_;
+  std::size_t tls_sent_ = 0;  // of the engine's output
   Duration patience_;
   MonoTime fixed_deadline_ = MonoTime::max();
   MonoTime deadline_ = MonoTime::max();

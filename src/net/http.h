@@ -19,6 +19,9 @@ class Headers {
     if (fields_.capacity() == 0) fields_.reserve(kUsualFields);
     fields_.emplace_back(std::move(name), std::move(value));
   }
+  void append(Headers&& others) {
+    for (auto& field : others.fields_) fields_.push_back(std::move(field));
+  }
   /// Replaces all of that name.
   void set(std::string_view name, std::string value);
   /// The first of that name.

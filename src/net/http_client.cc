@@ -36,6 +36,12 @@ bool clean(const Request& request) {
                              [](const auto& field) { return clean(field.first) && clean(field.second); });
 }
 
+/// How far the search for an answer's head has come.
+struct HeadSearch {
+  int interim = 0;           ///< answers passed over
+  std::size_t searched = 0;  ///< bytes in which it does not end
+};
+
 }  // namespace
 
 struct HttpClient::Impl {
@@ -50,8 +56,14 @@ struct HttpClient::Impl {
   void write_head(std::string& out, const Request& request) const;
   /// One request and its answer on `connection`. `unused` becomes true if nothing of the request was written.
   Task<Answer> exchange(Connection& connection, const Request& request, bool& unused, bool& reusable);
-  Task<Answer> receive(Connection& connection, bool head_request, bool& reusable);
-  Task<std::expected<Head, Error>> receive_head(Connection& connection, bool head_request);
+  /// The answer's head once the connection has all of it; nothing while more has to come. Passes over interim
+  /// answers. Errors: corrupt.
+  std::expected<std::optional<Head>, Error> next_head(Connection& connection, bool head_request,
+                                                      HeadSearch& search) const;
+  bool answered_by_proxy(const Head& head) const {
+    return head.status == 407 && dialler.proxy && !dialler.origin.tls;
+  }
+  Error wrong_proxy_user() const;
   Task<Result<Slab>> receive_sized(Connection& connection, std::uint64_t size);
   Task<Result<Slab>> receive_unsized(Connection& connection, bool chunked, bool& reusable);
   /// For messages: what `error` means when it happened while waiting for `what` since `start`.
@@ -179,90 +191,98 @@ Task<Answer> HttpClient::Impl::send(std::shared_ptr<Impl> self, const Request& r
   }
 }
 
+// One coroutine from the request's first byte to the answer's last as long as both are small: each further
+// frame would cost every request an allocation.
 Task<Answer> HttpClient::Impl::exchange(Connection& connection, const Request& request, bool& unused,
                                         bool& reusable) {
   const MonoTime start = dialler.loop.now();
   write_head(connection.head_out, request);
   std::array<asio::const_buffer, 2> buffers{asio::buffer(connection.head_out), asio::buffer(request.body)};
-  const std::span<asio::const_buffer> all(buffers);
-  const IoResult sent = co_await connection.write_all(all);
+  Write write{buffers, {}};
+  const bool at_once = connection.write_now(write);
+  if (!at_once) write.result = co_await connection.finish(write);
+  const IoResult sent = write.result;
   if (sent.error && (sent.bytes == 0 || sent.error == asio::error::timed_out)) {
     unused = sent.bytes == 0 && sent.error != asio::error::timed_out;
     co_return failed(broken(sent.error, "the request to be taken", start, ErrorKind::transient),
                      sent.bytes > 0);
   }
+  // If the server stopped reading, it may have said why (413) before it cut the connection.
+  const auto without_answer = [&](Error error) {
+    reusable = false;
+    if (sent.error) error = broken(sent.error, "the request to be taken", start, ErrorKind::transient);
+    return failed(std::move(error), true);
+  };
+
+  const MonoTime asked = at_once ? start : dialler.loop.now();
+  connection.set_deadline(asked + dialler.options.answer_timeout);  // a trickle does not prolong it
   const bool head_request = request.method == "HEAD";
-  Answer answer = co_await receive(connection, head_request, reusable);
-  if (!sent.error) co_return answer;
-  // The server stopped reading: it may have said why (413) before it cut the connection.
-  reusable = false;
-  if (answer) co_return answer;
-  co_return failed(broken(sent.error, "the request to be taken", start, ErrorKind::transient), true);
-}
-
-Task<Answer> HttpClient::Impl::receive(Connection& connection, bool head_request, bool& reusable) {
-  auto head = co_await receive_head(connection, head_request);
-  if (!head) co_return failed(std::move(head.error()), true);
-  if (head->status == 407 && dialler.proxy && !dialler.origin.tls)
-    co_return failed(
-        {ErrorKind::denied,
-         fmt::format("the proxy {} wants a user and a password, or other ones (407): write them into its "
-                     "address, http://user:password@host:port",
-                     host_and_port(dialler.proxy->host, dialler.proxy->port)),
-         "HTTP 407"},
-        false);
-  reusable = head->keep_alive;
-  Response response{head->status, std::move(head->headers), Slab()};
-  const bool no_body = head_request || head->status == 204 || head->status == 304;
-  if (!no_body) {
-    Result<Slab> body;
-    if (head->chunked || head->until_close)
-      body = co_await receive_unsized(connection, head->chunked, reusable);
-    else
-      body = co_await receive_sized(connection, head->content_length.value_or(0));
-    if (!body) {
-      reusable = false;
-      co_return failed(std::move(body.error()), true);
-    }
-    response.body = std::move(*body);
+  HeadSearch search;
+  std::optional<Head> head;
+  while (true) {
+    auto next = next_head(connection, head_request, search);
+    if (!next) co_return without_answer(std::move(next.error()));
+    head = std::move(*next);
+    if (head) break;
+    const bool begun = !connection.buffered().empty();
+    const IoResult got = co_await connection.fill();
+    if (!got.error) continue;
+    const std::string_view what = begun ? "the rest of the answer's header" : "the answer";
+    co_return without_answer(broken(got.error, what, asked, ErrorKind::transient));
   }
+  connection.clear_deadline();
+  if (answered_by_proxy(*head)) co_return failed(wrong_proxy_user(), false);
+
+  reusable = head->keep_alive && !sent.error;
+  const std::uint64_t size = head->content_length.value_or(0);
+  const bool sized = !head->chunked && !head->until_close;
+  Result<Slab> body;
+  if (head_request || head->status == 204 || head->status == 304 || (sized && size == 0)) {
+    // There is none.
+  } else if (!sized) {
+    body = co_await receive_unsized(connection, head->chunked, reusable);
+  } else if (size <= connection.buffered().size()) {
+    body = dialler.loop.slabs().take(size);
+    body->append(connection.buffered().substr(0, size));
+    connection.consume(size);
+  } else {
+    body = co_await receive_sized(connection, size);
+  }
+  if (!body) co_return without_answer(std::move(body.error()));
   if (!connection.buffered().empty()) reusable = false;  // whatever that is, it is no answer of ours
-  co_return response;
+  co_return Response{head->status, std::move(head->headers), std::move(*body)};
 }
 
-Task<std::expected<Head, Error>> HttpClient::Impl::receive_head(Connection& connection, bool head_request) {
-  const MonoTime start = dialler.loop.now();
-  connection.set_deadline(start + dialler.options.answer_timeout);  // a trickle does not prolong it
+Error HttpClient::Impl::wrong_proxy_user() const {
+  return {ErrorKind::denied,
+          fmt::format("the proxy {} wants a user and a password, or other ones (407): write them into its "
+                      "address, http://user:password@host:port",
+                      host_and_port(dialler.proxy->host, dialler.proxy->port)),
+          "HTTP 407"};
+}
+
+std::expected<std::optional<Head>, Error> HttpClient::Impl::next_head(Connection& connection,
+                                                                      bool head_request,
+                                                                      HeadSearch& search) const {
   const auto corrupt = [this](std::string_view why) {
     return std::unexpected(
         Error{ErrorKind::corrupt, fmt::format("{}: the answer is not HTTP: {}", name, why)});
   };
-  for (int interim = 0; interim <= kMaxInterimAnswers; ++interim) {
-    std::size_t searched = 0;
-    std::optional<std::size_t> end;
-    while (true) {
-      const std::string_view bytes = connection.buffered();
-      if (!std::string_view("HTTP/").starts_with(bytes.substr(0, 5)))
-        co_return corrupt("it begins otherwise");
-      end = find_head_end(bytes, searched);
-      if (end.value_or(bytes.size()) > kMaxHeadBytes) co_return corrupt("its header is over 64 KB");
-      if (end) break;
-      const IoResult got = co_await connection.fill();
-      if (got.error)
-        co_return std::unexpected(broken(got.error,
-                                         bytes.empty() ? "the answer" : "the rest of the answer's header",
-                                         start, ErrorKind::transient));
-    }
-    auto head = parse_response_head(connection.buffered().substr(0, *end), head_request);
-    if (!head) co_return corrupt(head.error());
+  while (search.interim <= kMaxInterimAnswers) {
+    const std::string_view bytes = connection.buffered();
+    if (!std::string_view("HTTP/").starts_with(bytes.substr(0, 5))) return corrupt("it begins otherwise");
+    const std::optional<std::size_t> end = find_head_end(bytes, search.searched);
+    if (end.value_or(bytes.size()) > kMaxHeadBytes) return corrupt("its header is over 64 KB");
+    if (!end) return std::nullopt;
+    auto head = parse_response_head(bytes.substr(0, *end), head_request);
+    if (!head) return corrupt(head.error());
     connection.consume(*end);
-    if (head->status >= 200) {
-      connection.clear_deadline();
-      co_return std::move(*head);
-    }
-    if (head->status == 101) co_return corrupt("it switches to another protocol");
+    if (head->status >= 200) return std::move(*head);
+    if (head->status == 101) return corrupt("it switches to another protocol");
+    ++search.interim;
+    search.searched = 0;
   }
-  co_return corrupt("too many interim answers");
+  return corrupt("too many interim answers");
 }
 
 Task<Result<Slab>> HttpClient::Impl::receive_sized(Connection& connection, std::uint64_t size) {
@@ -270,7 +290,6 @@ Task<Result<Slab>> HttpClient::Impl::receive_sized(Connection& connection, std::
     co_return fail(ErrorKind::corrupt,
                    fmt::format("{}: the answer's body of {} bytes is over the limit of {}", name, size,
                                dialler.options.max_body_bytes));
-  if (size == 0) co_return Slab();
   const MonoTime start = dialler.loop.now();
   Slab body = dialler.loop.slabs().take(size);
   body.resize(size);

@@ -140,6 +140,7 @@ int TlsEngine::bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got
   BIO_clear_retry_flags(bio);
   *got = 0;
   const ssize_t received = ::recv(self.socket_, data, size, MSG_DONTWAIT);
+  self.socket_empty_ = received < 0 || (received > 0 && static_cast<std::size_t>(received) < size);
   if (received > 0) {
     *got = static_cast<std::size_t>(received);
     return 1;

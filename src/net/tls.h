@@ -54,6 +54,10 @@ class TlsEngine {
   /// ok: `got` > 0 bytes lie at `data`. closed: the peer ended the stream in order.
   Step read(char* data, std::size_t size, std::size_t& got);
   Step write(std::string_view data);
+  /// True if the socket had no more bytes when it was last asked, and none of them are left undecrypted: a
+  /// read would find nothing. Until more_input().
+  bool drained() const { return socket_empty_ && SSL_has_pending(ssl_) == 0; }
+  void more_input() { socket_empty_ = false; }
   /// True if the connection is usable for another exchange: neither data nor an end has come in.
   bool quiet();
 
@@ -79,6 +83,7 @@ class TlsEngine {
   std::string server_name_;
   std::string failure_;
   int socket_;
+  bool socket_empty_ = false;
   boost::system::error_code socket_error_;
   Slab output_;
 };
