@@ -87,7 +87,7 @@ def matrix(cases):
         "*Pump*: moves the same requests and pages over as many connections, and nothing else; the one copy of the items' "
         "bytes from the page into contiguous requests is in it, and so is TLS. *Split*: finding the items' spans in the pages. *CRC*: of the "
         "pages, where the server sends one. *SHA*: of the bodies that are signed. The ratio is copy ÷ (pump + split + CRC + "
-        "SHA), CPU seconds all.", ""]
+        "SHA), CPU seconds all: the median of the rounds, each of which measured everything once.", ""]
     rows = []
     for r in cases:
         rows.append((r["name"], f"{r['copy_median_s']:.2f} ± {r['copy_spread'] / 2:.0%}",

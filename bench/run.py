@@ -71,7 +71,7 @@ class Bench:
             sys.exit("two cores are needed: one for messina, one for messina-sim")
         self.core, self.sim_core = cores[0], cores[1]
         os.sched_setaffinity(0, {self.sim_core})  # this script's polling is not messina's
-        self.runs = options.runs
+        self.runs = options.runs or (3 if options.quick else 5)
         self.bytes = (500 if options.quick else 1500) * MB
         self.states = 0
 
@@ -129,7 +129,7 @@ class Bench:
 
     def parts_run(self, case, page):
         done = run_child([self.parts, "--page", page, "--table", "bench_copy", "--batch", case.batch, "--places", UNITS,
-                          "--min-ms", 150 if self.options.quick else 500], self.core, self.work, watch=False)
+                          "--min-ms", 150], self.core, self.work, watch=False)
         if done.status != 0:
             raise RuntimeError("the parts failed: " + done.stderr)
         return last_json_line(done.stdout)
@@ -140,30 +140,34 @@ class Bench:
         return max(1, int((total_bytes or self.bytes) / size))
 
     def measure(self, case):
-        """One line of the matrix: runs of copy and pump in turn, then the parts on a page of the same table."""
+        """One line of the matrix: rounds of copy, pump and parts, each ratio from the figures of one round, so that a machine
+        that changes its speed between rounds does not show in it."""
         items = self.items_of(case.size)
         page = self.work / "page.json"
-        copies, pumps = [], []
+        copies, pumps, floors, pieces = [], [], [], []
         with self.server(case, items) as at:
             for _ in range(self.runs):
                 copies.append(self.copy(case, at))
                 pumped, moved = self.pump_run(case, at, page)
                 pumps.append(pumped)
-            parts = self.parts_run(case, page)
-        # Segments end with short pages: parts are taken by bytes, not by pages.
-        share = moved["page_bytes"] / parts["page_bytes"] / 1e9
-        split = parts["split_ns"] * share
-        crc = parts["crc32_ns"] * share if moved["page_crc"] else 0.0
-        sha = parts["sha256_ns"] * share if case.signed else 0.0
+                parts = self.parts_run(case, page)
+                # Segments end with short pages: parts are taken by bytes, not by pages.
+                share = moved["page_bytes"] / parts["page_bytes"] / 1e9
+                pieces.append({"split": parts["split_ns"] * share,
+                               "crc": parts["crc32_ns"] * share if moved["page_crc"] else 0.0,
+                               "sha": parts["sha256_ns"] * share if case.signed else 0.0})
+                floors.append(pumped.cpu_s + sum(pieces[-1].values()))
+        split, crc, sha = (Sample([p[what] for p in pieces]).median for what in ("split", "crc", "sha"))
         copy, pump = Sample([c.cpu_s for c in copies]), Sample([p.cpu_s for p in pumps])
-        floor = pump.median + split + crc + sha
+        floor = Sample(floors).median
+        ratio = Sample([c.cpu_s / f for c, f in zip(copies, floors)])
         result = {
             "case": dataclasses.asdict(case), "name": case.name, "limit": case.limit, "items": moved["items"],
             "bytes": moved["page_bytes"], "writes": moved["writes"], "copy_cpu_s": copy.values,
             "copy_user_s": [c.user_s for c in copies], "copy_system_s": [c.system_s for c in copies],
             "copy_elapsed_s": [c.elapsed_s for c in copies], "pump_cpu_s": pump.values, "split_s": split, "crc32_s": crc,
             "sha256_s": sha, "floor_s": floor, "copy_median_s": copy.median, "copy_spread": copy.spread,
-            "pump_median_s": pump.median, "pump_spread": pump.spread, "ratio": copy.median / floor,
+            "pump_median_s": pump.median, "pump_spread": pump.spread, "ratio": ratio.median, "ratios": ratio.values,
             "items_per_cpu_s": moved["items"] / copy.median, "threads_cpu_s": copies[-1].threads,
         }
         result["ok"] = result["ratio"] <= case.limit
@@ -237,7 +241,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="build folder (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="fewer cases and smaller tables")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each figure (default: %(default)s)")
+    parser.add_argument("--runs", type=int, help="runs of each figure (default: 5, quick: 3)")
     parser.add_argument("--only", choices=["matrix", "memory", "ledger", "micro"], action="append",
                         help="measure only this; results go to the JSON file, RESULTS.md stays as it is")
     parser.add_argument("--filter", default="", help="only cases of the matrix whose name contains this")
@@ -248,7 +252,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parent
     with tempfile.TemporaryDirectory(prefix="messina-bench-") as folder:
         bench = Bench(options, pathlib.Path(folder))
-        results = {"machine": machine(bench.build), "quick": options.quick, "runs": options.runs, "load": os.getloadavg()[0]}
+        results = {"machine": machine(bench.build), "quick": options.quick, "runs": bench.runs, "load": os.getloadavg()[0]}
         if "micro" in wanted:
             results["micro"] = bench.microbenchmarks()
         if "matrix" in wanted:

@@ -214,10 +214,10 @@ bool Connection::write_now(Write& write) {
 
 Task<IoResult> Connection::finish(Write write) {
   while (!write_now(write)) {
-    const error_code error = co_await wait_for(Socket::wait_write);
-    if (!error) continue;
-    write.result.error = error;
-    break;
+    touch();
+    const auto [error] = co_await socket_.async_wait(Socket::wait_write, kAwait);
+    write.result.error = finished(error);
+    if (write.result.error) break;
   }
   co_return write.result;
 }
@@ -236,15 +236,19 @@ Task<Result<void>> Connection::start_tls(std::shared_ptr<TlsContext> context, st
     if (failed && !tls_->socket_error()) co_return std::unexpected(tls_->handshake_error(peer));
     error_code error = failed ? tls_->socket_error() : sent.error;
     if (!error && step == TlsEngine::Step::ok) co_return Result<void>();
-    if (!error) error = co_await wait_for(Socket::wait_read);
+    if (!error) error = co_await receive_for_tls();
     if (error) co_return fail(ErrorKind::transient, error.message());
   }
 }
 
-Task<error_code> Connection::wait_for(Socket::wait_type what) {
+/// An error only if the engine has nothing to say about it: it knows what an end means.
+Task<error_code> Connection::receive_for_tls() {
   touch();
-  const auto [error] = co_await socket_.async_wait(what, kAwait);
-  co_return finished(error);
+  const auto room = asio::buffer(tls_->room().data(), tls_->room().size());
+  const auto [error, bytes] = co_await socket_.async_read_some(room, kAwait);
+  tls_->received(error, bytes);
+  const error_code ended = finished(error);
+  co_return ended == asio::error::eof ? error_code() : ended;
 }
 
 Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
@@ -270,9 +274,8 @@ Task<IoResult> Connection::tls_read(char* data, std::size_t size) {
       const IoResult sent = co_await write_all({});
       if (sent.error) co_return IoResult{sent.error, 0};
     }
-    const error_code error = co_await wait_for(Socket::wait_read);
+    const error_code error = co_await receive_for_tls();
     if (error) co_return IoResult{error, 0};
-    tls_->more_input();
   }
 }
 

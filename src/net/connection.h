@@ -113,7 +113,7 @@ class Connection {
   friend class Sweeper;
   void touch() { deadline_ = fixed_deadline_ != MonoTime::max() ? fixed_deadline_ : loop_.now() + patience_; }
   error_code finished(error_code error);
-  Task<error_code> wait_for(Socket::wait_type what);
+  Task<error_code> receive_for_tls();
   Task<IoResult> tls_read(char* data, std::size_t size);
   bool encrypt(Write& write);
 

@@ -103,11 +103,13 @@ HttpClient::Impl::Impl(EventLoop& loop, Origin origin, ClientOptions options)
 }
 
 std::unique_ptr<Connection> HttpClient::Impl::take_idle() {
-  const MonoTime oldest = dialler.loop.now() - dialler.options.max_idle;
+  const MonoTime now = dialler.loop.now();
   while (!idle.empty()) {
     auto connection = std::move(idle.back());
     idle.pop_back();
-    if (connection->idle_since >= oldest && connection->idle_and_open()) return connection;
+    const Duration idle_for = now - connection->idle_since;
+    const bool unasked = idle_for < dialler.options.unasked_idle;
+    if (idle_for <= dialler.options.max_idle && (unasked || connection->idle_and_open())) return connection;
     --open;
   }
   return nullptr;

@@ -37,6 +37,9 @@ struct ClientOptions {
   /// Idle connections older than this are not used again: below the idle timeouts of DynamoDB and common
   /// balancers, so that a reused connection is rarely one that is just being closed.
   std::chrono::milliseconds max_idle{10'000};
+  /// A connection that was idle for less is used again without asking the socket whether the peer has closed
+  /// it: a system call for every request of a busy client, to notice what is hardly ever so.
+  std::chrono::microseconds unasked_idle{1'000};
   /// Connections open at once; further requests wait for one.
   std::size_t max_connections = 64;
   /// Bodies over this are refused as corrupt. 1..2^31.

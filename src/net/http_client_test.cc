@@ -187,7 +187,7 @@ TEST_F(HttpClientTest, NeverUsesAConnectionThatThePeerHasEnded) {
                         finished.get_future().wait();
                       },
                       answers(std::string(kOk))});
-    HttpClient client(loop_, at(server), {});
+    HttpClient client(loop_, at(server), {.unasked_idle = 0us});
     ASSERT_TRUE(send(client).has_value());
     EXPECT_EQ(client.open_connections(), 1u);
     answered.set_value();

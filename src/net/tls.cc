@@ -27,6 +27,11 @@ std::string openssl_reason() {
   return reason != nullptr ? reason : fmt::format("OpenSSL error {:#x}", code);
 }
 
+/// What SSL_get_error() wants before each operation. Clearing an empty queue would cost more than looking.
+void clear_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 void set_common_options(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_read_ahead(context, 1);
@@ -95,7 +100,8 @@ TlsEngine::TlsEngine(std::shared_ptr<TlsContext> context, const std::string& ser
     : context_(std::move(context)),
       ssl_(SSL_new(context_->context_)),
       server_name_(server_name),
-      socket_(socket) {
+      socket_(socket),
+      input_room_(std::make_unique_for_overwrite<char[]>(kInputBytes)) {
   BIO* bio = ssl_ == nullptr ? nullptr : BIO_new(buffer_method());
   if (bio == nullptr) {
     SSL_free(ssl_);
@@ -139,6 +145,16 @@ int TlsEngine::bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got
   auto& self = *static_cast<TlsEngine*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   *got = 0;
+  if (!self.input_.empty()) {
+    *got = self.input_.copy(data, size);
+    self.input_.remove_prefix(*got);
+    return 1;
+  }
+  if (self.socket_error_) return 0;
+  if (self.socket_empty_) {
+    BIO_set_retry_read(bio);
+    return 0;
+  }
   const ssize_t received = ::recv(self.socket_, data, size, MSG_DONTWAIT);
   self.socket_empty_ = received < 0 || (received > 0 && static_cast<std::size_t>(received) < size);
   if (received > 0) {
@@ -152,6 +168,12 @@ int TlsEngine::bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got
   else
     self.socket_error_ = {errno, boost::system::system_category()};
   return 0;
+}
+
+void TlsEngine::received(boost::system::error_code error, std::size_t bytes) {
+  socket_error_ = error;
+  input_ = {input_room_.get(), bytes};
+  socket_empty_ = bytes < kInputBytes;
 }
 
 int TlsEngine::bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
@@ -178,18 +200,18 @@ TlsEngine::Step TlsEngine::step_of(int result) {
 }
 
 TlsEngine::Step TlsEngine::handshake() {
-  ERR_clear_error();
+  clear_errors();
   return step_of(SSL_do_handshake(ssl_));
 }
 
 TlsEngine::Step TlsEngine::read(char* data, std::size_t size, std::size_t& got) {
-  ERR_clear_error();
+  clear_errors();
   return step_of(SSL_read_ex(ssl_, data, size, &got));
 }
 
 TlsEngine::Step TlsEngine::write(std::string_view data) {
   if (data.empty()) return Step::ok;
-  ERR_clear_error();
+  clear_errors();
   std::size_t written = 0;
   return step_of(SSL_write_ex(ssl_, data.data(), data.size(), &written));
 }
@@ -197,7 +219,8 @@ TlsEngine::Step TlsEngine::write(std::string_view data) {
 bool TlsEngine::quiet() {
   char byte = 0;
   std::size_t got = 0;
-  ERR_clear_error();
+  socket_empty_ = false;
+  clear_errors();
   return step_of(SSL_peek_ex(ssl_, &byte, 1, &got)) == Step::want_input;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,8 +39,9 @@ class TlsContext {
   SSL_SESSION* session_ = nullptr;
 };
 
-/// One connection's TLS. Each step either succeeds, fails, or wants more input, for which the caller waits.
-/// Received bytes are taken from the socket; whatever is to be sent appears in output().
+/// One connection's TLS. Each step either succeeds, fails, or wants more input: then the caller waits for
+/// some and hands over what has come, in room(). Whatever lies in the socket beyond that, the engine takes by
+/// itself, to where OpenSSL decrypts it. Whatever is to be sent appears in output().
 class TlsEngine {
  public:
   enum class Step : std::uint8_t { ok, want_input, closed, failed };
@@ -54,10 +56,13 @@ class TlsEngine {
   /// ok: `got` > 0 bytes lie at `data`. closed: the peer ended the stream in order.
   Step read(char* data, std::size_t size, std::size_t& got);
   Step write(std::string_view data);
-  /// True if the socket had no more bytes when it was last asked, and none of them are left undecrypted: a
-  /// read would find nothing. Until more_input().
-  bool drained() const { return socket_empty_ && SSL_has_pending(ssl_) == 0; }
-  void more_input() { socket_empty_ = false; }
+  /// True if a read would find nothing: neither undecrypted bytes, nor, when it was last asked, the socket.
+  bool drained() const {
+    return socket_empty_ && !socket_error_ && input_.empty() && SSL_has_pending(ssl_) == 0;
+  }
+  /// Where to put what the socket gives next. Only after want_input.
+  std::span<char> room() const { return {input_room_.get(), kInputBytes}; }
+  void received(boost::system::error_code error, std::size_t bytes);
   /// True if the connection is usable for another exchange: neither data nor an end has come in.
   bool quiet();
 
@@ -72,6 +77,9 @@ class TlsEngine {
   Error handshake_error(const std::string& peer) const;
 
  private:
+  /// Most answers are no longer; the bulk of a page goes past it.
+  static constexpr std::size_t kInputBytes = 4096;
+
   static BIO_METHOD* buffer_method();
   static int bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got);
   static int bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* written);
@@ -84,6 +92,8 @@ class TlsEngine {
   std::string failure_;
   int socket_;
   bool socket_empty_ = false;
+  std::unique_ptr<char[]> input_room_;
+  std::string_view input_;  // part of it
   boost::system::error_code socket_error_;
   Slab output_;
 };

@@ -152,7 +152,9 @@ TEST_F(Tls, CutsAreErrors) {
 
 TEST_F(Tls, AConnectionThatTheServerEndedIsReplacedUnnoticed) {
   start("DNS:localhost");
-  HttpClient client(loop_, {"localhost", server_->port(), true}, trusting());
+  ClientOptions options = trusting();
+  options.unasked_idle = {};
+  HttpClient client(loop_, {"localhost", server_->port(), true}, options);
   const Request request{.body = "hello"};
   const ServerOptions again{
       .port = server_->port(), .certificate_file = path("cert.pem"), .key_file = path("key.pem")};
