@@ -17,6 +17,7 @@
 #include "endpoints/endpoint.h"
 #include "item/transform.h"
 #include "jobs/progress_board.h"
+#include "jobs/steering.h"
 #include "state/job_store.h"
 
 namespace messina::jobs {
@@ -58,6 +59,7 @@ struct CopyContext {
   state::JobStore* store = nullptr;
   ProgressBoard* board = nullptr;
   Stop* stop = nullptr;
+  Steering* steering = nullptr;  ///< may be null: nobody steers
   Random random{0};
 };
 

@@ -1,0 +1,70 @@
+// What a person may change on a running job, and who changed what.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+
+namespace messina::jobs {
+
+/// One setting as it was last set by hand.
+struct SteeringChange {
+  std::string value;  ///< as a person would write it: "8000", "auto", "yes"
+  std::string by;     ///< "anna (uid 1000, pid 4711)"
+  std::int64_t at_unix_ms = 0;
+};
+
+struct SteeringSettings {
+  bool paused = false;
+  std::optional<double> read_rcu_per_s;            ///< > 0; absent: as the plan says
+  std::optional<std::uint32_t> write_concurrency;  ///< >= 1; absent: as the plan says
+  /// By setting ("paused", "rcu", "concurrency"): its last change; settings that nobody touched are absent.
+  std::map<std::string, SteeringChange> changes;
+};
+
+/// The settings in force. Thread-safe: a control socket writes, the job looks at version() in its tick and
+/// takes the settings over when it has moved.
+class Steering {
+ public:
+  void pause(bool paused, const std::string& by, WallTime at) {
+    set("paused", paused ? "yes" : "no", by, at, [&](SteeringSettings& s) { s.paused = paused; });
+  }
+  /// nullopt: back to what the plan says.
+  void set_read_rcu(std::optional<double> rcu_per_s, const std::string& text, const std::string& by,
+                    WallTime at) {
+    set("rcu", text, by, at, [&](SteeringSettings& s) { s.read_rcu_per_s = rcu_per_s; });
+  }
+  void set_write_concurrency(std::optional<std::uint32_t> batches, const std::string& text,
+                             const std::string& by, WallTime at) {
+    set("concurrency", text, by, at, [&](SteeringSettings& s) { s.write_concurrency = batches; });
+  }
+
+  SteeringSettings settings() const {
+    const std::lock_guard lock(mutex_);
+    return settings_;
+  }
+  std::uint64_t version() const {
+    const std::lock_guard lock(mutex_);
+    return version_;
+  }
+
+ private:
+  template <class Change>
+  void set(const std::string& name, const std::string& value, const std::string& by, WallTime at,
+           const Change& change) {
+    const std::lock_guard lock(mutex_);
+    change(settings_);
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch());
+    settings_.changes[name] = {value, by, ms.count()};
+    ++version_;
+  }
+
+  mutable std::mutex mutex_;
+  SteeringSettings settings_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace messina::jobs
