@@ -215,9 +215,4 @@ std::vector<net::Origin> NodeSet::origins() const {
   return origins;
 }
 
-std::uint64_t NodeSet::generation() const {
-  const std::lock_guard lock(mutex_);
-  return generation_;
-}
-
 }  // namespace messina::aws

@@ -3,6 +3,7 @@
 // Source: ScyllaDB's Alternator documentation, "Load balancing": GET /localnodes names the live nodes of a
 // datacenter (or rack) without scheme or port; GET / is a node's health.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -88,7 +89,7 @@ class NodeSet {
 
   /// Origins that requests may still go to; for dropping pools of nodes that left. Changes with generation().
   std::vector<net::Origin> origins() const;
-  std::uint64_t generation() const;
+  std::uint64_t generation() const { return generation_; }
   const NodeSetOptions& options() const { return options_; }
 
  private:
@@ -101,7 +102,7 @@ class NodeSet {
   NodePtr contact_;
   std::vector<NodePtr> nodes_;  // named by the cluster; contact_ too if it is named
   std::size_t turn_ = 0;
-  std::uint64_t generation_ = 0;
+  std::atomic<std::uint64_t> generation_ = 0;
   bool refreshing_ = false;
   std::optional<MonoTime> refreshed_at_;
   std::optional<MonoTime> not_before_;

@@ -183,17 +183,18 @@ const std::string& Signer::date_of(WallTime time) {
   return date_;
 }
 
-const Signer::CachedKey& Signer::key_of(const SigningRequest& request, const Credentials& credentials,
-                                        std::string_view day) {
+Signer::CachedKey& Signer::key_of(const SigningRequest& request, const Credentials& credentials,
+                                  std::string_view day) {
   const bool good = cached_ && cached_->day == day && cached_->region == request.region &&
                     cached_->service == request.service && cached_->secret_key == credentials.secret_key;
   if (!good) {
+    const Sha256 key = derive_signing_key(credentials.secret_key, day, request.region, request.service);
     cached_ = CachedKey{std::string(day),
                         std::string(request.region),
                         std::string(request.service),
                         fmt::format("{}/{}/{}/aws4_request", day, request.region, request.service),
                         credentials.secret_key,
-                        derive_signing_key(credentials.secret_key, day, request.region, request.service)};
+                        HmacKey(as_text(key))};
   }
   return *cached_;
 }
@@ -208,14 +209,14 @@ net::Headers Signer::sign(const SigningRequest& request, const Credentials& cred
   }
   if (request.content_digest_header) added.add("X-Amz-Content-Sha256", to_hex(request.body_digest));
 
-  const CachedKey& key = key_of(request, credentials, day);
+  CachedKey& key = key_of(request, credentials, day);
   std::string signed_headers;
   const auto canonical = canonical_request(request, added, signed_headers);
   std::string text;
   text.reserve(kUsualCanonicalBytes);
   text.append("AWS4-HMAC-SHA256\n").append(date).append("\n").append(key.scope).append("\n");
   text += to_hex(sha256(canonical));
-  const auto signature = to_hex(hmac_sha256(as_text(key.key), text));
+  const auto signature = to_hex(key.key.digest(text));
   text.clear();
   text.append("AWS4-HMAC-SHA256 Credential=").append(credentials.access_key).append("/").append(key.scope);
   text.append(", SignedHeaders=").append(signed_headers).append(", Signature=").append(signature);

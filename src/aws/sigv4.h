@@ -42,11 +42,10 @@ class Signer {
     std::string day, region, service;
     std::string scope;  // day/region/service/aws4_request
     Secret secret_key;
-    Sha256 key;
+    HmacKey key;
   };
   const std::string& date_of(WallTime time);
-  const CachedKey& key_of(const SigningRequest& request, const Credentials& credentials,
-                          std::string_view day);
+  CachedKey& key_of(const SigningRequest& request, const Credentials& credentials, std::string_view day);
 
   std::optional<CachedKey> cached_;
   std::chrono::sys_seconds dated_{};  // what date_ says

@@ -35,19 +35,18 @@ EVP_MD_CTX* sha256_context() {
   return context.get();
 }
 
-EVP_MAC_CTX* hmac_context() {
-  thread_local const std::unique_ptr<EVP_MAC_CTX, FreeMac> context = [] {
-    EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-    std::unique_ptr<EVP_MAC_CTX, FreeMac> made(mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac));
-    EVP_MAC_free(mac);
-    std::array<char, 7> name{"SHA256"};
-    const std::array<OSSL_PARAM, 2> parameters{
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
-    if (made == nullptr || EVP_MAC_CTX_set_params(made.get(), parameters.data()) != 1)
-      throw std::runtime_error("OpenSSL has no HMAC-SHA256");
-    return made;
-  }();
-  return context.get();
+using Mac = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
+
+Mac make_hmac() {
+  EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  Mac made(mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac));
+  EVP_MAC_free(mac);
+  std::array<char, 7> name{"SHA256"};
+  const std::array<OSSL_PARAM, 2> parameters{
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
+  if (made == nullptr || EVP_MAC_CTX_set_params(made.get(), parameters.data()) != 1)
+    throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+  return made;
 }
 
 const unsigned char* as_bytes(std::string_view text) {
@@ -66,19 +65,43 @@ Sha256 sha256(std::string_view bytes) {
   return digest;
 }
 
-Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
-  // A null key would mean the one used before.
-  static constexpr unsigned char no_key = 0;
-  const unsigned char* const key_bytes = key.empty() ? &no_key : as_bytes(key);
-  EVP_MAC_CTX* const context = hmac_context();
+namespace {
+
+/// `key` null: the one that the context was given before.
+Sha256 hmac(EVP_MAC_CTX* context, const unsigned char* key, std::size_t key_size, std::string_view bytes) {
   Sha256 digest;
   std::size_t size = 0;
-  if (EVP_MAC_init(context, key_bytes, key.size(), nullptr) != 1 ||
+  if (EVP_MAC_init(context, key, key_size, nullptr) != 1 ||
       EVP_MAC_update(context, as_bytes(bytes), bytes.size()) != 1 ||
       EVP_MAC_final(context, digest.data(), &size, digest.size()) != 1)
     throw std::runtime_error("OpenSSL cannot compute HMAC-SHA256");
   return digest;
 }
+
+Sha256 hmac_with_key(EVP_MAC_CTX* context, std::string_view key, std::string_view bytes) {
+  static constexpr unsigned char no_key = 0;
+  return hmac(context, key.empty() ? &no_key : as_bytes(key), key.size(), bytes);
+}
+
+}  // namespace
+
+Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
+  thread_local const Mac context = make_hmac();
+  return hmac_with_key(context.get(), key, bytes);
+}
+
+struct HmacKey::Context {
+  Mac mac = make_hmac();
+};
+
+HmacKey::HmacKey(std::string_view key) : context_(std::make_unique<Context>()) {
+  hmac_with_key(context_->mac.get(), key, {});
+}
+HmacKey::HmacKey(HmacKey&&) noexcept = default;
+HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
+HmacKey::~HmacKey() = default;
+
+Sha256 HmacKey::digest(std::string_view bytes) { return hmac(context_->mac.get(), nullptr, 0, bytes); }
 
 std::uint32_t crc32(std::string_view bytes) { return libdeflate_crc32(0, bytes.data(), bytes.size()); }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,21 @@ using Sha256 = std::array<std::uint8_t, 32>;
 
 Sha256 sha256(std::string_view bytes);
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
+
+/// HMAC-SHA256 with one key for many texts: half the cost of hmac_sha256() for short ones. Movable; not
+/// thread-safe.
+class HmacKey {
+ public:
+  explicit HmacKey(std::string_view key);
+  HmacKey(HmacKey&&) noexcept;
+  HmacKey& operator=(HmacKey&&) noexcept;
+  ~HmacKey();
+  Sha256 digest(std::string_view bytes);
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 
 /// CRC-32 (IEEE 802.3), as in DynamoDB's x-amz-crc32 header.
 std::uint32_t crc32(std::string_view bytes);

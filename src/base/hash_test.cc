@@ -30,6 +30,12 @@ TEST(Hash, CallsDoNotDependOnEarlierOnes) {
   EXPECT_EQ(hmac_sha256("Jefe", "what do ya want for nothing?"), keyed);
   // RFC 2104: an empty key is one of 64 zero bytes.
   EXPECT_EQ(hmac_sha256(std::string(64, '\0'), "abc"), unkeyed);
+
+  for (const std::string& key : {std::string("Jefe"), std::string(), std::string(200, 'k')}) {
+    HmacKey kept(key);
+    for (const std::string_view text : {"", "abc", "what do ya want for nothing?", "abc"})
+      EXPECT_EQ(kept.digest(text), hmac_sha256(key, text)) << key << ", " << text;
+  }
 }
 
 TEST(Hash, Crc32IsTheCommonOne) { EXPECT_EQ(crc32("123456789"), 0xcbf43926u); }

@@ -153,7 +153,8 @@ void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
       part.same_failures = kSameFailures - 1;
       part.failures = kFailures - 1;
     }
-    page->writers.spawn(page->loop().executor(), write_batches(page, std::move(part), AsyncSemaphore::Lease()));
+    page->writers.spawn(page->loop().executor(),
+                        write_batches(page, std::move(part), AsyncSemaphore::Lease()));
   }
 }
 
@@ -299,18 +300,18 @@ std::span<const std::string_view> records_of(const PageWrite& page, const Batch&
 
 /// Makes `batch` the longest run of the page's next records that one write may hold; at least one.
 void take_next(PageWrite& page, Batch& batch) {
-  batch.records.clear();
   batch.failure.clear();
   batch.not_answered();
   batch.acknowledged_before.reset();
-  std::size_t bytes = 0;
-  const std::size_t most = std::max<std::size_t>(page.caps.max_items, 1);
-  batch.records.reserve(std::min(most, page.records.size() - page.next));
-  while (page.more() && batch.records.size() < most) {
-    bytes += page.outgoing[page.records[page.next]].size();
-    if (page.caps.max_bytes != 0 && bytes > page.caps.max_bytes && !batch.records.empty()) break;
-    batch.records.push_back(page.records[page.next++]);
+  const std::span<const std::uint32_t> rest = std::span(page.records).subspan(page.next);
+  const std::size_t most = std::min(std::max<std::size_t>(page.caps.max_items, 1), rest.size());
+  std::size_t count = 0;
+  for (std::size_t bytes = 0; count < most; ++count) {
+    bytes += page.outgoing[rest[count]].size();
+    if (page.caps.max_bytes != 0 && bytes > page.caps.max_bytes && count > 0) break;
   }
+  batch.records.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count));
+  page.next += count;
 }
 
 /// Starts more writers of the page, as long as it has batches and there are permits that nobody waits for.
