@@ -3,13 +3,16 @@
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help deps build demo test test-all check format bench clean
+.PHONY: help deps build demo test test-all test-real package test-package check format bench clean
 
 help:
 	@echo "make demo      build, then move a real data set between two simulated databases"
 	@echo "make build     messina and messina-sim, in $(BUILD)/bin"
 	@echo "make test      everything that must pass before a change lands"
-	@echo "make test-all  that, and the long suites: sanitizers, 100,000 seeds, 500 chaos runs, clang-tidy"
+	@echo "make test-all  that, and the long suites: sanitizers, 100,000 seeds, 500 chaos runs"
+	@echo "make package   a .deb and a tarball, in $(BUILD)/packages"
+	@echo "make test-package  install the .deb in a bare Debian, and copy a table there (root)"
+	@echo "make test-real  messina selftest on the servers in MESSINA_REAL_ENDPOINTS"
 	@echo "make check     formatting and layering"
 	@echo "make format    rewrite the sources as clang-format wants them"
 	@echo "make bench     measure, and write bench/RESULTS.md"
@@ -29,6 +32,19 @@ test:
 
 test-all:
 	@tools/test-all.sh
+
+package: build
+	@tools/install-debian.sh package
+	@cmake --build $(BUILD) --target messina_pages
+	@rm -rf $(BUILD)/packages
+	@cpack --config $(BUILD)/CPackConfig.cmake >/dev/null
+	@ls $(BUILD)/packages/*.deb $(BUILD)/packages/*.tar.gz
+
+test-package: package
+	@tools/test-package.sh $(BUILD)
+
+test-real: build
+	@tools/test-real.sh $(BUILD)
 
 check:
 	@tools/check.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what messina is built and tested with, on Debian 12 (or newer).
 #   tools/install-debian.sh build   what the build and the demo need (default)
-#   tools/install-debian.sh test    that, and what the tests and checks need
+#   tools/install-debian.sh package that, and what packaging and its test need
+#   tools/install-debian.sh test    what the build, the tests and the checks need
 # Packages that are present are left alone, so a second run costs a second.
 set -euo pipefail
 
@@ -16,21 +17,24 @@ test=(
   python3 python3-venv nodejs npm openssl
 )
 
+package=(dpkg-dev file debootstrap)
+
 wanted=("${build[@]}")
 case "${1:-build}" in
   build) ;;
   test) wanted+=("${test[@]}") ;;
-  *) echo "usage: $0 [build|test]" >&2; exit 2 ;;
+  package) wanted+=("${package[@]}") ;;
+  *) echo "usage: $0 [build|test|package]" >&2; exit 2 ;;
 esac
 
 missing=()
-for package in "${wanted[@]}"; do
+for name in "${wanted[@]}"; do
   # A machine may have Node.js from elsewhere; the command is what counts.
-  case "$package" in
+  case "$name" in
     nodejs) command -v node >/dev/null && continue ;;
     npm) command -v npm >/dev/null && continue ;;
   esac
-  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

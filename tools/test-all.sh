@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/check.sh
-tools/check.sh tidy-all
+tools/check.sh tidy
 MESSINA_SIM_SEEDS=${MESSINA_SIM_SEEDS:-100000} MESSINA_CHAOS_RUNS=${MESSINA_CHAOS_RUNS:-500} tools/test.sh release
 MESSINA_SIM_SEEDS=2000 MESSINA_CHAOS_RUNS=10 tools/test.sh asan
 MESSINA_SIM_SEEDS=2000 MESSINA_CHAOS_RUNS=10 tools/test.sh tsan

@@ -33,6 +33,7 @@ inline constexpr Operation kDescribeTable{"DescribeTable", OperationKind::read};
 inline constexpr Operation kDescribeTimeToLive{"DescribeTimeToLive", OperationKind::read};
 inline constexpr Operation kListTagsOfResource{"ListTagsOfResource", OperationKind::read};
 inline constexpr Operation kCreateTable{"CreateTable", OperationKind::control};
+inline constexpr Operation kDeleteTable{"DeleteTable", OperationKind::control};
 
 /// An answer with a status other than 200. `subject` names the table and where it is; the message begins with
 /// it. Takes any bytes as body; the message holds no values of items, which some servers echo.

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/generate.h"
 #include "cli/help.h"
 #include "console/events.h"
 #include "console/progress_text.h"
@@ -93,12 +94,27 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   add_rename_flags(*retry, flags);
   commands.push_back({retry, &run_rejects_retry});
 
+  CLI::App* selftest = add_command(app, "selftest", selftest_page());
+  selftest
+      ->add_option("ADDRESS", flags.source, "dynamodb://REGION or alternator://HOST:PORT, without a table")
+      ->type_name("");
+  selftest
+      ->add_flag_callback(
+          "--allow-write-aws", [&flags] { flags.draft.allow_write_aws = true; },
+          "allow the temporary table to be made on AWS")
+      ->group("Safety");
+  commands.push_back({selftest, &run_selftest});
+
   commands.push_back({add_command(app, "version", version_page()),
                       [](Session& session, Flags&) { return run_version(session); }});
   for (const Command& command : commands) {
     const std::string name = command.app->get_name();
     add_output_flags(*command.app, flags);
     if (name == "version") continue;
+    if (name == "selftest") {
+      add_target_flags(*command.app, flags);
+      continue;
+    }
     add_state_flag(*command.app, flags);
     add_side_flags(*command.app, flags);
   }
@@ -203,6 +219,10 @@ int run(int argc, char** argv) {
     app.allow_extras();
     app.get_formatter()->column_width(38);
     const std::vector<Command> commands = add_commands(app, flags);
+    std::string kind;
+    CLI::App* made = app.add_subcommand("generate", "Print the manual page or a shell's completion");
+    made->group("");  // for packagers; nobody needs it in the list
+    made->add_option("KIND", kind, "man, bash, zsh or fish")->required();
     try {
       app.parse(argc, argv);
     } catch (const CLI::Success& asked) {
@@ -211,6 +231,11 @@ int run(int argc, char** argv) {
       return refuse({ErrorKind::usage, std::string(error.what()) + " (see `messina --help`)"}, json);
     } catch (const FlagError& error) {
       return refuse(error.error, json);
+    }
+    if (made->parsed()) {
+      const Result<std::string> text = generate(kind, describe_commands(app));
+      if (!text) return refuse(text.error(), json);
+      return std::fputs(text->c_str(), stdout) < 0 ? static_cast<int>(ExitCode::stopped) : 0;
     }
     return dispatch(app, commands, flags, json);
   } catch (const std::exception& error) {

@@ -13,6 +13,7 @@ ExitCode run_status(Session& session, Flags& flags);
 ExitCode run_rejects_list(Session& session, Flags& flags);
 ExitCode run_rejects_export(Session& session, Flags& flags);
 ExitCode run_rejects_retry(Session& session, Flags& flags);
+ExitCode run_selftest(Session& session, Flags& flags);
 ExitCode run_version(Session& session);
 
 }  // namespace messina::cli

@@ -118,6 +118,10 @@ void add_sides(CLI::App& command, Flags& flags) {
 
 void add_side_flags(CLI::App& command, Flags& flags) {
   add_one_side(command, flags.draft.source, "source", false);
+  add_target_flags(command, flags);
+}
+
+void add_target_flags(CLI::App& command, Flags& flags) {
   add_one_side(command, flags.draft.target, "target", true);
 }
 

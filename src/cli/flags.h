@@ -34,6 +34,7 @@ void add_output_flags(CLI::App& command, Flags& flags);
 void add_sides(CLI::App& command, Flags& flags);
 /// --source-… and --target-….
 void add_side_flags(CLI::App& command, Flags& flags);
+void add_target_flags(CLI::App& command, Flags& flags);
 /// Credentials only: what a unit's JSON does not hold.
 void add_state_flag(CLI::App& command, Flags& flags);
 void add_copy_flags(CLI::App& command, Flags& flags);

@@ -132,6 +132,27 @@ Examples
 )" + kExitCodes};
 }
 
+Page selftest_page() {
+  return {"Try a server on a temporary table: does it do what messina relies on?",
+          R"(
+  Makes the table messina_selftest_… , writes about 4 MB, reads it five times, tries what
+  should be refused, and deletes the table again, whatever happened. No other table is
+  touched. On AWS it costs a few cents and needs --allow-write-aws.
+
+Examples
+  messina selftest alternator://scylla-1:8000
+  messina selftest alternators://scylla-1:8043 --target-access-key alice
+      --target-secret-key-env SCYLLA_SECRET
+  messina selftest dynamodb://us-east-1 --allow-write-aws
+
+Exit codes
+  0  all that was tried holds
+  1  something does not: see the lines that say FAIL
+  2  wrong usage, configuration or permission
+  3  stopped before the end
+)"};
+}
+
 Page version_page() { return {"Print the version", ""}; }
 
 }  // namespace messina::cli

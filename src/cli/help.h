@@ -18,6 +18,7 @@ Page rejects_page();
 Page rejects_list_page();
 Page rejects_export_page();
 Page rejects_retry_page();
+Page selftest_page();
 Page version_page();
 
 }  // namespace messina::cli

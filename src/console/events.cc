@@ -166,6 +166,14 @@ std::string unit_event(WallTime time, std::string_view plan_json, const jobs::Un
       .str();
 }
 
+std::string selftest_event(WallTime time, const jobs::SelftestCheck& check) {
+  return JsonLine("selftest", time)
+      .text("name", check.name)
+      .text("state", jobs::to_string(check.state))
+      .text("why", check.why)
+      .str();
+}
+
 std::string version_event(WallTime time, std::string_view version) {
   return JsonLine("version", time).text("version", version).str();
 }

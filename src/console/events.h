@@ -11,6 +11,7 @@
 #include "jobs/copy.h"
 #include "jobs/progress.h"
 #include "jobs/schema.h"
+#include "jobs/selftest.h"
 #include "state/job_store.h"
 
 namespace messina::console {
@@ -56,6 +57,7 @@ std::string retry_event(WallTime time, std::uint64_t written, std::uint64_t refu
 
 /// A unit of work that `messina copy-unit` runs from this line alone. `plan_json` is plan::to_json()'s.
 std::string unit_event(WallTime time, std::string_view plan_json, const jobs::UnitRun& run);
+std::string selftest_event(WallTime time, const jobs::SelftestCheck& check);
 std::string version_event(WallTime time, std::string_view version);
 
 }  // namespace messina::console

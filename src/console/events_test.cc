@@ -76,6 +76,7 @@ std::vector<std::string> every_event() {
           reject_event(kTime, reject),
           retry_event(kTime, 1, 2),
           unit_event(kTime, "{}", {}),
+          selftest_event(kTime, {}),
           version_event(kTime, "1")};
 }
 

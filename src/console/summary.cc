@@ -53,6 +53,12 @@ std::string summary_text(const Outcome& outcome) {
   return text;
 }
 
+std::string selftest_text(const jobs::SelftestCheck& check) {
+  using State = jobs::SelftestCheck::State;
+  const char* mark = check.state == State::passed ? "ok  " : check.state == State::failed ? "FAIL" : "skip";
+  return fmt::format("{}  {}{}{}\n", mark, check.name, check.why.empty() ? "" : ": ", check.why);
+}
+
 std::string schema_text(const jobs::SchemaReport& report) {
   std::string text;
   if (report.created && report.target)

@@ -6,6 +6,7 @@
 #include "console/events.h"
 #include "jobs/copy.h"
 #include "jobs/schema.h"
+#include "jobs/selftest.h"
 
 namespace messina::console {
 
@@ -17,6 +18,9 @@ std::string summary_text(const Outcome& outcome);
 
 /// `table "orders" made on the target` and what differs, one line each.
 std::string schema_text(const jobs::SchemaReport& report);
+
+/// `FAIL  items of all types come back equal: …`, with its end.
+std::string selftest_text(const jobs::SelftestCheck& check);
 
 /// One migration as `status` shows it, several lines.
 std::string migration_text(const MigrationStatus& status);

@@ -86,6 +86,7 @@ class TableCatalog final : public Catalog {
   Task<Result<TableDescription>> describe(std::vector<std::string>* notes) override;
   Task<Result<void>> create(const TableDescription& wanted) override;
   Task<Result<bool>> empty() override;
+  Task<Result<void>> remove() override;
 
  private:
   Task<Result<void>> read_ttl(TableDescription& description);
@@ -137,6 +138,14 @@ Task<Result<void>> TableCatalog::read_tags(TableDescription& description) {
 Task<Result<void>> TableCatalog::create(const TableDescription& wanted) {
   const auto body = create_table_request(wanted);
   auto answer = co_await table_->client.call(aws::kCreateTable, body);
+  if (!answer) co_return fail(answer.error());
+  table_->loop.slabs().give_back(std::move(answer->body));
+  co_return Result<void>();
+}
+
+Task<Result<void>> TableCatalog::remove() {
+  const auto body = table_request(table_->name);
+  auto answer = co_await table_->client.call(aws::kDeleteTable, body);
   if (!answer) co_return fail(answer.error());
   table_->loop.slabs().give_back(std::move(answer->body));
   co_return Result<void>();

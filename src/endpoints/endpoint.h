@@ -78,6 +78,9 @@ class Catalog {
   virtual Task<Result<void>> create(const TableDescription& wanted) = 0;
   /// True when a one-item scan finds nothing.
   virtual Task<Result<bool>> empty() = 0;
+  /// Asks for the table to be deleted with all it holds. For tables that messina made for itself; the caller
+  /// makes sure by the table's id. Returns when the request is accepted; describe() says not_found at last.
+  virtual Task<Result<void>> remove() = 0;
 };
 
 // ---------------------------------------------------------------------------------------------- history

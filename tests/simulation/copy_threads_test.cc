@@ -45,6 +45,7 @@ class Catalog final : public endpoints::Catalog {
   Task<Result<void>> create(const endpoints::TableDescription&) override {
     co_return fail(ErrorKind::exists, "exists");
   }
+  Task<Result<void>> remove() override { co_return fail(ErrorKind::internal, "no job deletes tables"); }
   Task<Result<bool>> empty() override { co_return true; }
 };
 

@@ -33,6 +33,7 @@ class SlowCatalog final : public endpoints::Catalog {
     if (creations++ == 0) co_return fail(ErrorKind::transient, "the connection was cut");
     co_return fail(ErrorKind::exists, "it exists", "ResourceInUseException");
   }
+  Task<Result<void>> remove() override { co_return fail(ErrorKind::internal, "no job deletes tables"); }
   Task<Result<bool>> empty() override { co_return true; }
 
   std::optional<TableDescription> table;

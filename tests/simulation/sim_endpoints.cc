@@ -33,6 +33,7 @@ class SimCatalog final : public endpoints::Catalog {
   Task<Result<void>> create(const endpoints::TableDescription&) override {
     co_return fail(ErrorKind::exists, "the simulation's tables exist");
   }
+  Task<Result<void>> remove() override { co_return fail(ErrorKind::internal, "no job deletes tables"); }
   Task<Result<bool>> empty() override {
     co_await loop_.sleep_for(world_.between(1ms, 20ms), nullptr);
     co_return world_.target_is_empty();
