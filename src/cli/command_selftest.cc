@@ -36,9 +36,8 @@ Result<plan::EndpointSpec> selftest_side(Flags& flags, const std::string& table)
   if (plan::is_real_aws(*spec) && !flags.draft.allow_write_aws.value_or(false))
     return fail(
         ErrorKind::usage,
-        fmt::format("this makes table \"{}\" on AWS, writes about 4 MB into it and deletes it, for a few "
-                    "cents: add --allow-write-aws if you mean it",
-                    table));
+        "this makes a temporary table on AWS, writes about 4 MB into it and deletes it, for a few cents: add "
+        "--allow-write-aws if you mean it");
   return spec;
 }
 
