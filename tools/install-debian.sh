@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=(
   g++ cmake ninja-build make ccache pkg-config
-  libboost1.81-dev libssl-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev
+  libboost1.81-dev libssl-dev libsimdjson-dev libyaml-cpp-dev libpugixml-dev libcli11-dev
   libspdlog-dev libfmt-dev libsqlite3-dev zlib1g-dev libdeflate-dev
 )
 test=(

@@ -176,6 +176,8 @@ std::optional<ApiError> check_signature(const Request& request, const AuthSettin
   }
   const std::string_view date = request.header("x-amz-date").value_or("");
   if (auto error = check_date(date, personality, now)) return error;
+  if (std::ranges::find(settings.expired_keys, credential[0]) != settings.expired_keys.end())
+    return wrong("ExpiredTokenException", "The security token included in the request is expired");
   if (credential[0] != settings.access_key) {
     return wrong("UnrecognizedClientException",
                  personality.alternator ? fmt::format("User not found: {}", credential[0])

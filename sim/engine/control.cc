@@ -82,6 +82,7 @@ Answer Engine::control(const Request& request) {
       refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
   if (path == "faults") outcome = control_faults(request);
   if (path == "clock") outcome = control_clock(request);
+  if (path == "credentials" && request.method == "POST") outcome = control_credentials(request);
   if (path == "stats" && request.method == "GET") outcome = control_stats();
   if (path.starts_with("tables/"))
     outcome = control_tables(request, path.substr(std::string_view("tables/").size()));
@@ -192,6 +193,26 @@ Outcome<std::string> Engine::control_clock(const Request& request) {
   const auto ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now().wall.time_since_epoch()).count();
   return json::serialize(json::object{{"wall_ms", ms}, {"skew_ms", std::move(skews)}});
+}
+
+Outcome<std::string> Engine::control_credentials(const Request& request) {
+  const auto body = parse_body(request.body);
+  if (!body) return std::unexpected(body.error());
+  const json::object* given = body->if_object();
+  const auto text = [&](const char* name) -> std::string {
+    const json::value* value = given == nullptr ? nullptr : given->if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  AuthSettings& auth = settings_.auth;
+  const std::string key = text("access_key");
+  if (key.empty() || text("secret_key").empty())
+    return invalid("the credentials take {\"access_key\":…,\"secret_key\":…,\"session_token\":…}");
+  std::erase(auth.expired_keys, key);
+  if (!auth.access_key.empty() && auth.access_key != key) auth.expired_keys.push_back(auth.access_key);
+  auth.access_key = key;
+  auth.secret_key = Secret(text("secret_key"));
+  auth.session_token = text("session_token");
+  return std::string("{}");
 }
 
 std::string Engine::control_stats() const {

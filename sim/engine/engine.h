@@ -159,6 +159,7 @@ class Engine {
   Outcome<std::string> control_faults(const Request& request);
   Outcome<std::string> control_tables(const Request& request, std::string_view rest);
   Outcome<std::string> control_clock(const Request& request);
+  Outcome<std::string> control_credentials(const Request& request);
   std::string control_stats() const;
 
   EngineSettings settings_;

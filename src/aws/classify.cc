@@ -331,19 +331,25 @@ std::string clean_message(std::string_view message) {
   return text;
 }
 
+Error classify_code(const Operation& operation, int status, std::string_view code, std::string_view message,
+                    std::string_view subject) {
+  const auto meaning = meaning_of(status, code);
+  const auto verdict = judge(operation, meaning, message);
+  Error error;
+  error.kind = verdict.kind;
+  error.code = code.empty() ? fmt::format("HTTP {}", status) : clean_message(code);
+  error.message = fmt::format("{}: {} was answered {}", subject, operation.name, error.code);
+  if (!message.empty()) error.message += ": " + clean_message(message);
+  if (!verdict.advice.empty()) error.message += fmt::format(" ({})", verdict.advice);
+  return error;
+}
+
 Error classify_answer(const Operation& operation, int status, const net::Headers& headers,
                       std::string_view body, std::string_view subject) {
   const auto parsed = parse_body(body);
-  const auto meaning = meaning_of(status, parsed.code);
-  auto verdict = judge(operation, meaning, parsed.message);
-  if (!meaning && parsed.code.empty())
-    verdict.advice = "is this the address of a DynamoDB-compatible server?";
-  Error error;
-  error.kind = verdict.kind;
-  error.code = parsed.code.empty() ? fmt::format("HTTP {}", status) : clean_message(parsed.code);
-  error.message = fmt::format("{}: {} was answered {}", subject, operation.name, error.code);
-  if (!parsed.message.empty()) error.message += ": " + clean_message(parsed.message);
-  if (!verdict.advice.empty()) error.message += fmt::format(" ({})", verdict.advice);
+  auto error = classify_code(operation, status, parsed.code, parsed.message, subject);
+  if (parsed.code.empty() && !meaning_of(status, parsed.code))
+    error.message += " (is this the address of a DynamoDB-compatible server?)";
   if (error.kind == ErrorKind::throttled) error.scope = scope_of(parsed);
   error.retry_after = retry_after(headers);
   return error;

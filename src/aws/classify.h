@@ -40,6 +40,10 @@ inline constexpr Operation kDeleteTable{"DeleteTable", OperationKind::control};
 Error classify_answer(const Operation& operation, int status, const net::Headers& headers,
                       std::string_view body, std::string_view subject);
 
+/// The same for the services beside DynamoDB (STS, IAM Identity Center), whose bodies are read elsewhere.
+Error classify_code(const Operation& operation, int status, std::string_view code, std::string_view message,
+                    std::string_view subject);
+
 /// An exchange without an answer.
 Error classify_silence(const Operation& operation, const net::SendError& failure, std::string_view subject);
 

@@ -44,7 +44,9 @@ void append_gzip(Slab& out, std::string_view bytes) {
 
 DynamoDbClient::DynamoDbClient(net::EventLoop& loop, std::shared_ptr<NodePools> nodes,
                                DynamoDbClientOptions options)
-    : loop_(loop), nodes_(std::move(nodes)), options_(std::move(options)), gzip_(options_.gzip_requests) {}
+    : loop_(loop), nodes_(std::move(nodes)), options_(std::move(options)), gzip_(options_.gzip_requests) {
+  if (!options_.clocks) options_.clocks = std::make_shared<ServerClocks>();
+}
 
 net::Headers DynamoDbClient::headers_for(const Operation& operation, const net::Origin& origin,
                                          bool compressed) const {
@@ -71,13 +73,27 @@ Result<void> DynamoDbClient::check(const Operation& operation, const net::Respon
   return fail(classify_damage(operation, "its CRC32 is wrong", options_.display));
 }
 
+/// True if the next attempt will be signed with other credentials or another time. The server has executed
+/// nothing.
+bool DynamoDbClient::curable(const Error& refusal, const net::Origin& origin, const net::Headers& headers,
+                             WallTime signed_at, const std::shared_ptr<const Credentials>& credentials) {
+  if (options_.clocks->correct(origin, refusal, headers, signed_at, loop_.wall(), options_.display))
+    return true;
+  const bool expired_token = refusal.code == "ExpiredTokenException" || refusal.code == "ExpiredToken";
+  return expired_token && options_.credentials->refused(credentials);
+}
+
 Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view body) {
   std::shared_ptr<const Credentials> credentials;
   if (options_.credentials) {
     credentials = options_.credentials->at_hand();
     if (!credentials) {
       auto provided = co_await options_.credentials->get();
-      if (!provided) co_return fail(provided.error());
+      if (!provided) {
+        Error error = std::move(provided.error());
+        error.message = fmt::format("{}: no credentials: {}", options_.display, error.message);
+        co_return fail(std::move(error));
+      }
       credentials = std::move(*provided);
     }
   }
@@ -96,6 +112,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   net::Request request;
   request.headers = headers_for(operation, use.origin(), compressed);
   request.body = body;
+  const WallTime signed_at = options_.clocks->at(use.origin(), loop_.wall());
   if (credentials) {
     SigningRequest signing;
     signing.send_session_token = !options_.alternator;
@@ -103,7 +120,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
     signing.body_digest = sha256(body);
     signing.region = options_.region;
     signing.service = kService;
-    signing.time = loop_.wall();
+    signing.time = signed_at;
     request.headers.append(signer_.sign(signing, *credentials));
   }
 
@@ -119,7 +136,10 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
     co_return fail(classify_silence(operation, response.error(), options_.display));
   }
 
-  const auto checked = check(operation, *response);
+  auto checked = check(operation, *response);
+  if (!checked && credentials &&
+      curable(checked.error(), use.origin(), response->headers, signed_at, credentials))
+    checked.error().kind = ErrorKind::transient;
   // A 500 that blames the data says nothing against the node.
   if (!checked && checked.error().kind == ErrorKind::refused) health = NodeSet::Outcome::answered;
   use.done(health, now);

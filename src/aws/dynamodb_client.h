@@ -7,6 +7,7 @@
 #include "aws/classify.h"
 #include "aws/credentials.h"
 #include "aws/node_pools.h"
+#include "aws/server_clock.h"
 #include "aws/sigv4.h"
 #include "base/async.h"
 #include "base/error.h"
@@ -19,6 +20,9 @@ struct DynamoDbClientOptions {
   std::string region;   ///< signed for; Alternator takes any
   /// Null: requests are not signed.
   std::shared_ptr<CredentialsProvider> credentials;
+  /// What is known of the servers' clocks, shared by the loops of a side; null: this client finds out by
+  /// itself.
+  std::shared_ptr<ServerClocks> clocks;
   /// Sends only the headers that Alternator reads, and never a session token.
   bool alternator = false;
   /// Compresses request bodies over kMinGzipBytes. Only ScyllaDB 2026.1 and later understand it; when the
@@ -41,7 +45,8 @@ class DynamoDbClient {
   DynamoDbClient(net::EventLoop& loop, std::shared_ptr<NodePools> nodes, DynamoDbClientOptions options);
 
   /// `body` is the request's JSON and stays alive until the answer is there. An Error says by its kind
-  /// whether the call was executed (see classify.h).
+  /// whether the call was executed (see classify.h). What new credentials or the server's own time may cure
+  /// is `transient`.
   Task<Result<Answer>> call(Operation operation, std::string_view body);
 
   const std::string& display() const { return options_.display; }
@@ -49,6 +54,8 @@ class DynamoDbClient {
  private:
   net::Headers headers_for(const Operation& operation, const net::Origin& origin, bool compressed) const;
   Result<void> check(const Operation& operation, const net::Response& response) const;
+  bool curable(const Error& refusal, const net::Origin& origin, const net::Headers& headers,
+               WallTime signed_at, const std::shared_ptr<const Credentials>& credentials);
 
   net::EventLoop& loop_;
   std::shared_ptr<NodePools> nodes_;

@@ -193,6 +193,106 @@ TEST(DynamoDbClient, JudgesAnswersAndSilence) {
   }
 }
 
+net::ServerReply refusal(const std::string& code, const std::string& message, const std::string& date) {
+  net::ServerReply reply;
+  reply.status = 400;
+  reply.body =
+      std::make_shared<const std::string>("{\"__type\":\"a#" + code + "\",\"message\":\"" + message + "\"}");
+  reply.headers.set("Date", date);
+  return reply;
+}
+
+constexpr const char* kTooOld =
+    "Signature expired: 20261122T145840Z is now earlier than 20981231T235900Z (20990101T001400Z - 15 min.)";
+
+TEST(DynamoDbClient, SignsWithTheServersTimeOnceItsClockIsKnown) {
+  Script script;
+  DynamoDbClientOptions options;
+  options.credentials = keys();
+  Client client(script, options);
+  script.say(refusal("InvalidSignatureException", kTooOld, "Thu, 01 Jan 2099 00:14:00 GMT"));
+  const auto first = client.call(kBatchWriteItem);
+  ASSERT_FALSE(first.has_value());
+  EXPECT_EQ(first.error().kind, ErrorKind::transient) << "the next attempt will do";
+  script.asked();
+  script.say(200, "{}");
+  EXPECT_TRUE(client.call(kBatchWriteItem).has_value());
+  EXPECT_THAT(header(script.asked(), "X-Amz-Date"), testing::StartsWith("20990101T0014"));
+  // Again, though signed with the server's time: the clock is not what is wrong.
+  script.say(refusal("InvalidSignatureException", kTooOld, "Thu, 01 Jan 2099 00:14:00 GMT"));
+  EXPECT_EQ(client.call(kScan).error().kind, ErrorKind::expired);
+}
+
+TEST(DynamoDbClient, AWrongSignatureIsTheClocksFaultOnlyIfItIsFarOff) {
+  Script script;
+  DynamoDbClientOptions options;
+  options.credentials = keys();
+  Client client(script, options);
+  script.say(400,
+             R"({"__type":"a#InvalidSignatureException","message":"The request signature does not match"})");
+  EXPECT_EQ(client.call(kScan).error().kind, ErrorKind::denied) << "the server's date is this machine's";
+  script.say(refusal("InvalidSignatureException", "The request signature does not match",
+                     "Thu, 01 Jan 2099 00:00:00 GMT"));
+  EXPECT_EQ(client.call(kScan).error().kind, ErrorKind::transient);
+  script.say(refusal("AccessDeniedException", "no", "Thu, 01 Jan 1998 00:00:00 GMT"));
+  EXPECT_EQ(client.call(kScan).error().kind, ErrorKind::denied) << "that is no matter of time";
+}
+
+TEST(ServerClocks, EachServerHasItsOwn) {
+  ServerClocks clocks;
+  const net::Origin a{"a", 1, false}, b{"b", 1, false};
+  const WallTime wall{std::chrono::seconds(1'795'359'520)};  // 2026-11-22T14:58:40Z
+  net::Headers headers;
+  headers.set("Date", "Sun, 22 Nov 2026 15:18:40 GMT");
+  const Error refused{ErrorKind::expired, "Signature expired: …", "InvalidSignatureException"};
+  EXPECT_EQ(clocks.at(a, wall), wall);
+  EXPECT_TRUE(clocks.correct(a, refused, headers, wall, wall, "a"));
+  EXPECT_EQ(clocks.at(a, wall), wall + std::chrono::minutes(20));
+  EXPECT_EQ(clocks.at(b, wall), wall);
+  EXPECT_FALSE(clocks.correct(a, refused, headers, clocks.at(a, wall), wall, "a"))
+      << "it is corrected already";
+  // Somebody sets this machine's clock right: the offset is learnt anew.
+  const WallTime right = wall + std::chrono::minutes(20);
+  EXPECT_TRUE(clocks.correct(a, refused, headers, clocks.at(a, right), right, "a"));
+  EXPECT_EQ(clocks.at(a, right), right);
+}
+
+/// Gives other credentials once those of now are refused; at most `renewals` times.
+class Renewable final : public CredentialsProvider {
+ public:
+  explicit Renewable(int renewals) : renewals_(renewals) {}
+  Task<Result<std::shared_ptr<const Credentials>>> get() override { co_return current_; }
+  std::shared_ptr<const Credentials> at_hand() override { return current_; }
+  bool refused(const std::shared_ptr<const Credentials>& by_server) override {
+    EXPECT_EQ(by_server, current_);
+    if (renewals_-- == 0) return false;
+    current_ = std::make_shared<const Credentials>(Credentials{"SECOND", Secret("s2"), Secret("t2")});
+    return true;
+  }
+
+ private:
+  int renewals_;
+  std::shared_ptr<const Credentials> current_ =
+      std::make_shared<const Credentials>(Credentials{"FIRST", Secret("s1"), Secret("t1")});
+};
+
+TEST(DynamoDbClient, ExpiredCredentialsAreRenewedAndTheCallCanBeRepeated) {
+  Script script;
+  DynamoDbClientOptions options;
+  options.credentials = std::make_shared<Renewable>(1);
+  Client client(script, options);
+  const std::string expired =
+      R"({"__type":"a#ExpiredTokenException","message":"The security token is expired"})";
+  script.say(400, expired);
+  EXPECT_EQ(client.call(kBatchWriteItem).error().kind, ErrorKind::transient);
+  script.say(200, "{}");
+  EXPECT_TRUE(client.call(kBatchWriteItem).has_value());
+  script.asked();
+  EXPECT_THAT(header(script.asked(), "Authorization"), testing::HasSubstr("Credential=SECOND/"));
+  script.say(400, expired);
+  EXPECT_EQ(client.call(kBatchWriteItem).error().kind, ErrorKind::expired) << "there are no others";
+}
+
 TEST(DynamoDbClient, NobodyThereMeansNotExecuted) {
   net::Origin nowhere;
   {

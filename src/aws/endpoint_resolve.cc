@@ -30,13 +30,13 @@ bool is_true(const std::optional<std::string>& text) {
   return text && (*text == "true" || *text == "True" || *text == "TRUE");
 }
 
-/// `endpoint_url` of DynamoDB in the services section that the profile names.
-std::optional<std::string> services_url(const Profiles& profiles) {
+/// `endpoint_url` of the service in the services section that the profile names.
+std::optional<std::string> services_url(const Service& service, const Profiles& profiles) {
   const auto name = profiles.get(profiles.selected, "services");
   if (!name) return std::nullopt;
   const auto section = profiles.services.find(*name);
   if (section == profiles.services.end()) return std::nullopt;
-  const auto url = section->second.find("dynamodb.endpoint_url");
+  const auto url = section->second.find(fmt::format("{}.endpoint_url", service.setting));
   return url == section->second.end() ? std::nullopt : non_empty(url->second);
 }
 
@@ -57,10 +57,10 @@ Result<std::string> resolve_region(const std::optional<std::string>& given,
               "no AWS region: put it into the URI (dynamodb://us-east-1/TABLE), or set AWS_REGION");
 }
 
-std::string dynamodb_host(std::string_view region) {
+std::string service_host(const Service& service, std::string_view region) {
   for (const auto& partition : kPartitions) {
     if (region.starts_with(partition.region_prefix))
-      return fmt::format("dynamodb.{}.{}", region, partition.dns_suffix);
+      return fmt::format("{}.{}.{}", service.host, region, partition.dns_suffix);
   }
   return {};
 }
@@ -109,10 +109,9 @@ Result<net::Origin> parse_endpoint_url(std::string_view url) {
   return origin;
 }
 
-Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<std::string>& given,
-                                                   std::string_view region,
-                                                   const net::Environment& environment,
-                                                   const Profiles& profiles) {
+Result<ResolvedEndpoint> resolve_endpoint(const Service& service, const std::optional<std::string>& given,
+                                          std::string_view region, const net::Environment& environment,
+                                          const Profiles& profiles) {
   struct Candidate {
     std::optional<std::string> url;
     std::string decided_by;
@@ -121,9 +120,10 @@ Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<std::stri
   const bool ignore = is_true(environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) ||
                       is_true(profiles.get(profiles.selected, "ignore_configured_endpoint_urls"));
   if (!ignore) {
-    candidates.push_back({environment("AWS_ENDPOINT_URL_DYNAMODB"), "AWS_ENDPOINT_URL_DYNAMODB"});
+    candidates.push_back({environment(service.variable), std::string(service.variable)});
     candidates.push_back({environment("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"});
-    candidates.push_back({services_url(profiles), "the services section of " + profiles.config_file});
+    candidates.push_back(
+        {services_url(service, profiles), "the services section of " + profiles.config_file});
     candidates.push_back({profiles.get(profiles.selected, "endpoint_url"),
                           fmt::format("endpoint_url of profile \"{}\"", profiles.selected)});
   }
@@ -134,7 +134,7 @@ Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<std::stri
       return fail(ErrorKind::config, fmt::format("{} ({})", origin.error().message, candidate.decided_by));
     return ResolvedEndpoint{std::move(*origin), false, candidate.decided_by};
   }
-  return ResolvedEndpoint{{dynamodb_host(region), 443, true}, true, fmt::format("region {}", region)};
+  return ResolvedEndpoint{{service_host(service, region), 443, true}, true, fmt::format("region {}", region)};
 }
 
 std::string resolve_ca_bundle(const net::Environment& environment, const Profiles& profiles) {

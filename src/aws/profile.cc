@@ -33,7 +33,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-/// The section that "[…]" opens, or null for one that is of no interest here (sso-session, plugins…).
+/// The section that "[…]" opens, or null for one that is of no interest here (plugins, preview…).
 Section* open_section(std::string_view header, ProfileFile kind, Profiles& profiles) {
   header = trim(header);
   const auto space = header.find_first_of(" \t");
@@ -43,6 +43,7 @@ Section* open_section(std::string_view header, ProfileFile kind, Profiles& profi
   const std::string name(trim(header.substr(space)));
   if (type == "profile") return &profiles.profiles[name];
   if (type == "services") return &profiles.services[name];
+  if (type == "sso-session") return &profiles.sso_sessions[name];
   return nullptr;
 }
 

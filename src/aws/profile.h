@@ -19,10 +19,11 @@ using Section = std::map<std::string, std::string, std::less<>>;
 /// Both files, merged: where they disagree about a profile, the credentials file wins.
 struct Profiles {
   std::map<std::string, Section, std::less<>> profiles;
-  std::map<std::string, Section, std::less<>> services;  ///< [services NAME]
-  std::string selected = "default";                      ///< AWS_PROFILE, AWS_DEFAULT_PROFILE or "default"
-  bool selected_by_name = false;                         ///< somebody asked for it, so it has to exist
-  std::string config_file, credentials_file;             ///< as looked for; for messages
+  std::map<std::string, Section, std::less<>> services;      ///< [services NAME]
+  std::map<std::string, Section, std::less<>> sso_sessions;  ///< [sso-session NAME]
+  std::string selected = "default";           ///< AWS_PROFILE, AWS_DEFAULT_PROFILE or "default"
+  bool selected_by_name = false;              ///< somebody asked for it, so it has to exist
+  std::string config_file, credentials_file;  ///< as looked for; for messages
 
   const Section* find(std::string_view profile) const;
   /// A setting of a profile; nullopt if absent or empty.

@@ -70,6 +70,12 @@ void add_one_side(CLI::App& command, plan::SideDraft& side, const std::string& n
        "DynamoDB: variable that holds the session token");
   text("session-token-file", side.credentials.session_token_file, "FILE",
        "DynamoDB: file that holds the session token");
+  text("role-arn", side.credentials.role_arn, "ARN",
+       "DynamoDB: a role to assume with the credentials that are found");
+  text("role-session-name", side.credentials.role_session_name, "NAME",
+       "what CloudTrail calls the role's session (default: messina-TIME)");
+  text("external-id", side.credentials.role_external_id, "ID",
+       "the external id that the role's owner asks for");
   text("ca-file", side.ca_file, "FILE", "PEM file of the CAs to trust, instead of the system's");
   text("datacenter", side.datacenter, "NAME", "Alternator: use the nodes of this datacenter");
   text("rack", side.rack, "NAME", "Alternator: use the nodes of this rack first");

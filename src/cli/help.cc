@@ -39,9 +39,10 @@ What happens
   Ctrl-C stops at the next safe point, a second one at once.
 
 Credentials
-  A DynamoDB side uses its flags, else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else
-  its profile. An Alternator side uses its flags alone. Secrets come from a variable or a
-  file, never from the command line, where `ps` shows them.
+  A DynamoDB side finds them as the AWS CLI does: its flags, the environment, its profile
+  (keys, roles, SSO, processes), web identity, the container, the instance. Temporary ones
+  are renewed while the job runs. An Alternator side uses its flags alone. Secrets come
+  from a variable or a file, never from the command line, where `ps` shows them.
 
 Examples
   messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders

@@ -9,6 +9,8 @@
 
 #include "aws/credentials.h"
 #include "aws/endpoint_resolve.h"
+#include "aws/server_clock.h"
+#include "cli/side_credentials.h"
 #include "endpoints/dynamodb.h"
 #include "net/proxy.h"
 
@@ -16,7 +18,7 @@ namespace messina::cli {
 namespace {
 
 using plan::EndpointSpec;
-/// Makes one side's endpoint on a loop.
+/// Makes one side's endpoint on a loop. Credentials are renewed on the home loop, for all.
 using Maker = std::function<endpoints::Endpoint(net::EventLoop&)>;
 
 net::ClientOptions http_options(const EndpointSpec& spec) {
@@ -33,30 +35,22 @@ aws::NodePools::ProxyFor proxy_for() {
   };
 }
 
-Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side) {
+Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, net::EventLoop& home) {
   const net::Environment environment = net::process_environment();
   const auto profiles = aws::load_profiles(environment, aws::process_files(), spec.profile);
   if (!profiles) return fail(ErrorKind::config, fmt::format("the {}: {}", side, profiles.error().message));
   const auto endpoint =
       aws::resolve_dynamodb_endpoint(spec.endpoint_url, spec.region, environment, *profiles);
   if (!endpoint) return fail(ErrorKind::config, fmt::format("the {}: {}", side, endpoint.error().message));
-  const aws::ExplicitCredentials given{spec.access_key, spec.secret_key, spec.session_token, spec.profile};
-  auto credentials = aws::find_static_credentials(given, environment, *profiles);
-  if (!credentials)
-    return fail(ErrorKind::config, fmt::format("the {}: {}", side, credentials.error().message));
-  if (!*credentials && endpoint->is_aws)
-    return fail(ErrorKind::config,
-                fmt::format("the {0} is on AWS and there are no credentials: set AWS_ACCESS_KEY_ID and "
-                            "AWS_SECRET_ACCESS_KEY, or give --{0}-profile NAME",
-                            side));
+  auto credentials = open_credentials(spec, side, *endpoint, *profiles, home);
+  if (!credentials) return fail(credentials.error());
   endpoints::DynamoDbOptions options;
   options.table = spec.table;
   options.region = spec.region;
   options.origin = endpoint->origin;
-  if (*credentials) {
-    options.account_hint = (*credentials)->access_key;
-    options.credentials = std::make_shared<aws::StaticCredentials>(std::move(**credentials));
-  }
+  options.account_hint = std::move(credentials->account_hint);
+  options.credentials = std::move(credentials->provider);
+  options.clocks = std::make_shared<aws::ServerClocks>();
   options.http = http_options(spec);
   options.proxy_for = proxy_for();
   if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
@@ -74,6 +68,7 @@ Result<Maker> alternator_maker(const EndpointSpec& spec) {
   if (spec.access_key)
     options.credentials =
         std::make_shared<aws::StaticCredentials>(aws::Credentials{*spec.access_key, *spec.secret_key});
+  options.clocks = std::make_shared<aws::ServerClocks>();
   options.gzip_requests = spec.gzip_requests;
   options.http = http_options(spec);
   options.proxy_for = proxy_for();
@@ -83,8 +78,9 @@ Result<Maker> alternator_maker(const EndpointSpec& spec) {
       [options, cluster](net::EventLoop& loop) { return endpoints::make_alternator(loop, options, cluster); };
 }
 
-Result<Maker> maker(const EndpointSpec& spec, const std::string& side) {
-  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec) : dynamodb_maker(spec, side);
+Result<Maker> maker(const EndpointSpec& spec, const std::string& side, net::EventLoop& home) {
+  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec)
+                                                     : dynamodb_maker(spec, side, home);
 }
 
 }  // namespace
@@ -96,16 +92,16 @@ std::size_t loop_count(std::uint32_t asked) {
 }
 
 Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops) {
-  const auto source = maker(plan.source, "source");
-  if (!source) return fail(source.error());
-  const auto target = maker(plan.target, "target");
-  if (!target) return fail(target.error());
   auto lanes = std::make_unique<Lanes>();
-  for (std::size_t i = 0; i < loops; ++i) {
+  for (std::size_t i = 0; i < loops; ++i)
     lanes->loops_.push_back(std::make_unique<net::EventLoop>(fmt::format("loop-{}", i)));
-    net::EventLoop& loop = *lanes->loops_.back();
-    lanes->lanes_.push_back({&loop, (*source)(loop), (*target)(loop)});
-  }
+  net::EventLoop& home = *lanes->loops_.front();
+  const auto source = maker(plan.source, "source", home);
+  if (!source) return fail(source.error());
+  const auto target = maker(plan.target, "target", home);
+  if (!target) return fail(target.error());
+  for (const auto& loop : lanes->loops_)
+    lanes->lanes_.push_back({loop.get(), (*source)(*loop), (*target)(*loop)});
   return lanes;
 }
 

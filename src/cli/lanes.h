@@ -22,7 +22,7 @@ std::size_t loop_count(std::uint32_t asked);
 /// Loops with their endpoints. Destroyed in the right order: endpoints before the loops they live on.
 class Lanes {
  public:
-  /// Errors: config (credentials, CA file).
+  /// Errors: config (credentials, CA file), and what fetching temporary credentials may bring.
   static Result<std::unique_ptr<Lanes>> open(const plan::CopyPlan& plan, std::size_t loops);
   ~Lanes();
 

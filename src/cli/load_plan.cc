@@ -120,6 +120,9 @@ Result<void> complete_plan(plan::CopyPlan& plan, const Flags& flags) {
     kept.credentials.access_key = spec.access_key;
     kept.credentials.secret_key_env = spec.secret_key_env;
     kept.credentials.secret_key_file = spec.secret_key_file;
+    kept.credentials.role_arn = spec.role_arn;
+    kept.credentials.role_session_name = spec.role_session_name;
+    kept.credentials.role_external_id = spec.role_external_id;
     plan::SideDraft over = given;
     over.address.reset();
     auto made = plan::make_side(over, kept, side, environment, read_file);

@@ -370,6 +370,7 @@ Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options) {
   client.display = fmt::format("table \"{}\" (dynamodb, {})", options.table, options.region);
   client.region = options.region;
   client.credentials = options.credentials;
+  client.clocks = options.clocks;
   auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
                                        std::make_shared<std::atomic<std::size_t>>(options.max_batch_items));
   return assemble(std::move(table),
@@ -384,6 +385,7 @@ Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
   client.display = fmt::format("table \"{}\" (alternator, {})", options.table, address);
   client.region = options.region;
   client.credentials = options.credentials;
+  client.clocks = options.clocks;
   client.alternator = true;
   client.gzip_requests = options.gzip_requests;
   auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},

@@ -9,6 +9,7 @@
 
 #include "aws/credentials.h"
 #include "aws/node_pools.h"
+#include "aws/server_clock.h"
 #include "endpoints/endpoint.h"
 #include "net/event_loop.h"
 #include "net/http_client.h"
@@ -32,8 +33,10 @@ struct DynamoDbOptions {
   net::Origin origin;  ///< from aws::resolve_dynamodb_endpoint
   /// Null: unsigned, which real AWS refuses.
   std::shared_ptr<aws::CredentialsProvider> credentials;
-  /// What tells accounts apart in Endpoint::authority: the access key's id. Two tables of one name in two
-  /// accounts are two tables; the same table by two keys is noticed by its id.
+  /// Shared by the loops of a side; null: each loop finds out by itself.
+  std::shared_ptr<aws::ServerClocks> clocks;
+  /// What tells accounts apart in Endpoint::authority: the access key's id, or the role. Two tables of one
+  /// name in two accounts are two tables; the same table by two keys is noticed by its id.
   std::string account_hint;
   net::ClientOptions http;  ///< without `proxy`
   aws::NodePools::ProxyFor proxy_for;
@@ -47,6 +50,7 @@ struct AlternatorOptions {
   bool discover_nodes = true;        ///< ask /localnodes; false: the contact point alone
   std::string region = "us-east-1";  ///< only signed; Alternator takes any
   std::shared_ptr<aws::CredentialsProvider> credentials;  ///< given for this cluster; null: unsigned
+  std::shared_ptr<aws::ServerClocks> clocks;              ///< as above
   bool gzip_requests = false;
   net::ClientOptions http;  ///< without `proxy`
   aws::NodePools::ProxyFor proxy_for;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -59,6 +60,10 @@ Result<void> apply_credentials(EndpointSpec& spec, const CredentialsDraft& given
   if (!token) return fail(token.error());
   if (!token->empty()) spec.session_token = std::move(*token);
 
+  spec.role_arn = given.role_arn;
+  spec.role_session_name = given.role_session_name;
+  spec.role_external_id = given.role_external_id;
+
   if (spec.access_key && !spec.secret_key)
     return fail(ErrorKind::usage,
                 fmt::format("the {0} has an access key but no secret key: give --{0}-secret-key-env NAME or "
@@ -76,6 +81,42 @@ Result<void> apply_credentials(EndpointSpec& spec, const CredentialsDraft& given
   return {};
 }
 
+/// Source: STS API Reference, AssumeRole: the patterns of RoleArn, RoleSessionName and ExternalId.
+Result<void> check_role(const EndpointSpec& spec, std::string_view side) {
+  if (!spec.role_arn) {
+    for (const auto& [given, flag] : {std::pair(spec.role_session_name.has_value(), "role-session-name"),
+                                      {spec.role_external_id.has_value(), "external-id"}})
+      if (given)
+        return fail(
+            ErrorKind::usage,
+            fmt::format("--{0}-{1} goes with a role: give --{0}-role-arn, or leave it out", side, flag));
+    return {};
+  }
+  const auto only = [](std::string_view text, std::string_view extra) {
+    return std::ranges::all_of(text, [&](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '_' || extra.find(static_cast<char>(c)) != std::string_view::npos;
+    });
+  };
+  const bool is_arn = spec.role_arn->starts_with("arn:") &&
+                      spec.role_arn->find(":role/") != std::string::npos && only(*spec.role_arn, "+=,.@-:/");
+  if (!is_arn)
+    return fail(ErrorKind::usage,
+                fmt::format("--{}-role-arn {} is no role: write arn:aws:iam::ACCOUNT:role/NAME", side,
+                            shown(*spec.role_arn)));
+  if (const auto& name = spec.role_session_name;
+      name && (name->size() < 2 || name->size() > 64 || !only(*name, "+=,.@-")))
+    return fail(ErrorKind::usage,
+                fmt::format("--{}-role-session-name {} cannot be: 2 to 64 letters, digits and any of _+=,.@-",
+                            side, shown(*name)));
+  if (const auto& id = spec.role_external_id;
+      id && (id->size() < 2 || id->size() > 1224 || !only(*id, "+=,.@:/-")))
+    return fail(ErrorKind::usage,
+                fmt::format("--{}-external-id cannot be what it is: 2 to 1224 letters, digits and any "
+                            "of _+=,.@:/-",
+                            side));
+  return {};
+}
+
 Result<void> check_alternator(const EndpointSpec& spec, std::string_view side) {
   const auto only_dynamodb = [&](std::string_view flag) {
     return fail(
@@ -86,6 +127,7 @@ Result<void> check_alternator(const EndpointSpec& spec, std::string_view side) {
   if (spec.endpoint_url) return only_dynamodb("endpoint");
   if (spec.profile) return only_dynamodb("profile");
   if (spec.session_token) return only_dynamodb("session-token-env");
+  if (spec.role_arn) return only_dynamodb("role-arn");
   if (!spec.rack.empty() && spec.datacenter.empty())
     return fail(ErrorKind::usage,
                 fmt::format("--{0}-rack needs --{0}-datacenter: racks are named within one", side));
@@ -112,6 +154,7 @@ Result<void> check_dynamodb(const EndpointSpec& spec, std::string_view side) {
 Result<void> check_side(const EndpointSpec& spec, std::string_view side) {
   if (auto checked = check_table_name(spec.table, spec.kind, side); !checked) return checked;
   const bool alternator = spec.kind == EndpointKind::alternator;
+  if (auto checked = check_role(spec, side); !checked) return checked;
   if (auto checked = alternator ? check_alternator(spec, side) : check_dynamodb(spec, side); !checked)
     return checked;
   if (alternator && !spec.tls && (!spec.ca_file.empty() || spec.insecure_tls))

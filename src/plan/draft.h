@@ -27,6 +27,7 @@ struct CredentialsDraft {
   std::optional<std::string> secret_key_env, secret_key_file;
   std::optional<Secret> session_token;
   std::optional<std::string> session_token_env, session_token_file;
+  std::optional<std::string> role_arn, role_session_name, role_external_id;
   bool empty() const { return *this == CredentialsDraft{}; }
   bool operator==(const CredentialsDraft&) const = default;
 };

@@ -115,6 +115,34 @@ TEST(MakePlan, RefusesWhatCannotBe) {
   EXPECT_NE(refusal(two_sides(), file).find("on the command line and at plan.yaml:2"), std::string::npos);
 }
 
+TEST(MakePlan, ARoleIsDynamoDbsAndWellFormed) {
+  Draft flags = two_sides();
+  auto& role = flags.source.credentials;
+  role.role_arn = "arn:aws-cn:iam::123456789012:role/path/Migration+1";
+  role.role_session_name = "night.job@x";
+  role.role_external_id = "a:b/c-1";
+  EXPECT_EQ(refusal(flags), "accepted");
+  const auto made = make_plan(flags, {}, {}, {});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->source.role_arn, role.role_arn);
+  EXPECT_EQ(made->source.role_session_name, role.role_session_name);
+  EXPECT_EQ(made->source.role_external_id, role.role_external_id);
+  role.role_session_name = "two words";
+  EXPECT_NE(refusal(flags).find("--source-role-session-name \"two words\" cannot be"), std::string::npos);
+  role.role_session_name = "x";
+  EXPECT_NE(refusal(flags).find("cannot be"), std::string::npos);
+  role.role_session_name.reset();
+  role.role_external_id = "a\nb";
+  EXPECT_NE(refusal(flags).find("--source-external-id cannot be"), std::string::npos);
+  role.role_arn = "arn:aws:iam::1:user/ann";
+  EXPECT_NE(refusal(flags).find("is no role"), std::string::npos);
+  role.role_arn.reset();
+  EXPECT_NE(refusal(flags).find("--source-external-id goes with a role"), std::string::npos);
+  flags = two_sides();
+  flags.target.credentials.role_arn = "arn:aws:iam::1:role/r";
+  EXPECT_NE(refusal(flags).find("--target-role-arn is for DynamoDB"), std::string::npos);
+}
+
 TEST(MakePlan, RefusesToSendLostRequestsAgainAtOnce) {
   Draft flags = two_sides();
   flags.dead_after = std::chrono::milliseconds(0);

@@ -35,6 +35,9 @@ struct EndpointSpec {
   std::optional<std::string>
       secret_key_file;  ///< or a file; kept in to_json(), so that another process finds it too
   std::optional<Secret> session_token;  ///< never sent to an Alternator
+  /// dynamodb: a role to assume (STS) with the credentials above, or with what the AWS chain has.
+  std::optional<std::string> role_arn;
+  std::optional<std::string> role_session_name, role_external_id;  ///< only with role_arn
   // Alternator only.
   std::string datacenter, rack;  ///< preference for nodes; rack needs datacenter
   bool gzip_requests = false;

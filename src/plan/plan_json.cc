@@ -49,6 +49,9 @@ json::object endpoint_object(const EndpointSpec& spec) {
   put_if("access_key", spec.access_key);
   put_if("secret_key_env", spec.secret_key_env);
   put_if("secret_key_file", spec.secret_key_file);
+  put_if("role_arn", spec.role_arn);
+  put_if("role_session_name", spec.role_session_name);
+  put_if("role_external_id", spec.role_external_id);
   put("datacenter", spec.datacenter);
   put("rack", spec.rack);
   if (spec.gzip_requests) out["gzip_requests"] = true;
@@ -149,6 +152,9 @@ EndpointSpec endpoint_of(const json::value& value, std::string_view what) {
   in.text("access_key", spec.access_key);
   in.text("secret_key_env", spec.secret_key_env);
   in.text("secret_key_file", spec.secret_key_file);
+  in.text("role_arn", spec.role_arn);
+  in.text("role_session_name", spec.role_session_name);
+  in.text("role_external_id", spec.role_external_id);
   in.text("datacenter", spec.datacenter);
   in.text("rack", spec.rack);
   in.flag("gzip_requests", spec.gzip_requests);

@@ -14,6 +14,9 @@ CopyPlan full_plan() {
   plan.source.access_key = "AK";
   plan.source.secret_key = Secret("hunter2");
   plan.source.secret_key_env = "S";
+  plan.source.role_arn = "arn:aws:iam::123456789012:role/migration";
+  plan.source.role_session_name = "night-job";
+  plan.source.role_external_id = "x1";
   plan.target = parse_uri("alternators://[::1]:8043/orders2", "target").value();
   plan.target.datacenter = "dc1";
   plan.target.rack = "r1";

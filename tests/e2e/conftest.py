@@ -91,7 +91,8 @@ class Messina:
         self.binary, self.state = binary, folder / "state"
         # Nothing of the machine's own AWS settings may reach the tests.
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and not k.lower().endswith("_proxy")}
-        self.env.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", HOME=str(folder))
+        self.env.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true",
+                        HOME=str(folder))
 
     def copy_args(self, sim, table, *more, target_table=None):
         return ["copy", f"dynamodb://us-east-1/{table}",

@@ -3,7 +3,11 @@ import os
 import pathlib
 import stat
 
+import pytest
+
+import credential_services
 from conftest import load, make_table
+from credential_services import CredentialServices, Keys, without_keys
 
 SECRET = "planted-secret-8f3a1c"
 TOKEN = "planted-token-77be02"
@@ -33,6 +37,45 @@ def test_planted_secrets_appear_nowhere(sims, messina):
                 assert planted.encode() not in file.read_bytes(), file
     # Only rejects are kept with their contents, and a session token never reaches an Alternator.
     assert sim.control("alternator", "stats")["session_tokens_seen"] == 0
+
+
+@pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
+@pytest.mark.parametrize("source", credential_services.SOURCES, ids=lambda s: s.__name__)
+def test_secrets_of_temporary_credentials_appear_nowhere(sims, messina, source, json):
+    """What comes in from STS, a process, a login's cache or the machine, and what it was asked with."""
+    services = CredentialServices(Keys(1, "-" + SECRET))
+    try:
+        services.bearer, services.container_token, services.identity_token = (f"{SECRET}-{n}" for n in ("login", "pod", "identity"))
+        CredentialServices.BASE.secret_key = f"base-{SECRET}"
+        sim = sims()
+        make_table(sim.dynamodb, "orders", [("id", "S", "HASH")])
+        load(sim.dynamodb, "orders", ({"id": {"S": f"o{i}"}} for i in range(50)))
+        sim.control("dynamodb", "credentials", services.keys.control())
+        without_keys(messina)
+        flags = source(messina, services) or []
+        planted = [SECRET, services.keys.session_token, services.keys.secret_key]
+        # One renewal in the middle, and one refusal at the end.
+        sim.control("dynamodb", "faults", {"kind": "expired_credentials", "operation": "Scan", "skip": 1, "count": 1})
+        args = messina.copy_args(sim, "orders", "--segments", "4", "--log-level", "trace", *flags, *(["--json"] if json else []))
+        process = messina.start(*args)
+        command = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        services.keys = Keys(2, "-" + SECRET)
+        services.bearer = services.container_token = services.identity_token = "another"
+        refused = messina.start(*messina.copy_args(sim, "orders", "--restart", "--into-existing", "--log-level", "trace", *flags))
+        out2, err2 = refused.communicate(timeout=120)
+        assert refused.returncode != 0
+        for word in planted:
+            for text in (command, out, err, out2, err2):
+                assert word not in text, text
+            for file in messina.state.rglob("*"):
+                if file.is_file():
+                    assert word.encode() not in file.read_bytes(), file
+        assert sim.control("alternator", "stats")["session_tokens_seen"] == 0
+    finally:
+        CredentialServices.BASE.secret_key = "base-secret"
+        services.stop()
 
 
 def test_the_state_directory_is_private_and_says_what_it_holds(sims, messina):

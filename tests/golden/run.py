@@ -177,7 +177,7 @@ class Case:
             subprocess.run(["sh", "-c", self.fill(run["before"])], cwd=folder, check=True)
         args = [self.fill(word) for word in run["args"]]
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb", "LANG": "C.UTF-8",
-                       "AWS_REGION": "us-east-1", **{k: self.fill(v) for k, v in run.get("env", {}).items()}}
+                       "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", **{k: self.fill(v) for k, v in run.get("env", {}).items()}}
 
         def limit():
             if "fsize" in run:

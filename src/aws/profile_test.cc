@@ -1,38 +1,12 @@
-#include "aws/credentials.h"
+#include "aws/profile.h"
 
 #include <gtest/gtest.h>
 
+#include "aws/credentials_test_support.h"
 #include "aws/endpoint_resolve.h"
 
 namespace messina::aws {
 namespace {
-
-using Variables = std::map<std::string, std::string, std::less<>>;
-
-net::Environment environment_of(Variables variables) {
-  variables.try_emplace("HOME", "/home/ann");
-  return [variables](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    return found == variables.end() ? std::nullopt : std::optional(found->second);
-  };
-}
-
-FileReader files_of(Variables files) {
-  return [files](const std::string& path) -> std::optional<std::string> {
-    const auto found = files.find(path);
-    return found == files.end() ? std::nullopt : std::optional(found->second);
-  };
-}
-
-Profiles profiles_of(const Variables& variables, const Variables& files,
-                     std::optional<std::string> profile = {}) {
-  auto loaded = load_profiles(environment_of(variables), files_of(files), profile);
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().message;
-  return loaded.value_or(Profiles{});
-}
-
-constexpr const char* kConfigFile = "/home/ann/.aws/config";
-constexpr const char* kCredentialsFile = "/home/ann/.aws/credentials";
 
 TEST(Profiles, ReadsBothFilesAndTheCredentialsFileWins) {
   const auto profiles =
@@ -48,6 +22,7 @@ TEST(Profiles, ReadsBothFilesAndTheCredentialsFileWins) {
   EXPECT_EQ(profiles.get("work", "s3.max_concurrent_requests"), "20");
   EXPECT_EQ(profiles.get("work", "aws_access_key_id"), "FROMCREDENTIALS");
   EXPECT_EQ(profiles.services.at("local").at("dynamodb.endpoint_url"), "http://localhost:8000");
+  EXPECT_EQ(profiles.sso_sessions.at("x").at("sso_region"), "a");
   EXPECT_FALSE(profiles.find("x"));
 }
 
@@ -71,65 +46,6 @@ TEST(Profiles, FilesAndProfileByEnvironment) {
   EXPECT_EQ(profiles_of(variables, files, "b").selected, "b");
 }
 
-TEST(Credentials, TakesTheSourcesInOrder) {
-  const Variables files = {
-      {kCredentialsFile,
-       "[default]\naws_access_key_id=DEFAULT\naws_secret_access_key=d\n"
-       "[work]\naws_access_key_id=WORK\naws_secret_access_key=w\naws_session_token=t\n"}};
-  const Variables with_keys = {
-      {"AWS_ACCESS_KEY_ID", "ENV"}, {"AWS_SECRET_ACCESS_KEY", "e"}, {"AWS_SESSION_TOKEN", "et"}};
-  const auto find = [&](const ExplicitCredentials& given, const Variables& variables) {
-    const auto found = find_static_credentials(given, environment_of(variables),
-                                               profiles_of(variables, files, given.profile));
-    EXPECT_TRUE(found.has_value());
-    return found && *found ? **found : Credentials{};
-  };
-  ExplicitCredentials given;
-  EXPECT_EQ(find(given, {}).access_key, "DEFAULT");
-  EXPECT_EQ(find(given, {{"AWS_PROFILE", "work"}}).session_token.reveal(), "t");
-  EXPECT_EQ(find(given, with_keys).access_key, "ENV");
-  EXPECT_EQ(find(given, with_keys).session_token.reveal(), "et");
-  given.profile = "work";
-  EXPECT_EQ(find(given, with_keys).access_key, "WORK");
-  given.access_key = "GIVEN";
-  given.secret_key = Secret("g");
-  EXPECT_EQ(find(given, with_keys).access_key, "GIVEN");
-}
-
-TEST(Credentials, NoneIsNoError) {
-  const auto found = find_static_credentials({}, environment_of({}), profiles_of({}, {}));
-  ASSERT_TRUE(found.has_value());
-  EXPECT_FALSE(found->has_value());
-}
-
-TEST(Credentials, HalfAPairIsAnError) {
-  const auto found =
-      find_static_credentials({}, environment_of({{"AWS_ACCESS_KEY_ID", "AKIA"}}), profiles_of({}, {}));
-  ASSERT_FALSE(found.has_value());
-  EXPECT_EQ(found.error().message, "environment: AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not");
-}
-
-TEST(Credentials, AProfileAskedForMustExist) {
-  const auto found =
-      find_static_credentials({}, environment_of({}), profiles_of({{"AWS_PROFILE", "gone"}}, {}));
-  ASSERT_FALSE(found.has_value());
-  EXPECT_EQ(found.error().message,
-            "profile \"gone\" is neither in /home/ann/.aws/config nor in /home/ann/.aws/credentials");
-}
-
-TEST(Credentials, NamesWhatAProfileNeedsBeyondStaticKeys) {
-  for (const std::string key : {"role_arn", "sso_session", "web_identity_token_file", "credential_process"}) {
-    const Variables files = {{kConfigFile, "[profile p]\n" + key + " = something private\n"}};
-    const auto found =
-        find_static_credentials({}, environment_of({}), profiles_of({{"AWS_PROFILE", "p"}}, files));
-    ASSERT_FALSE(found.has_value()) << key;
-    EXPECT_EQ(found.error().kind, ErrorKind::config);
-    EXPECT_NE(found.error().message.find('"' + key + '"'), std::string::npos) << found.error().message;
-    EXPECT_NE(found.error().message.find("export-credentials --profile p"), std::string::npos);
-    EXPECT_EQ(found.error().message.find("private"), std::string::npos);
-  }
-}
-
 TEST(Region, FromTheFirstThatSaysOne) {
   const auto profiles = profiles_of({}, {{kConfigFile, "[default]\nregion = eu-north-1\n"}});
   EXPECT_EQ(resolve_region("us-east-2", environment_of({{"AWS_REGION", "x"}}), profiles), "us-east-2");
@@ -148,6 +64,22 @@ TEST(EndpointResolve, HostByPartition) {
   EXPECT_EQ(dynamodb_host("cn-north-1"), "dynamodb.cn-north-1.amazonaws.com.cn");
   EXPECT_EQ(dynamodb_host("us-iso-east-1"), "dynamodb.us-iso-east-1.c2s.ic.gov");
   EXPECT_EQ(dynamodb_host("us-isob-east-1"), "dynamodb.us-isob-east-1.sc2s.sgov.gov");
+}
+
+TEST(EndpointResolve, EachServiceHasItsOwnNames) {
+  EXPECT_EQ(service_host(kStsService, "eu-west-1"), "sts.eu-west-1.amazonaws.com");
+  EXPECT_EQ(service_host(kSsoService, "cn-north-1"), "portal.sso.cn-north-1.amazonaws.com.cn");
+  const Variables variables = {{"AWS_ENDPOINT_URL_STS", "http://sts:1"},
+                               {"AWS_ENDPOINT_URL_DYNAMODB", "http://db:1"}};
+  const auto profiles = profiles_of(
+      {}, {{kConfigFile, "[default]\nservices = s\n[services s]\nsso =\n  endpoint_url = http://sso:2\n"}});
+  const auto host = [&](const Service& service) {
+    return resolve_endpoint(service, {}, "us-east-1", environment_of(variables), profiles)->origin.host;
+  };
+  EXPECT_EQ(host(kStsService), "sts");
+  EXPECT_EQ(host(kDynamoDbService), "db");
+  EXPECT_EQ(host(kSsoService), "sso");
+  EXPECT_EQ(host(kSsoOidcService), "oidc.us-east-1.amazonaws.com");
 }
 
 TEST(EndpointResolve, OverridesInOrder) {
