@@ -61,7 +61,7 @@ def test_secrets_of_temporary_credentials_appear_nowhere(sims, messina, source, 
         command = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        services.keys = Keys(2, "-" + SECRET)
+        sim.control("dynamodb", "credentials", Keys(2).control())
         services.bearer = services.container_token = services.identity_token = "another"
         refused = messina.start(*messina.copy_args(sim, "orders", "--restart", "--into-existing", "--log-level", "trace", *flags))
         out2, err2 = refused.communicate(timeout=120)
