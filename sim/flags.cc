@@ -163,7 +163,7 @@ Result<TableFlag> read_table(const std::string& text) {
 EngineSettings common_settings(const Words& words, std::uint64_t seed) {
   EngineSettings settings;
   settings.seed = seed;
-  settings.auth = {words.access_key, Secret(words.secret_key), words.session_token, {}, words.region};
+  settings.auth = {words.access_key, Secret(words.secret_key), words.session_token, words.region};
   settings.region = words.region;
   settings.create_delay = std::chrono::milliseconds(words.create_delay_ms);
   settings.delete_delay = std::chrono::milliseconds(words.delete_delay_ms);

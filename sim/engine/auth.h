@@ -16,8 +16,8 @@ struct AuthSettings {
   std::string access_key;  ///< empty: nothing is checked
   Secret secret_key;
   std::string session_token;  ///< DynamoDB: must come with each request if set, must not come if not
-  std::vector<std::string> expired_keys;  ///< access keys that were taken once
-  std::string region;                     ///< DynamoDB: the scope's region must be this one; empty: any
+  std::string region;         ///< DynamoDB: the scope's region must be this one; empty: any
+  std::vector<std::string> expired_keys = {};  ///< access keys that were taken once
 };
 
 /// Signatures are refused when the clocks are further apart (AWS: 15 minutes).

@@ -91,6 +91,20 @@ TEST_F(AuthTest, DynamoDbWantsItsSessionToken) {
   EXPECT_EQ(Client::error_of(client.engine().handle(sign({}, kNow, "{}"))), "UnrecognizedClientException");
 }
 
+TEST_F(AuthTest, CredentialsCanBeReplacedAndTheOldOnesAreExpired) {
+  Client client(settings(dynamodb(), "token"));
+  const auto error = [&](const Signed& how) {
+    return Client::error_of(client.engine().handle(sign(how, kNow, "{}")));
+  };
+  client.control("POST", "/_sim/credentials",
+                 R"({"access_key":"NEW","secret_key":"s2","session_token":"t2"})");
+  EXPECT_EQ(error({.token = "token"}), "ExpiredTokenException");
+  EXPECT_EQ(error({.key = "NEW", .secret = "s2", .token = "t2"}), "");
+  EXPECT_EQ(error({.key = "NEW", .secret = "s2", .token = "token"}), "UnrecognizedClientException");
+  client.control("POST", "/_sim/credentials", R"({"access_key":"AKID","secret_key":"secret"})");
+  EXPECT_EQ(error({}), "") << "they may come back";
+}
+
 TEST_F(AuthTest, AlternatorIgnoresTokensButCountsThem) {
   Client client(settings(alternator(ScyllaVersion::v6_2)));
   EXPECT_EQ(Client::error_of(client.engine().handle(sign({.region = "mars", .token = "stray"}, kNow, "{}"))),

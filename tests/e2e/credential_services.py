@@ -5,6 +5,7 @@ STS checks the signature of AssumeRole with botocore, so that nobody agrees with
 import datetime
 import http.server
 import json
+import ssl
 import threading
 import urllib.parse
 
@@ -36,7 +37,8 @@ class CredentialServices:
 
     BASE = Credentials("AKIABASE", "base-secret")
 
-    def __init__(self, keys):
+    def __init__(self, keys, certificate=None):
+        """`certificate`: a PEM file with its key, for TLS."""
         self.keys, self.calls, self.on_call = keys, [], None
         self.bearer = "sso-login"
         self.container_token = "Basic container"
@@ -64,7 +66,11 @@ class CredentialServices:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
 

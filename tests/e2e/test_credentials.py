@@ -1,4 +1,6 @@
 """Each source of AWS credentials, judged by a simulator that checks every signature; renewal in the middle of a job."""
+import subprocess
+
 import pytest
 
 import credential_services
@@ -60,6 +62,23 @@ def test_credentials_that_end_in_the_middle_are_renewed(guarded, messina, servic
     messina.run(*messina.copy_args(guarded, "orders", "--segments", "8"))
     assert copied(guarded) == 300
     assert len(services.calls) == 2, services.calls
+
+
+def test_sts_by_tls_with_a_ca_of_its_own(guarded, messina, tmp_path):
+    pem = tmp_path / "sts.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out", tmp_path / "cert"], check=True, capture_output=True)
+    pem.write_text(pem.read_text() + (tmp_path / "cert").read_text())
+    services = CredentialServices(Keys(1), pem)
+    try:
+        credential_services.role_of_profile(messina, services)
+        _, err = messina.run(*messina.copy_args(guarded, "orders"), expect=2)
+        assert "AssumeRole" in err and "certificate" in err
+        messina.env["AWS_CA_BUNDLE"] = str(tmp_path / "cert")
+        messina.run(*messina.copy_args(guarded, "orders"))
+        assert copied(guarded) == 300
+    finally:
+        services.stop()
 
 
 def test_credentials_that_stay_refused_end_the_job(guarded, messina, services):
