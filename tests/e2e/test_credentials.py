@@ -47,6 +47,19 @@ def test_a_role_by_flags_reaches_sts_whole(guarded, messina, services):
     assert services.calls == ["AssumeRole arn:aws:iam::1:role/flag x2"]
 
 
+def test_a_unit_of_work_keeps_its_role(guarded, messina, services, tmp_path):
+    """The unit's JSON names the role; its keys come from the environment of the process that runs it."""
+    flags = credential_services.role_by_flags(messina, services)
+    out, _ = messina.run(*messina.copy_args(guarded, "orders", "--segments", "1", "--print-units", *flags))
+    assert "base-secret" not in out
+    unit = tmp_path / "unit.json"
+    unit.write_text(out)
+    make_table(guarded.alternator, "orders", [("id", "S", "HASH")])
+    messina.run("copy-unit", unit)
+    assert copied(guarded) == 300
+    assert services.calls == ["AssumeRole arn:aws:iam::1:role/flag x2"] * 2
+
+
 @pytest.mark.parametrize("source", [credential_services.role_of_profile, credential_services.instance], ids=lambda s: s.__name__)
 def test_credentials_that_end_in_the_middle_are_renewed(guarded, messina, services, source):
     """At the second page the keys of the start are refused; the service gives out others, and only those are taken."""
