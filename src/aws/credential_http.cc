@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "aws/times.h"
+#include "base/log.h"
 
 namespace messina::aws {
 namespace {
@@ -24,6 +25,17 @@ Task<Result<Reply>> exchange(net::EventLoop& loop, const net::Origin& origin,
   if (const auto date = answer->headers.find("Date")) reply.server_time = parse_http_date(*date);
   reply.headers = std::move(answer->headers);
   co_return reply;
+}
+
+void append_percent_encoded(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-_.~").find(c) != std::string_view::npos;
+    if (plain)
+      out += c;
+    else
+      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+  }
 }
 
 net::ClientOptions nearby(std::chrono::milliseconds patience) {

@@ -24,6 +24,9 @@ struct Reply {
 Task<Result<Reply>> exchange(net::EventLoop& loop, const net::Origin& origin,
                              const net::ClientOptions& options, const net::Request& request);
 
+/// As in a query or a form: all but RFC 3986's unreserved characters become %XX.
+void append_percent_encoded(std::string& out, std::string_view text);
+
 /// For those on this machine or beside it: no proxy, and `patience` to connect and to answer.
 net::ClientOptions nearby(std::chrono::milliseconds patience);
 

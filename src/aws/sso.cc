@@ -25,19 +25,6 @@ std::unexpected<Error> log_in_again(const SsoSource& sso, std::string_view subje
                           why, sso.profile));
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain)
-      out += c;
-    else
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 /// Whole or not at all, and for the owner's eyes only. 0, or an errno.
 int replace_file(const std::string& path, std::string_view content) {
   const std::string fresh = fmt::format("{}.{}", path, getpid());
@@ -111,8 +98,10 @@ Task<Result<Issued>> ask_identity_center(net::EventLoop& loop, SsoAccess access,
   if (!token) co_return fail(token.error());
   net::Request request;
   request.method = "GET";
-  request.target = fmt::format("/federation/credentials?role_name={}&account_id={}", escaped(sso.role_name),
-                               escaped(sso.account_id));
+  request.target = "/federation/credentials?role_name=";
+  append_percent_encoded(request.target, sso.role_name);
+  request.target += "&account_id=";
+  append_percent_encoded(request.target, sso.account_id);
   request.headers.add("x-amz-sso_bearer_token", std::string(token->access_token.reveal()));
   Result<Reply> reply = co_await exchange(loop, access.portal, access.portal_http, request);
   if (!reply)

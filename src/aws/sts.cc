@@ -16,14 +16,7 @@ constexpr Operation kWebIdentity{"AssumeRoleWithWebIdentity", OperationKind::rea
 void append_parameter(std::string& body, std::string_view name, std::string_view value) {
   if (!body.empty()) body += '&';
   body.append(name).append("=");
-  for (const char c : value) {
-    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain)
-      body += c;
-    else
-      fmt::format_to(std::back_inserter(body), "%{:02X}", static_cast<unsigned char>(c));
-  }
+  append_percent_encoded(body, value);
 }
 
 std::string begin_body(const Operation& operation, const std::string& role_arn,
