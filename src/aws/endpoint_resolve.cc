@@ -30,14 +30,52 @@ bool is_true(const std::optional<std::string>& text) {
   return text && (*text == "true" || *text == "True" || *text == "TRUE");
 }
 
-/// `endpoint_url` of DynamoDB in the services section that the profile names.
-std::optional<std::string> services_url(const Profiles& profiles) {
+/// `endpoint_url` of a service in the services section that the profile names.
+std::optional<std::string> services_url(const Profiles& profiles, std::string_view service) {
   const auto name = profiles.get(profiles.selected, "services");
   if (!name) return std::nullopt;
   const auto section = profiles.services.find(*name);
   if (section == profiles.services.end()) return std::nullopt;
-  const auto url = section->second.find("dynamodb.endpoint_url");
+  const auto url = section->second.find(fmt::format("{}.endpoint_url", service));
   return url == section->second.end() ? std::nullopt : non_empty(url->second);
+}
+
+std::string service_host(std::string_view service, std::string_view region) {
+  for (const auto& partition : kPartitions) {
+    if (region.starts_with(partition.region_prefix))
+      return fmt::format("{}.{}.{}", service, region, partition.dns_suffix);
+  }
+  return {};
+}
+
+/// The endpoint that flags, environment or profile name for a service; nullopt: none.
+Result<std::optional<ResolvedEndpoint>> configured(const std::optional<std::string>& given,
+                                                   const std::string& variable, std::string_view service,
+                                                   const net::Environment& environment,
+                                                   const Profiles& profiles) {
+  struct Candidate {
+    std::optional<std::string> url;
+    std::string decided_by;
+  };
+  std::vector<Candidate> candidates = {{given, "the endpoint given"}};
+  const bool ignore = is_true(environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) ||
+                      is_true(profiles.get(profiles.selected, "ignore_configured_endpoint_urls"));
+  if (!ignore) {
+    candidates.push_back({environment(variable), variable});
+    candidates.push_back({environment("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"});
+    candidates.push_back(
+        {services_url(profiles, service), "the services section of " + profiles.config_file});
+    candidates.push_back({profiles.get(profiles.selected, "endpoint_url"),
+                          fmt::format("endpoint_url of profile \"{}\"", profiles.selected)});
+  }
+  for (const auto& candidate : candidates) {
+    if (!candidate.url || candidate.url->empty()) continue;
+    auto origin = parse_endpoint_url(*candidate.url);
+    if (!origin)
+      return fail(ErrorKind::config, fmt::format("{} ({})", origin.error().message, candidate.decided_by));
+    return std::optional(ResolvedEndpoint{std::move(*origin), false, candidate.decided_by});
+  }
+  return std::optional<ResolvedEndpoint>();
 }
 
 }  // namespace
@@ -57,13 +95,7 @@ Result<std::string> resolve_region(const std::optional<std::string>& given,
               "no AWS region: put it into the URI (dynamodb://us-east-1/TABLE), or set AWS_REGION");
 }
 
-std::string dynamodb_host(std::string_view region) {
-  for (const auto& partition : kPartitions) {
-    if (region.starts_with(partition.region_prefix))
-      return fmt::format("dynamodb.{}.{}", region, partition.dns_suffix);
-  }
-  return {};
-}
+std::string dynamodb_host(std::string_view region) { return service_host("dynamodb", region); }
 
 Result<net::Origin> parse_endpoint_url(std::string_view url) {
   net::Origin origin;
@@ -113,28 +145,20 @@ Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<std::stri
                                                    std::string_view region,
                                                    const net::Environment& environment,
                                                    const Profiles& profiles) {
-  struct Candidate {
-    std::optional<std::string> url;
-    std::string decided_by;
-  };
-  std::vector<Candidate> candidates = {{given, "the endpoint given"}};
-  const bool ignore = is_true(environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) ||
-                      is_true(profiles.get(profiles.selected, "ignore_configured_endpoint_urls"));
-  if (!ignore) {
-    candidates.push_back({environment("AWS_ENDPOINT_URL_DYNAMODB"), "AWS_ENDPOINT_URL_DYNAMODB"});
-    candidates.push_back({environment("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"});
-    candidates.push_back({services_url(profiles), "the services section of " + profiles.config_file});
-    candidates.push_back({profiles.get(profiles.selected, "endpoint_url"),
-                          fmt::format("endpoint_url of profile \"{}\"", profiles.selected)});
-  }
-  for (const auto& candidate : candidates) {
-    if (!candidate.url || candidate.url->empty()) continue;
-    auto origin = parse_endpoint_url(*candidate.url);
-    if (!origin)
-      return fail(ErrorKind::config, fmt::format("{} ({})", origin.error().message, candidate.decided_by));
-    return ResolvedEndpoint{std::move(*origin), false, candidate.decided_by};
-  }
+  auto chosen = configured(given, "AWS_ENDPOINT_URL_DYNAMODB", "dynamodb", environment, profiles);
+  if (!chosen) return fail(chosen.error());
+  if (*chosen) return std::move(**chosen);
   return ResolvedEndpoint{{dynamodb_host(region), 443, true}, true, fmt::format("region {}", region)};
+}
+
+Result<std::optional<net::Origin>> resolve_cloudwatch_endpoint(std::string_view region, bool dynamodb_is_aws,
+                                                               const net::Environment& environment,
+                                                               const Profiles& profiles) {
+  auto chosen = configured({}, "AWS_ENDPOINT_URL_CLOUDWATCH", "cloudwatch", environment, profiles);
+  if (!chosen) return fail(chosen.error());
+  if (*chosen) return std::optional((*chosen)->origin);
+  if (!dynamodb_is_aws) return std::optional<net::Origin>();
+  return std::optional(net::Origin{service_host("monitoring", region), 443, true});
 }
 
 std::string resolve_ca_bundle(const net::Environment& environment, const Profiles& profiles) {

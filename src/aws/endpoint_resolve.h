@@ -37,6 +37,13 @@ Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<std::stri
                                                    const net::Environment& environment,
                                                    const Profiles& profiles);
 
+/// Where CloudWatch is: AWS_ENDPOINT_URL_CLOUDWATCH → AWS_ENDPOINT_URL → the profile's services section → its
+/// `endpoint_url`, under the same rule of what is ignored → the region's own if DynamoDB is AWS's own, too.
+/// Else nullopt: what stands in for DynamoDB has no metrics on AWS. Errors: config.
+Result<std::optional<net::Origin>> resolve_cloudwatch_endpoint(std::string_view region, bool dynamodb_is_aws,
+                                                               const net::Environment& environment,
+                                                               const Profiles& profiles);
+
 /// AWS_CA_BUNDLE → the profile's `ca_bundle`; empty: the system's.
 std::string resolve_ca_bundle(const net::Environment& environment, const Profiles& profiles);
 

@@ -38,12 +38,13 @@ struct ScanRequest {
   Segment segment;
   std::string_view start_key;  ///< raw JSON; empty: from the start
   bool report_capacity = false;
+  bool consistent = true;
   std::optional<std::uint32_t> limit = {};
 };
 std::string scan_request(const ScanRequest& request);
 
-/// RCU of a consistent read of that many bytes, where the server does not say (Developer Guide, "Read
+/// RCU of a read of that many bytes, where the server does not say (Developer Guide, "Read
 /// consistency").
-double estimated_rcu(std::size_t bytes);
+double estimated_rcu(std::size_t bytes, bool consistent = true);
 
 }  // namespace messina::endpoints

@@ -57,7 +57,7 @@ jobs::CopyOptions draw_options(Random& random, const WorldPlan& plan) {
   options.write_concurrency = static_cast<std::uint32_t>(1 + random.below(8));
   options.units_per_lane = static_cast<std::uint32_t>(1 + random.below(5));
   if (random.chance(0.3)) options.memory_bytes = 50 + random.below(2000);
-  if (random.chance(0.2)) options.read_rcu_per_s = 1 + 20 * random.unit();
+  if (random.chance(0.2)) options.read = {pace::Wish::Kind::fixed, 1 + 20 * random.unit()};
   if (random.chance(0.1))
     options.skip_segments.insert(static_cast<std::uint32_t>(random.below(plan.segments)));
   options.clock_error = plan.clock_error;
@@ -191,8 +191,9 @@ class Story {
     const auto broken = [this](std::string text) {
       world_.violate(Violation::Kind::broken_rule, std::move(text));
     };
-    if (seen.most_puts_on_wire > options_.write_concurrency) {
-      broken(fmt::format("{} writes at once of {}", seen.most_puts_on_wire, options_.write_concurrency));
+    if (seen.most_puts_on_wire > options_.write_concurrency.value_or(UINT32_MAX)) {
+      broken(fmt::format("{} writes at once of {}", seen.most_puts_on_wire,
+                         *options_.write_concurrency));
     }
     const auto workers = static_cast<std::int64_t>(options_.units_per_lane * process.lanes.size());
     const std::int64_t allowed =
