@@ -113,14 +113,15 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   auto health = health_of(response);
   if (compressed) loop_.slabs().give_back(std::move(packed));
   if (!response) {
-    use.done(health, now);
+    use.done(health, now, answer.latency);
     co_return fail(classify_silence(operation, response.error(), options_.display));
   }
 
   const auto checked = check(operation, *response);
   // A 500 that blames the data says nothing against the node.
   if (!checked && checked.error().kind == ErrorKind::refused) health = NodeSet::Outcome::answered;
-  use.done(health, now);
+  if (!checked && checked.error().kind == ErrorKind::throttled) health = NodeSet::Outcome::refused;
+  use.done(health, now, answer.latency);
   answer.body = std::move(response->body);
   if (!checked) {
     loop_.slabs().give_back(std::move(answer.body));

@@ -33,7 +33,7 @@ aws::NodePools::ProxyFor proxy_for() {
   };
 }
 
-Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side) {
+Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads) {
   const net::Environment environment = net::process_environment();
   const auto profiles = aws::load_profiles(environment, aws::process_files(), spec.profile);
   if (!profiles) return fail(ErrorKind::config, fmt::format("the {}: {}", side, profiles.error().message));
@@ -53,6 +53,12 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side) 
   options.table = spec.table;
   options.region = spec.region;
   options.origin = endpoint->origin;
+  options.consistent_reads = consistent_reads;
+  const auto cloudwatch =
+      aws::resolve_cloudwatch_endpoint(spec.region, endpoint->is_aws, environment, *profiles);
+  if (!cloudwatch)
+    return fail(ErrorKind::config, fmt::format("the {}: {}", side, cloudwatch.error().message));
+  options.cloudwatch = *cloudwatch;
   if (*credentials) {
     options.account_hint = (*credentials)->access_key;
     options.credentials = std::make_shared<aws::StaticCredentials>(std::move(**credentials));
@@ -63,7 +69,7 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side) 
   return [options](net::EventLoop& loop) { return endpoints::make_dynamodb(loop, options); };
 }
 
-Result<Maker> alternator_maker(const EndpointSpec& spec) {
+Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) {
   endpoints::AlternatorOptions options;
   options.table = spec.table;
   options.contact = {spec.host, spec.port, spec.tls};
@@ -75,6 +81,7 @@ Result<Maker> alternator_maker(const EndpointSpec& spec) {
     options.credentials =
         std::make_shared<aws::StaticCredentials>(aws::Credentials{*spec.access_key, *spec.secret_key});
   options.gzip_requests = spec.gzip_requests;
+  options.consistent_reads = consistent_reads;
   options.http = http_options(spec);
   options.proxy_for = proxy_for();
   if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
@@ -83,8 +90,9 @@ Result<Maker> alternator_maker(const EndpointSpec& spec) {
       [options, cluster](net::EventLoop& loop) { return endpoints::make_alternator(loop, options, cluster); };
 }
 
-Result<Maker> maker(const EndpointSpec& spec, const std::string& side) {
-  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec) : dynamodb_maker(spec, side);
+Result<Maker> maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads) {
+  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec, consistent_reads)
+                                                     : dynamodb_maker(spec, side, consistent_reads);
 }
 
 }  // namespace
@@ -96,9 +104,9 @@ std::size_t loop_count(std::uint32_t asked) {
 }
 
 Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops) {
-  const auto source = maker(plan.source, "source");
+  const auto source = maker(plan.source, "source", !plan.eventually_consistent);
   if (!source) return fail(source.error());
-  const auto target = maker(plan.target, "target");
+  const auto target = maker(plan.target, "target", true);
   if (!target) return fail(target.error());
   auto lanes = std::make_unique<Lanes>();
   for (std::size_t i = 0; i < loops; ++i) {

@@ -38,8 +38,8 @@ struct ScanRequest {
   Segment segment;
   std::string_view start_key;  ///< raw JSON; empty: from the start
   bool report_capacity = false;
-  bool consistent = true;
   std::optional<std::uint32_t> limit = {};
+  bool consistent = true;
 };
 std::string scan_request(const ScanRequest& request);
 

@@ -192,8 +192,7 @@ class Story {
       world_.violate(Violation::Kind::broken_rule, std::move(text));
     };
     if (seen.most_puts_on_wire > options_.write_concurrency.value_or(UINT32_MAX)) {
-      broken(fmt::format("{} writes at once of {}", seen.most_puts_on_wire,
-                         *options_.write_concurrency));
+      broken(fmt::format("{} writes at once of {}", seen.most_puts_on_wire, *options_.write_concurrency));
     }
     const auto workers = static_cast<std::int64_t>(options_.units_per_lane * process.lanes.size());
     const std::int64_t allowed =
