@@ -143,7 +143,8 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
 bool may_go_on(const PageWrite& page) {
   const CopyRun& run = *page.run;
   const MonoTime now = page.work->lane->loop->now();
-  return !run.failed() && !run.paused && page.work->paused_until <= now &&
+  const bool paused = run.paused && !run.halt.requested();
+  return !run.failed() && !paused && page.work->paused_until <= now &&
          (page.caps.stamped || now <= run.send_until.load());
 }
 
@@ -387,7 +388,8 @@ Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, AsyncSema
     WriteBudget::Request units;
     if (run.write_budget.limited()) {
       co_await take_write_budget(*page, to_put, units);
-      if (!may_go_on(*page) && !run.halt.requested()) {
+      // The wait may have been long.
+      if (!may_go_on(*page)) {
         run.write_budget.answered(page->loop().now(), units, 0);
         permit.release();
         continue;

@@ -34,6 +34,7 @@ struct Process {
     context.store = &store;
     context.board = &board;
     context.stop = &stop;
+    context.steering = &steering;
     context.random = Random(seed);
     asio::co_spawn(loop.executor(), jobs::run_copy(context, options, tuning, only_unit),
                    [this](std::exception_ptr error, Result<jobs::CopySummary> answer) {
@@ -61,6 +62,8 @@ struct Process {
   SimLoop loop;
   Stop stop;
   jobs::ProgressBoard board;
+  jobs::Steering steering;
+  bool paused = false;
   SimStore store;
   Observed observed;
   jobs::CopyOptions options;
