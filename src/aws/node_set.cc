@@ -74,7 +74,8 @@ NodeSet::NodePtr NodeSet::pick() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const auto& node = nodes_[(turn_ + i) % nodes_.size()];
       if (!usable(*node)) continue;
-      const double load = (node->in_flight_ + 1) / (equal && node->in_flight_ == 0 ? 1 : share(*node, fastest_s));
+      const double load =
+          (node->in_flight_ + 1) / (equal && node->in_flight_ == 0 ? 1 : share(*node, fastest_s));
       if (best && load >= lowest) continue;
       best = node;
       lowest = load;

@@ -5,9 +5,10 @@
 
 namespace messina::jobs {
 
-void ReadBudget::expect(double consistency, std::optional<double> units_per_item) {
+void ReadBudget::expect(double consistency, std::optional<double> units_per_item,
+                        std::optional<double> table_units) {
   const std::lock_guard lock(mutex_);
-  cost_ = pace::PageCost(consistency, units_per_item);
+  cost_ = pace::PageCost(consistency, units_per_item, table_units);
 }
 
 std::optional<Duration> ReadBudget::ask(MonoTime now, Request& request) {

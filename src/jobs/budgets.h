@@ -18,7 +18,7 @@ class ReadBudget {
  public:
   explicit ReadBudget(MonoTime now) : budget_(std::nullopt, now), cost_(1, std::nullopt) {}
   /// Before the first page: see pace::PageCost.
-  void expect(double consistency, std::optional<double> units_per_item);
+  void expect(double consistency, std::optional<double> units_per_item, std::optional<double> table_units);
 
   /// A page that is to be read. Ends with answered() if ask() let it go, else with give_up().
   struct Request {

@@ -29,11 +29,16 @@ pace::CapacityShare writes_share(const CopyOptions& options) {
   return {options.write, pace::kDefaultWarmWrites, "WCU", "--write-wcu"};
 }
 
-std::optional<double> units_per_item(const PinnedTables& tables) {
+/// What the description, hours old, makes one expect.
+void expect(ReadBudget& budget, double consistency, const PinnedTables& tables) {
+  static constexpr double kBytesPerUnit = 4096;
   const double items = static_cast<double>(tables.expected_items.value_or(0));
   const double bytes = static_cast<double>(tables.expected_bytes.value_or(0));
-  if (items <= 0 || bytes <= 0) return std::nullopt;
-  return bytes / items / 4096;
+  if (items <= 0 || bytes <= 0) {
+    budget.expect(consistency, std::nullopt, std::nullopt);
+  } else {
+    budget.expect(consistency, bytes / items / kBytesPerUnit, bytes / kBytesPerUnit);
+  }
 }
 
 }  // namespace
@@ -51,7 +56,7 @@ Governor::Governor(std::shared_ptr<CopyRun> run, const PinnedTables& tables)
       source_(true, reads_share(run_->options)),
       target_(false, writes_share(run_->options)) {
   Lane& lane = run_->context.lanes->front();
-  run_->read_budget.expect(lane.source.scan->consistency(), units_per_item(tables));
+  expect(run_->read_budget, lane.source.scan->consistency(), tables);
   if (lane.source.capacity) source_.share.know(tables.source_reads);
   if (lane.target.capacity) target_.share.know(tables.target_writes);
 }

@@ -25,7 +25,9 @@ PageCost::Ask PageCost::next(std::optional<double> rate) const {
   // Nothing is known: one item tells.
   if (!cost) return {.items = 1, .charge = std::min(most, kLargestItemUnits * consistency_)};
   const double items = std::clamp(std::floor(wanted / *cost), 1.0, kMostItems);
-  const double expected = items * *cost * (per_item_ ? 1 : kHintMargin);
+  double expected = items * *cost;
+  // No page costs more than the table.
+  if (!per_item_) expected = kHintMargin * std::min(expected, table_.value_or(expected));
   return {.items = static_cast<std::uint32_t>(items), .charge = std::clamp(expected, consistency_, most)};
 }
 

@@ -19,11 +19,13 @@ class PageCost {
  public:
   static constexpr double kPageShare = 0.05;
 
-  /// `consistency`: 1 for consistent reads, 0.5 for eventually consistent ones. `units_per_item`: what the
-  /// table's description makes one expect of a consistent read; it may be far off.
-  PageCost(double consistency, std::optional<double> units_per_item)
+  /// `consistency`: 1 for consistent reads, 0.5 for eventually consistent ones. `units_per_item` and
+  /// `table_units`: what the table's description makes one expect of a consistent read of an item, and of
+  /// all; both may be far off.
+  PageCost(double consistency, std::optional<double> units_per_item, std::optional<double> table_units = {})
       : consistency_(consistency), full_page_(kFullPageUnits * consistency) {
     if (units_per_item && *units_per_item > 0) hint_ = *units_per_item * consistency;
+    if (hint_ && table_units) table_ = *table_units * consistency;
   }
 
   struct Ask {
@@ -38,7 +40,7 @@ class PageCost {
  private:
   double consistency_;
   double full_page_;  // of pages without a limit
-  std::optional<double> hint_, per_item_;
+  std::optional<double> hint_, table_, per_item_;
 };
 
 }  // namespace messina::pace

@@ -145,6 +145,11 @@ TEST(PageCost, AsksForATwentiethOfASecondAndKeepsToWhatItLearnt) {
   EXPECT_EQ(cost.next(10'000).items, 0u);
 }
 
+TEST(PageCost, NoPageCostsMoreThanTheTable) {
+  const PageCost cost(1, 0.01, 0.5);
+  EXPECT_EQ(cost.next(1000).charge, 2);
+}
+
 TEST(PageCost, TheDescriptionIsTrustedWithAMargin) {
   const PageCost cost(0.5, 0.25);
   EXPECT_EQ(cost.next(100).items, 40u);
