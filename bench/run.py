@@ -98,7 +98,9 @@ class Bench:
             command += ["--segments", SEGMENTS]
         if case.tls:
             command += ["--source-ca-file", self.work / "cert.pem", "--target-ca-file", self.work / "cert.pem"]
+        command += ["--write-concurrency", WRITERS]  # as the pump has; the search for it is bench/pace.py's matter
         if case.signed:
+            command += ["--read-rcu", "unlimited"]
             command += ["--source-endpoint", f"{'https' if case.tls else 'http'}://{at['dynamodb']}"]
             for side in ("source", "target"):
                 command += [f"--{side}-access-key", ACCESS_KEY, f"--{side}-secret-key-env", SECRET_KEY_ENV]

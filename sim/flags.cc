@@ -45,7 +45,8 @@ struct Words {
   int create_delay_ms = 0;
   int delete_delay_ms = 0;
   bool on_demand = false;
-  double burst_seconds = kBurstSeconds;
+  double burst_seconds = 1;
+  int metrics_delay_ms = 0;
   std::vector<std::string> faults;
   std::vector<std::string> tables;
   std::vector<std::string> preload;
@@ -81,9 +82,12 @@ void define(CLI::App& app, Words& words) {
   app.add_option("--delete-delay-ms", words.delete_delay_ms, "How long tables are DELETING")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--on-demand", words.on_demand, "Provisioned throughput never throttles");
-  app.add_option("--burst-seconds", words.burst_seconds, "Unused throughput kept")
+  app.add_option("--burst-seconds", words.burst_seconds, "Unused throughput kept; DynamoDB keeps 300 at best")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--metrics-delay-ms", words.metrics_delay_ms,
+                 "CloudWatch tells what was consumed so much later")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--fault", words.faults,
                  "A fault: "
                  "kind=…[,operation=…,table=…,node=…,probability=…,count=…,skip=…,ms=…,attribute=…,on="
@@ -169,6 +173,7 @@ EngineSettings common_settings(const Words& words, std::uint64_t seed) {
   settings.delete_delay = std::chrono::milliseconds(words.delete_delay_ms);
   settings.unlimited = words.on_demand;
   settings.burst_seconds = words.burst_seconds;
+  settings.metrics_delay = std::chrono::milliseconds(words.metrics_delay_ms);
   return settings;
 }
 

@@ -103,9 +103,10 @@ std::optional<ApiError> check_date(std::string_view date, const Personality& per
 }
 
 std::optional<ApiError> check_scope(const std::vector<std::string_view>& credential, std::string_view date,
-                                    const AuthSettings& settings) {
-  if (credential[3] != "dynamodb") {
-    return wrong("InvalidSignatureException", "Credential should be scoped to correct service: 'dynamodb'. ");
+                                    const AuthSettings& settings, std::string_view service) {
+  if (credential[3] != service) {
+    return wrong("InvalidSignatureException",
+                 fmt::format("Credential should be scoped to correct service: '{}'. ", service));
   }
   if (!settings.region.empty() && credential[2] != settings.region) {
     return wrong("InvalidSignatureException", "Credential should be scoped to a valid region. ");
@@ -184,7 +185,8 @@ std::optional<ApiError> check_signature(const Request& request, const AuthSettin
                                         : "The security token included in the request is invalid.");
   }
   if (!personality.alternator) {
-    if (auto error = check_scope(credential, date, settings)) return error;
+    const std::string_view service = request.operation() == "GetMetricData" ? "monitoring" : "dynamodb";
+    if (auto error = check_scope(credential, date, settings, service)) return error;
     if (auto error = check_token(request, settings)) return error;
   }
   const std::string scope = credential_text.substr(credential[0].size() + 1);

@@ -161,7 +161,36 @@ Outcome<std::string> Engine::control_tables(const Request& request, std::string_
     }
     return invalid("\"status\" must be a table's status");
   }
+  if (action == "consumed") return control_consumed(**table, request);
   return refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
+}
+
+/// GET: what each second consumed. POST {"reads":R,"writes":W,"seconds":S}: as if somebody had used so much
+/// each second, for the last S seconds.
+Outcome<std::string> Engine::control_consumed(Table& table, const Request& request) {
+  const std::int64_t present = std::chrono::system_clock::to_time_t(now().wall);
+  if (request.method == "POST") {
+    const auto body = parse_body(request.body);
+    if (!body) return std::unexpected(body.error());
+    const auto number = [&](std::string_view name) {
+      const json::value* value = body->is_object() ? body->get_object().if_contains(name) : nullptr;
+      return value != nullptr && value->is_number() ? value->to_number<double>() : 0.0;
+    };
+    const double seconds = number("seconds");
+    if (!(seconds >= 1 && seconds <= 86'400)) return invalid("\"seconds\" must be a number from 1 to 86400");
+    for (std::int64_t second = present - static_cast<std::int64_t>(seconds); second < present; ++second) {
+      table.consumed[second].reads += number("reads");
+      table.consumed[second].writes += number("writes");
+    }
+    return std::string("{}");
+  }
+  json::array seconds;
+  for (const auto& [second, consumed] : table.consumed)
+    seconds.push_back(json::array{second, consumed.reads, consumed.writes});
+  return json::serialize(json::object{{"now", present},
+                                      {"seconds", std::move(seconds)},
+                                      {"throttled_reads", table.throttled_reads},
+                                      {"throttled_writes", table.throttled_writes}});
 }
 
 Outcome<std::string> Engine::control_clock(const Request& request) {

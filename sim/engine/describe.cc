@@ -58,6 +58,18 @@ json::object Engine::describe_dynamodb(const Table& table) const {
     answer["BillingModeSummary"] = json::object{
         {"BillingMode", "PAY_PER_REQUEST"}, {"LastUpdateToPayPerRequestDateTime", seconds(table.created)}};
   }
+  const auto warm = [&](std::int64_t given, std::int64_t provisioned, std::int64_t fresh) {
+    return given > 0 ? given : spec.on_demand ? fresh : provisioned;
+  };
+  answer["WarmThroughput"] =
+      json::object{{"ReadUnitsPerSecond", warm(spec.warm_reads, spec.read_units, kWarmReads)},
+                   {"WriteUnitsPerSecond", warm(spec.warm_writes, spec.write_units, kWarmWrites)},
+                   {"Status", "ACTIVE"}};
+  if (spec.most_reads > 0 || spec.most_writes > 0) {
+    answer["OnDemandThroughput"] =
+        json::object{{"MaxReadRequestUnits", spec.most_reads > 0 ? spec.most_reads : -1},
+                     {"MaxWriteRequestUnits", spec.most_writes > 0 ? spec.most_writes : -1}};
+  }
   if (!spec.table_class.empty()) answer["TableClassSummary"] = json::object{{"TableClass", spec.table_class}};
   for (const Index& index : spec.indexes) {
     json::object description = index.description;

@@ -261,9 +261,11 @@ Outcome<std::string> Engine::dispatch(const Request& request) {
   }
   const std::string_view name = request.operation();
   const auto found = operations().find(name);
-  const bool prefix_ok = personality.alternator || request.target_prefix() == "DynamoDB_20120810";
-  const bool known =
-      found != operations().end() && prefix_ok && !(personality.alternator && name == "DescribeLimits");
+  const bool metrics = name == "GetMetricData";
+  const std::string_view api = metrics ? "GraniteServiceVersion20100801" : "DynamoDB_20120810";
+  const bool prefix_ok = personality.alternator || request.target_prefix() == api;
+  const bool known = found != operations().end() && prefix_ok &&
+                     !(personality.alternator && (name == "DescribeLimits" || metrics));
   if (!known) {
     return refuse("UnknownOperationException",
                   personality.alternator ? fmt::format("Unsupported operation {}", name) : "");

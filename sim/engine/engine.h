@@ -36,7 +36,10 @@ struct EngineSettings {
   Duration delete_delay{};  ///< DELETING for so long
   /// Provisioned throughput is described but never throttles.
   bool unlimited = false;
-  double burst_seconds = kBurstSeconds;
+  /// Unused throughput that is kept: kBurstSeconds as DynamoDB does at best, 1 for the strict rate.
+  double burst_seconds = 1;
+  /// CloudWatch knows of what was consumed so much later.
+  Duration metrics_delay{};
   std::vector<Node> nodes{Node{}};
 };
 
@@ -127,6 +130,9 @@ class Engine {
   Outcome<std::string> describe_limits(const Parameters& p, const Request& r);
   Outcome<std::string> describe_backups(const Parameters& p, const Request& r);
   Outcome<std::string> describe_endpoints(const Parameters& p, const Request& r);
+  // ops_metrics.cc: CloudWatch, by AWS JSON 1.0 on DynamoDB's own listeners
+  Outcome<std::string> get_metric_data(const Parameters& p, const Request& r);
+  void count_consumed(Table& table, double reads, double writes);
   Outcome<Table*> table_of_arn(const Parameters& p);
 
   // ops_write.cc
@@ -158,6 +164,7 @@ class Engine {
   Answer control(const Request& request);
   Outcome<std::string> control_faults(const Request& request);
   Outcome<std::string> control_tables(const Request& request, std::string_view rest);
+  Outcome<std::string> control_consumed(Table& table, const Request& request);
   Outcome<std::string> control_clock(const Request& request);
   Outcome<std::string> control_credentials(const Request& request);
   std::string control_stats() const;

@@ -25,7 +25,9 @@ class Client {
 
   Answer send(std::string_view operation, std::string_view body, std::size_t node = 0) {
     Request request;
-    request.headers.emplace_back("X-Amz-Target", "DynamoDB_20120810." + std::string(operation));
+    const std::string api =
+        operation == "GetMetricData" ? "GraniteServiceVersion20100801." : "DynamoDB_20120810.";
+    request.headers.emplace_back("X-Amz-Target", api + std::string(operation));
     request.body = body;
     request.node = node;
     return engine_.handle(request);

@@ -13,12 +13,13 @@ const std::map<std::string, Engine::OperationInfo, std::less<>>& Engine::operati
        {&Engine::create_table,
         {"TableName", "KeySchema", "AttributeDefinitions", "BillingMode", "ProvisionedThroughput",
          "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "SSESpecification", "Tags",
-         "TableClass", "DeletionProtectionEnabled"}}},
+         "TableClass", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"}}},
       {"DescribeTable", {&Engine::describe_table, {"TableName"}}},
       {"UpdateTable",
        {&Engine::update_table,
         {"TableName", "AttributeDefinitions", "BillingMode", "ProvisionedThroughput",
-         "GlobalSecondaryIndexUpdates", "StreamSpecification", "TableClass", "DeletionProtectionEnabled"}}},
+         "GlobalSecondaryIndexUpdates", "StreamSpecification", "TableClass", "DeletionProtectionEnabled",
+         "OnDemandThroughput", "WarmThroughput"}}},
       {"DeleteTable", {&Engine::delete_table, {"TableName"}}},
       {"ListTables", {&Engine::list_tables, {"Limit", "ExclusiveStartTableName"}}},
       {"PutItem",
@@ -61,6 +62,7 @@ const std::map<std::string, Engine::OperationInfo, std::less<>>& Engine::operati
       {"DescribeLimits", {&Engine::describe_limits, {}}},
       {"DescribeContinuousBackups", {&Engine::describe_backups, {"TableName"}}},
       {"DescribeEndpoints", {&Engine::describe_endpoints, {}}},
+      {"GetMetricData", {&Engine::get_metric_data, {"StartTime", "EndTime", "MetricDataQueries", "ScanBy"}}},
   };
   return kOperations;
 }

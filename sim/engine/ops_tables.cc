@@ -62,13 +62,15 @@ Outcome<Table*> Engine::usable_table(std::string_view name) {
 
 void Engine::set_throughput(Table& table) {
   const MonoTime present = now().mono;
-  const bool limited = !settings_.personality.alternator && !settings_.unlimited && !table.spec.on_demand;
-  table.reads =
-      limited ? TokenBucket(static_cast<double>(table.spec.read_units), settings_.burst_seconds, present)
-              : TokenBucket();
-  table.writes =
-      limited ? TokenBucket(static_cast<double>(table.spec.write_units), settings_.burst_seconds, present)
-              : TokenBucket();
+  const bool limited = !settings_.personality.alternator && !settings_.unlimited;
+  const TableSpec& spec = table.spec;
+  const auto bucket = [&](std::int64_t provisioned, std::int64_t most, std::int64_t warm) {
+    const std::int64_t units = !spec.on_demand ? provisioned : most > 0 ? most : warm;
+    return limited && units > 0 ? TokenBucket(static_cast<double>(units), settings_.burst_seconds, present)
+                                : TokenBucket();
+  };
+  table.reads = bucket(spec.read_units, spec.most_reads, spec.warm_reads);
+  table.writes = bucket(spec.write_units, spec.most_writes, spec.warm_writes);
 }
 
 void Engine::update_stream(Table& table, bool enabled, std::string view) {
@@ -212,7 +214,10 @@ Outcome<std::string> Engine::update_table(const Parameters& p, const Request& re
         units.integer("WriteCapacityUnits").value_or(std::nullopt).value_or(table.spec.write_units);
   }
   if (table.spec.on_demand) table.spec.read_units = table.spec.write_units = 0;
-  if (p.has("BillingMode") || p.has("ProvisionedThroughput")) set_throughput(table);
+  read_on_demand(table.spec, body);
+  const bool new_units = p.has("BillingMode") || p.has("ProvisionedThroughput") ||
+                         p.has("OnDemandThroughput") || p.has("WarmThroughput");
+  if (new_units) set_throughput(table);
   if (p.has("TableClass")) table.spec.table_class = text_at(body, "TableClass");
   if (p.has("DeletionProtectionEnabled"))
     table.spec.deletion_protection = p.flag("DeletionProtectionEnabled").value_or(false);

@@ -50,12 +50,20 @@ struct Target {
 }  // namespace
 
 Outcome<void> Engine::charge_write(Table& table, std::size_t bytes, std::string_view operation) {
-  if (table.writes.take(write_units(bytes), now().mono)) return {};
+  if (table.writes.take(write_units(bytes), now().mono)) {
+    count_consumed(table, 0, write_units(bytes));
+    return {};
+  }
+  ++table.throttled_writes;
   return throttled(operation, "ProvisionedThroughputExceeded", table.spec.name);
 }
 
 Outcome<void> Engine::charge_read(Table& table, double units, std::string_view operation) {
-  if (table.reads.take(units, now().mono)) return {};
+  if (table.reads.take(units, now().mono)) {
+    count_consumed(table, units, 0);
+    return {};
+  }
+  ++table.throttled_reads;
   return throttled(operation, "ProvisionedThroughputExceeded", table.spec.name);
 }
 

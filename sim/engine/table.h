@@ -19,6 +19,8 @@ namespace messina::sim {
 
 /// DynamoDB keeps unused capacity for up to 5 minutes (Developer Guide, "Burst capacity").
 inline constexpr int kBurstSeconds = 300;
+/// What a new on-demand table bears (Developer Guide, "On-demand capacity mode").
+inline constexpr std::int64_t kWarmReads = 12'000, kWarmWrites = 4'000;
 
 /// Capacity units that refill with time. May run into debt: a request larger than what is left still passes
 /// once.
@@ -62,6 +64,9 @@ struct TableSpec {
   bool on_demand = false;
   std::int64_t read_units = 0;
   std::int64_t write_units = 0;
+  /// On demand: the maxima of OnDemandThroughput and the WarmThroughput, as given; 0: not given. An on-demand
+  /// table without either is described with what a new one bears, and is never throttled.
+  std::int64_t most_reads = 0, most_writes = 0, warm_reads = 0, warm_writes = 0;
   std::vector<Index> indexes;
   std::map<std::string, std::string> tags;
   std::string stream_view;  ///< empty: no stream
@@ -72,12 +77,19 @@ struct TableSpec {
 
 /// Reads and checks CreateTable's parameters.
 Outcome<TableSpec> parse_create_table(std::string_view body, const Personality& personality);
+/// OnDemandThroughput and WarmThroughput of CreateTable or UpdateTable.
+void read_on_demand(TableSpec& spec, const boost::json::object& request);
 /// Reads one GlobalSecondaryIndexUpdates[].Create or element of an index list.
 Outcome<Index> parse_index(const boost::json::object& json, const boost::json::array& definitions,
                            bool global);
 /// "Table name" rules of both services.
 Outcome<void> check_table_name(std::string_view name, const Personality& personality);
 Outcome<void> check_isolation_tag(const std::map<std::string, std::string>& tags);
+
+/// What was consumed in each second, as CloudWatch adds it up.
+struct Consumed {
+  double reads = 0, writes = 0;
+};
 
 class Table {
  public:
@@ -95,6 +107,8 @@ class Table {
   std::uint64_t pretended_bytes = 0;
   TokenBucket reads;
   TokenBucket writes;
+  std::uint64_t throttled_reads = 0, throttled_writes = 0;
+  std::map<std::int64_t, Consumed> consumed;  ///< by Unix second; the last hours
 
   std::string_view status(MonoTime now) const;
   const Rows& rows() const { return rows_; }

@@ -119,6 +119,7 @@ Outcome<void> read_billing(TableSpec& spec, const Personality& personality) {
     spec.write_units = units("WriteCapacityUnits");
   }
   if (personality.alternator) return {};
+  read_on_demand(spec, spec.request);
   if (spec.on_demand && throughput != nullptr) {
     return invalid(
         "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be "
@@ -161,6 +162,20 @@ Outcome<void> read_features(TableSpec& spec, const Personality& personality) {
 }
 
 }  // namespace
+
+void read_on_demand(TableSpec& spec, const json::object& request) {
+  const auto read = [&](std::string_view block, std::string_view name, std::int64_t& to) {
+    const json::value* object = request.if_contains(block);
+    if (object == nullptr || !object->is_object()) return;
+    const json::value* value = object->get_object().if_contains(name);
+    // -1 ends a maximum.
+    if (value != nullptr && value->is_int64()) to = std::max<std::int64_t>(0, value->get_int64());
+  };
+  read("OnDemandThroughput", "MaxReadRequestUnits", spec.most_reads);
+  read("OnDemandThroughput", "MaxWriteRequestUnits", spec.most_writes);
+  read("WarmThroughput", "ReadUnitsPerSecond", spec.warm_reads);
+  read("WarmThroughput", "WriteUnitsPerSecond", spec.warm_writes);
+}
 
 Outcome<Index> parse_index(const json::object& object, const json::array& definitions, bool global) {
   Index index;

@@ -11,8 +11,6 @@
 namespace messina::aws {
 namespace {
 
-constexpr std::string_view kService = "dynamodb";
-constexpr std::string_view kApiVersion = "DynamoDB_20120810.";
 /// Level 1 of libdeflate: a third of the bytes of typical items at about 200 MB/s.
 constexpr int kGzipLevel = 1;
 
@@ -53,7 +51,7 @@ net::Headers DynamoDbClient::headers_for(const Operation& operation, const net::
   net::Headers headers;
   // What is signed has to be known here; else the HTTP client names the host by itself.
   if (options_.credentials) headers.add("Host", host_header(origin));
-  headers.add("X-Amz-Target", std::string(kApiVersion).append(operation.name));
+  headers.add("X-Amz-Target", fmt::format("{}.{}", options_.api, operation.name));
   if (!options_.alternator) headers.add("Content-Type", "application/x-amz-json-1.0");
   if (compressed) headers.add("Content-Encoding", "gzip");
   return headers;
@@ -119,7 +117,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
     signing.headers = &request.headers;
     signing.body_digest = sha256(body);
     signing.region = options_.region;
-    signing.service = kService;
+    signing.service = options_.service;
     signing.time = signed_at;
     request.headers.append(signer_.sign(signing, *credentials));
   }
@@ -132,7 +130,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   auto health = health_of(response);
   if (compressed) loop_.slabs().give_back(std::move(packed));
   if (!response) {
-    use.done(health, now);
+    use.done(health, now, answer.latency);
     co_return fail(classify_silence(operation, response.error(), options_.display));
   }
 
@@ -142,7 +140,8 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
     checked.error().kind = ErrorKind::transient;
   // A 500 that blames the data says nothing against the node.
   if (!checked && checked.error().kind == ErrorKind::refused) health = NodeSet::Outcome::answered;
-  use.done(health, now);
+  if (!checked && checked.error().kind == ErrorKind::throttled) health = NodeSet::Outcome::refused;
+  use.done(health, now, answer.latency);
   answer.body = std::move(response->body);
   if (!checked) {
     loop_.slabs().give_back(std::move(answer.body));

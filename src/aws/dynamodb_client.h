@@ -1,4 +1,5 @@
-// One call of DynamoDB's API: one HTTP exchange, signed, checked and judged. Nothing is tried twice here.
+// One call of DynamoDB's API, or of another AWS service that speaks JSON 1.0: one HTTP exchange, signed,
+// checked and judged. Nothing is tried twice here.
 #pragma once
 #include <memory>
 #include <string>
@@ -16,8 +17,10 @@
 namespace messina::aws {
 
 struct DynamoDbClientOptions {
-  std::string display;  ///< begins every message: `table "orders" (dynamodb, us-east-1)`
-  std::string region;   ///< signed for; Alternator takes any
+  std::string display;                    ///< begins every message: `table "orders" (dynamodb, us-east-1)`
+  std::string region;                     ///< signed for; Alternator takes any
+  std::string service = "dynamodb";       ///< signed for
+  std::string api = "DynamoDB_20120810";  ///< what stands before the operation's name
   /// Null: requests are not signed.
   std::shared_ptr<CredentialsProvider> credentials;
   /// What is known of the servers' clocks, shared by the loops of a side; null: this client finds out by

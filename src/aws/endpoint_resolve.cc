@@ -137,6 +137,15 @@ Result<ResolvedEndpoint> resolve_endpoint(const Service& service, const std::opt
   return ResolvedEndpoint{{service_host(service, region), 443, true}, true, fmt::format("region {}", region)};
 }
 
+Result<std::optional<net::Origin>> resolve_cloudwatch_endpoint(std::string_view region, bool dynamodb_is_aws,
+                                                                const net::Environment& environment,
+                                                                const Profiles& profiles) {
+  auto chosen = resolve_endpoint(kCloudWatchService, {}, region, environment, profiles);
+  if (!chosen) return fail(chosen.error());
+  if (chosen->is_aws && !dynamodb_is_aws) return std::optional<net::Origin>();
+  return std::optional(std::move(chosen->origin));
+}
+
 std::string resolve_ca_bundle(const net::Environment& environment, const Profiles& profiles) {
   if (auto bundle = non_empty(environment("AWS_CA_BUNDLE"))) return *bundle;
   return profiles.get(profiles.selected, "ca_bundle").value_or("");

@@ -22,6 +22,7 @@ struct Service {
   std::string_view setting;   ///< its block in a services section
 };
 inline constexpr Service kDynamoDbService{"dynamodb", "AWS_ENDPOINT_URL_DYNAMODB", "dynamodb"};
+inline constexpr Service kCloudWatchService{"monitoring", "AWS_ENDPOINT_URL_CLOUDWATCH", "cloudwatch"};
 inline constexpr Service kStsService{"sts", "AWS_ENDPOINT_URL_STS", "sts"};
 inline constexpr Service kSsoService{"portal.sso", "AWS_ENDPOINT_URL_SSO", "sso"};
 inline constexpr Service kSsoOidcService{"oidc", "AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"};
@@ -53,6 +54,13 @@ inline Result<ResolvedEndpoint> resolve_dynamodb_endpoint(const std::optional<st
                                                           const Profiles& profiles) {
   return resolve_endpoint(kDynamoDbService, given, region, environment, profiles);
 }
+
+/// Where CloudWatch is: AWS_ENDPOINT_URL_CLOUDWATCH → AWS_ENDPOINT_URL → the profile's services section → its
+/// `endpoint_url`, under the same rule of what is ignored → the region's own if DynamoDB is AWS's own, too.
+/// Else nullopt: what stands in for DynamoDB has no metrics on AWS. Errors: config.
+Result<std::optional<net::Origin>> resolve_cloudwatch_endpoint(std::string_view region, bool dynamodb_is_aws,
+                                                               const net::Environment& environment,
+                                                               const Profiles& profiles);
 
 /// AWS_CA_BUNDLE → the profile's `ca_bundle`; empty: the system's.
 std::string resolve_ca_bundle(const net::Environment& environment, const Profiles& profiles);

@@ -23,8 +23,8 @@ NodePools::Use::~Use() {
   if (node_) nodes_->done(node_, NodeSet::Outcome::abandoned, {});
 }
 
-void NodePools::Use::done(NodeSet::Outcome outcome, MonoTime now) {
-  nodes_->done(node_, outcome, now);
+void NodePools::Use::done(NodeSet::Outcome outcome, MonoTime now, Duration latency) {
+  nodes_->done(node_, outcome, now, latency);
   node_.reset();
 }
 

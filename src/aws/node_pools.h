@@ -30,7 +30,7 @@ class NodePools : public std::enable_shared_from_this<NodePools> {
     ~Use();
     net::HttpClient& client() { return *client_; }
     const net::Origin& origin() const { return node_->origin(); }
-    void done(NodeSet::Outcome outcome, MonoTime now);
+    void done(NodeSet::Outcome outcome, MonoTime now, Duration latency = {});
 
    private:
     friend class NodePools;

@@ -14,6 +14,13 @@ constexpr std::size_t kMaxNodes = 10'000;
 /// How soon a server that knows no /localnodes is asked again: it may be upgraded under way.
 constexpr Duration kUnsupportedRetry = std::chrono::minutes(1);
 
+/// A node is slow from this multiple of the fastest one's latency on; racks and zones differ by less.
+constexpr double kSlowTimes = 2;
+constexpr double kLeastShare = 0.05;
+constexpr double kLatencyWeight = 1.0 / 16;
+constexpr double kWonBack = 1.02;
+constexpr std::size_t kEqualTurn = 32;
+
 std::string query_value(std::string_view text) {
   std::string out;
   for (const unsigned char c : text) {
@@ -57,9 +64,21 @@ NodeSet::NodePtr NodeSet::pick() {
   const std::lock_guard lock(mutex_);
   const auto least_busy = [&](auto&& usable) {
     NodePtr best;
+    double fastest_s = 0, lowest = 0;
+    for (const auto& node : nodes_) {
+      if (usable(*node) && node->latency_s_ > 0 && (fastest_s == 0 || node->latency_s_ < fastest_s))
+        fastest_s = node->latency_s_;
+    }
+    // Now and then one that has nothing to do is as good as the others, so that a recovery is found out.
+    const bool equal = turn_ % kEqualTurn == 0;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const auto& node = nodes_[(turn_ + i) % nodes_.size()];
-      if (usable(*node) && (!best || node->in_flight_ < best->in_flight_)) best = node;
+      if (!usable(*node)) continue;
+      const double load =
+          (node->in_flight_ + 1) / (equal && node->in_flight_ == 0 ? 1 : share(*node, fastest_s));
+      if (best && load >= lowest) continue;
+      best = node;
+      lowest = load;
     }
     return best;
   };
@@ -72,11 +91,28 @@ NodeSet::NodePtr NodeSet::pick() {
   return node;
 }
 
-void NodeSet::done(const NodePtr& node, Outcome outcome, MonoTime now) {
+/// Of what is in flight, against 1 of a node that is well.
+double NodeSet::share(const Node& node, double fastest_s) const {
+  const double slow = node.latency_s_ > 0 ? std::min(1.0, kSlowTimes * fastest_s / node.latency_s_) : 1;
+  return std::max(kLeastShare, node.patience_ * slow);
+}
+
+void NodeSet::done(const NodePtr& node, Outcome outcome, MonoTime now, Duration latency) {
   const std::lock_guard lock(mutex_);
   --node->in_flight_;
+  // A refusal comes fast and says nothing of how long work takes.
+  if (latency > Duration::zero() && outcome != Outcome::refused) {
+    const double seconds = std::chrono::duration<double>(latency).count();
+    node->latency_s_ += (seconds - node->latency_s_) * (node->latency_s_ > 0 ? kLatencyWeight : 1);
+  }
   switch (outcome) {
+    case Outcome::refused:
+      node->patience_ = std::max(kLeastShare, node->patience_ / 2);
+      node->failures_ = 0;
+      back(*node);
+      break;
     case Outcome::answered:
+      node->patience_ = std::min(1.0, node->patience_ * kWonBack);
       node->failures_ = 0;
       back(*node);
       break;

@@ -33,8 +33,9 @@ struct NodeSetOptions {
 
 /// The nodes, shared by all loops; pure state under a mutex, with the time handed in. NodePools does the I/O.
 ///
-/// All healthy nodes are used in turn, those with the fewest requests in flight first. A node that
-/// /localnodes names is used once it has answered a probe: until then, and when none can be reached
+/// All healthy nodes are used in turn, those with the fewest requests in flight first. A node that refuses,
+/// or that is more than twice as slow as the fastest, is given a smaller share of what is in flight. A node
+/// that /localnodes names is used once it has answered a probe: until then, and when none can be reached
 /// (addresses behind a NAT), requests go to the contact point.
 class NodeSet {
  public:
@@ -53,6 +54,8 @@ class NodeSet {
     bool probing_ = false;
     int failures_ = 0;
     int in_flight_ = 0;
+    double patience_ = 1;   // halved by a refusal, won back by answers
+    double latency_s_ = 0;  // of the last answers; 0: none yet
     MonoTime next_probe_{};
   };
   using NodePtr = std::shared_ptr<Node>;
@@ -63,13 +66,15 @@ class NodeSet {
 
   enum class Outcome : std::uint8_t {
     answered,     ///< anything below 500
+    refused,      ///< answered that there were too many requests
     failed,       ///< 5xx, or cut off without an answer
     unreachable,  ///< no connection
     abandoned,    ///< nobody waited for the end
   };
   /// The node for the next request; counts it as in flight until done().
   NodePtr pick();
-  void done(const NodePtr& node, Outcome outcome, MonoTime now);
+  /// `latency`: from sending to the answer; zero where there was none.
+  void done(const NodePtr& node, Outcome outcome, MonoTime now, Duration latency = {});
 
   /// What the caller is to do beside its request. Each thing is handed to one caller only.
   struct Chores {
@@ -95,6 +100,7 @@ class NodeSet {
  private:
   void left_out(Node& node, std::string_view why, MonoTime now);
   void back(Node& node);
+  double share(const Node& node, double fastest_s) const;
   void say_if_unreachable(std::string_view why);
 
   const NodeSetOptions options_;

@@ -1,5 +1,6 @@
 #include "aws/node_set.h"
 
+#include <functional>
 #include <map>
 
 #include <gmock/gmock.h>
@@ -59,6 +60,54 @@ TEST(NodeSet, PrefersNodesWithLessInFlight) {
   set.done(second, Outcome::answered, kStart);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(pick_and_finish(set), second->origin().host);
   set.done(first, Outcome::abandoned, kStart);
+}
+
+/// Keeps `in_flight` requests going over nodes that answer after their own time; returns how many each
+/// answered.
+std::map<std::string, int> keep_busy(NodeSet& set, int in_flight, MonoTime from, Duration time,
+                                     const std::function<Duration(const std::string&)>& latency,
+                                     const std::function<Outcome(const std::string&)>& outcome) {
+  std::multimap<MonoTime, std::pair<NodeSet::NodePtr, MonoTime>> answers;
+  std::map<std::string, int> answered;
+  const auto send = [&](MonoTime now) {
+    auto node = set.pick();
+    answers.emplace(now + latency(node->origin().host), std::pair(node, now));
+  };
+  for (int i = 0; i < in_flight; ++i) send(from);
+  while (answers.begin()->first < from + time) {
+    const auto answer = answers.extract(answers.begin());
+    const auto& [node, sent] = answer.mapped();
+    set.done(node, outcome(node->origin().host), answer.key(), answer.key() - sent);
+    ++answered[node->origin().host];
+    send(answer.key());
+  }
+  for (const auto& [at, rest] : answers) set.done(rest.first, Outcome::abandoned, at);
+  return answered;
+}
+
+TEST(NodeSet, ASlowNodeGetsLessAndIsBackWhenItHasRecovered) {
+  NodeSet set(options());
+  give_nodes(set, {"a", "b", "c"});
+  const auto well = [](const std::string&) { return Outcome::answered; };
+  const auto slow = keep_busy(
+      set, 48, kStart, 60s, [](const std::string& host) { return host == "c" ? 1000ms : 20ms; }, well);
+  // With an equal share of what is in flight a and b would answer 48,000 each.
+  EXPECT_GT(slow.at("a"), 60'000);
+  EXPECT_NEAR(slow.at("a"), slow.at("b"), slow.at("a") / 50);
+  EXPECT_LT(slow.at("c"), 500);
+  EXPECT_GT(slow.at("c"), 0);
+  const auto later = keep_busy(set, 48, kStart + 60s, 60s, [](const std::string&) { return 20ms; }, well);
+  EXPECT_GT(later.at("c"), later.at("a") * 9 / 10);
+}
+
+TEST(NodeSet, ARefusingNodeGetsLessAlthoughItAnswersFast) {
+  NodeSet set(options());
+  give_nodes(set, {"a", "b", "c"});
+  const auto answered = keep_busy(
+      set, 48, kStart, 60s, [](const std::string& host) { return host == "c" ? 5ms : 20ms; },
+      [](const std::string& host) { return host == "c" ? Outcome::refused : Outcome::answered; });
+  EXPECT_LT(answered.at("c"), answered.at("a") / 2);
+  EXPECT_GT(answered.at("a"), 55'000);
 }
 
 TEST(NodeSet, NodesAreUsedOnlyOnceProbed) {

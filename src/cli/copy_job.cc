@@ -1,5 +1,7 @@
 #include "cli/copy_job.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/load_plan.h"
@@ -7,6 +9,7 @@
 #include "console/summary.h"
 #include "plan/plan_json.h"
 #include "plan/text.h"
+#include "plan/units.h"
 
 namespace messina::cli {
 
@@ -21,17 +24,33 @@ Result<OpenedState> open_state(const std::string& state_dir, const state::Migrat
   return OpenedState{std::move(folder), std::move(*lock), std::move(*ledger)};
 }
 
+namespace {
+
+pace::Wish wish(const std::optional<double>& rate, const std::optional<double>& share) {
+  if (share) return {pace::Wish::Kind::share, *share};
+  if (!rate) return {};
+  if (*rate == plan::kUnlimited) return {pace::Wish::Kind::unlimited, 0};
+  return {pace::Wish::Kind::fixed, *rate};
+}
+
+}  // namespace
+
 jobs::CopyOptions copy_options(const plan::CopyPlan& plan, std::size_t lanes) {
   static constexpr std::uint32_t kWritesPerLoop = 16;
+  // 40,000 RCU/s at 200 ms a page are 32 pages at once; each holds memory of the budget.
+  static constexpr std::uint32_t kMostUnits = 64;
   jobs::CopyOptions options;
   options.transform = plan.transform;
   options.segments = plan.segments;
   options.skip_segments = plan.skip_segments;
   options.into_existing = plan.into_existing;
   options.restart = plan.restart;
-  options.read_rcu_per_s = plan.read_rcu_per_s;
-  options.write_concurrency =
-      plan.write_concurrency.value_or(kWritesPerLoop * static_cast<std::uint32_t>(lanes));
+  options.read = wish(plan.read_rcu_per_s, plan.read_share);
+  options.write = wish(plan.write_wcu_per_s, plan.write_share);
+  options.write_concurrency = plan.write_concurrency;
+  options.write_bounds.start =
+      std::min(options.write_bounds.most, kWritesPerLoop * static_cast<std::uint32_t>(lanes));
+  options.most_units_per_lane = kMostUnits / static_cast<std::uint32_t>(lanes);
   options.memory_bytes = plan.memory_bytes;
   options.clock_error = plan.clock_error;
   options.dead_after = plan.dead_after;

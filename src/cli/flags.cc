@@ -187,11 +187,23 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
   add_parsed(command, "--skip-segments", draft.skip_segments, plan::parse_segment_list, "LIST",
              "segments to leave out, as 3,7,10-12; needs --segments")
       ->group("Items");
-  add_parsed(command, "--read-rcu", draft.read_rcu_per_s, plan::parse_rate, "RATE",
-             "read at most so many RCU a second")
+  add_parsed(command, "--read-rcu", draft.read_rcu_per_s, plan::parse_budget, "RATE",
+             "read so many RCU a second, or unlimited (default: half of what is free)")
+      ->group("Speed");
+  add_parsed(command, "--read-share", draft.read_share, plan::parse_share, "SHARE",
+             "read with this share of the source's capacity, as 30%")
+      ->group("Speed");
+  add_flag(command, "--eventually-consistent", draft.eventually_consistent,
+           "read at half the cost what may not be the newest")
+      ->group("Speed");
+  add_parsed(command, "--write-wcu", draft.write_wcu_per_s, plan::parse_budget, "RATE",
+             "write so many WCU a second, or unlimited (default: half of what is free)")
+      ->group("Speed");
+  add_parsed(command, "--write-share", draft.write_share, plan::parse_share, "SHARE",
+             "write with this share of the target's capacity, as 30%")
       ->group("Speed");
   add_whole(command, "--write-concurrency", draft.write_concurrency, 1, 1'000'000,
-            "requests to the target at once (default: 16 a loop)")
+            "requests to the target at once (default: found, 4 to 256)")
       ->group("Speed");
   add_parsed(command, "--memory", draft.memory_bytes, plan::parse_size, "SIZE",
              "for data in flight (default: 256MiB)")

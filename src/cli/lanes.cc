@@ -35,7 +35,8 @@ aws::NodePools::ProxyFor proxy_for() {
   };
 }
 
-Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, net::EventLoop& home) {
+Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads,
+                             net::EventLoop& home) {
   const net::Environment environment = net::process_environment();
   const auto profiles = aws::load_profiles(environment, aws::process_files(), spec.profile);
   if (!profiles) return fail(ErrorKind::config, fmt::format("the {}: {}", side, profiles.error().message));
@@ -48,6 +49,12 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, 
   options.table = spec.table;
   options.region = spec.region;
   options.origin = endpoint->origin;
+  options.consistent_reads = consistent_reads;
+  const auto cloudwatch =
+      aws::resolve_cloudwatch_endpoint(spec.region, endpoint->is_aws, environment, *profiles);
+  if (!cloudwatch)
+    return fail(ErrorKind::config, fmt::format("the {}: {}", side, cloudwatch.error().message));
+  options.cloudwatch = *cloudwatch;
   options.account_hint = std::move(credentials->account_hint);
   options.credentials = std::move(credentials->provider);
   options.clocks = std::make_shared<aws::ServerClocks>();
@@ -57,7 +64,7 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, 
   return [options](net::EventLoop& loop) { return endpoints::make_dynamodb(loop, options); };
 }
 
-Result<Maker> alternator_maker(const EndpointSpec& spec) {
+Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) {
   endpoints::AlternatorOptions options;
   options.table = spec.table;
   options.contact = {spec.host, spec.port, spec.tls};
@@ -70,6 +77,7 @@ Result<Maker> alternator_maker(const EndpointSpec& spec) {
         std::make_shared<aws::StaticCredentials>(aws::Credentials{*spec.access_key, *spec.secret_key});
   options.clocks = std::make_shared<aws::ServerClocks>();
   options.gzip_requests = spec.gzip_requests;
+  options.consistent_reads = consistent_reads;
   options.http = http_options(spec);
   options.proxy_for = proxy_for();
   if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
@@ -78,9 +86,10 @@ Result<Maker> alternator_maker(const EndpointSpec& spec) {
       [options, cluster](net::EventLoop& loop) { return endpoints::make_alternator(loop, options, cluster); };
 }
 
-Result<Maker> maker(const EndpointSpec& spec, const std::string& side, net::EventLoop& home) {
-  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec)
-                                                     : dynamodb_maker(spec, side, home);
+Result<Maker> maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads,
+                    net::EventLoop& home) {
+  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec, consistent_reads)
+                                                     : dynamodb_maker(spec, side, consistent_reads, home);
 }
 
 }  // namespace
@@ -96,9 +105,9 @@ Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size
   for (std::size_t i = 0; i < loops; ++i)
     lanes->loops_.push_back(std::make_unique<net::EventLoop>(fmt::format("loop-{}", i)));
   net::EventLoop& home = *lanes->loops_.front();
-  const auto source = maker(plan.source, "source", home);
+  const auto source = maker(plan.source, "source", !plan.eventually_consistent, home);
   if (!source) return fail(source.error());
-  const auto target = maker(plan.target, "target", home);
+  const auto target = maker(plan.target, "target", true, home);
   if (!target) return fail(target.error());
   for (const auto& loop : lanes->loops_)
     lanes->lanes_.push_back({loop.get(), (*source)(*loop), (*target)(*loop)});

@@ -22,6 +22,20 @@ std::string_view name_of(jobs::SchemaNote::Level level) {
   return level == jobs::SchemaNote::Level::stop ? "stop" : "note";
 }
 
+std::string steering_json(const std::vector<jobs::SteeringNote>& notes) {
+  std::string list = "[";
+  for (const jobs::SteeringNote& note : notes) {
+    if (list.size() > 1) list += ',';
+    list += JsonLine()
+                .text("setting", note.setting)
+                .text("value", note.value)
+                .text("by", note.by)
+                .text("at", iso_time(WallTime(std::chrono::milliseconds(note.at_unix_ms))))
+                .str();
+  }
+  return list + "]";
+}
+
 JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
   return line.text("job", progress.job)
       .text("phase", progress.phase)
@@ -42,7 +56,17 @@ JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
       .whole("retries", progress.retries)
       .whole("throttles", progress.throttles)
       .whole("memory_bytes", progress.memory_bytes)
-      .number("elapsed_s", progress.elapsed_s);
+      .number("elapsed_s", progress.elapsed_s)
+      .flag("paused", progress.paused)
+      .optional("read_budget_rcu_per_s", progress.read_budget_rcu_per_s)
+      .text("read_budget_why", progress.read_budget_why)
+      .optional("write_budget_wcu_per_s", progress.write_budget_wcu_per_s)
+      .text("write_budget_why", progress.write_budget_why)
+      .optional("application_rcu_per_s", progress.application_rcu_per_s)
+      .optional("application_wcu_per_s", progress.application_wcu_per_s)
+      .whole("write_concurrency", progress.write_concurrency)
+      .text("write_concurrency_why", progress.write_concurrency_why)
+      .raw("steering", steering_json(progress.steering));
 }
 
 }  // namespace

@@ -42,6 +42,9 @@ jobs::Progress full_progress() {
   progress.expected_bytes = 2;
   progress.eta_s = 1.5;
   progress.holder = "memory";
+  progress.read_budget_rcu_per_s = progress.write_budget_wcu_per_s = 1;
+  progress.application_rcu_per_s = progress.application_wcu_per_s = 2;
+  progress.steering.push_back({"rcu", "8000", "anna", 1'700'000'000'000});
   return progress;
 }
 

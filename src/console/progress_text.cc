@@ -17,7 +17,8 @@ struct Part {
 };
 
 bool moves_data(const jobs::Progress& progress) {
-  return progress.phase == "copying" || progress.phase == "finishing" || progress.phase == "done";
+  return progress.phase == "copying" || progress.phase == "paused" || progress.phase == "finishing" ||
+         progress.phase == "done";
 }
 
 std::vector<Part> parts_of(const jobs::Progress& progress) {

@@ -1,7 +1,9 @@
 #include "endpoints/dynamodb.h"
 
+#include <map>
 #include <utility>
 
+#include "aws/cloudwatch.h"
 #include "aws/dynamodb_client.h"
 #include "base/log.h"
 #include "endpoints/batch_write.h"
@@ -40,6 +42,7 @@ struct Table {
   const TableName name;
   const bool alternator;
   aws::DynamoDbClient client;
+  bool consistent_reads = true;
   item::PageSplitter splitter;
   item::PageSpans spans;
   std::optional<item::KeySchema> key;
@@ -179,7 +182,11 @@ class TableScan final : public Scannable {
   explicit TableScan(std::shared_ptr<Table> table) : table_(std::move(table)) {}
 
   Task<Result<std::vector<Unit>>> plan(const PlanHints& hints) override;
-  Task<Result<Page>> read(const Unit& unit, const Cursor& cursor) override;
+  Task<Result<Page>> read(const Unit& unit, const Cursor& cursor) override {
+    return read_some(unit, cursor, 0);
+  }
+  Task<Result<Page>> read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) override;
+  double consistency() const override { return table_->consistent_reads ? 1 : 0.5; }
   void recycle(Page page) override;
 
  private:
@@ -201,7 +208,7 @@ Task<Result<std::vector<Unit>>> TableScan::plan(const PlanHints& hints) {
   co_return units;
 }
 
-Task<Result<Page>> TableScan::read(const Unit& unit, const Cursor& cursor) {
+Task<Result<Page>> TableScan::read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) {
   const auto segment = parse_segment(unit);
   if (!segment) co_return fail(segment.error());
   const auto start_key = key_in(cursor);
@@ -211,6 +218,8 @@ Task<Result<Page>> TableScan::read(const Unit& unit, const Cursor& cursor) {
   request.segment = *segment;
   request.start_key = *start_key;
   request.report_capacity = !table_->alternator;
+  request.consistent = table_->consistent_reads;
+  if (most_items > 0) request.limit = most_items;
   const auto body = scan_request(request);
 
   auto answer = co_await table_->client.call(aws::kScan, body);
@@ -230,7 +239,8 @@ Task<Result<Page>> TableScan::read(const Unit& unit, const Cursor& cursor) {
   page.sent_at = answer->sent_at;
   page.end = spans.last_evaluated_key.empty();
   if (!page.end) page.next = cursor_after(spans.last_evaluated_key);
-  page.cost_rcu = spans.consumed_capacity.value_or(estimated_rcu(answer->body.size()));
+  page.cost_rcu =
+      spans.consumed_capacity.value_or(estimated_rcu(answer->body.size(), table_->consistent_reads));
   page.records = std::move(spans.items);
   spans.items.clear();
   page.bytes = std::move(answer->body);
@@ -336,6 +346,67 @@ Task<void> TablePut::judge(std::string_view text, std::span<const std::string_vi
                         table_->client.display(), indexes.error().message)};
 }
 
+class DynamoDbCapacity final : public Capacity {
+ public:
+  /// `cloudwatch` may be null.
+  DynamoDbCapacity(std::shared_ptr<Table> table, std::unique_ptr<aws::DynamoDbClient> cloudwatch)
+      : table_(std::move(table)), cloudwatch_(std::move(cloudwatch)) {}
+
+  Task<Result<TableCapacity>> describe() override {
+    const auto description = co_await table_->describe_table();
+    if (!description) co_return fail(description.error());
+    co_return capacity_of(*description);
+  }
+  Task<Result<std::vector<Consumption>>> consumed(WallTime from, WallTime to) override;
+
+ private:
+  std::shared_ptr<Table> table_;
+  std::unique_ptr<aws::DynamoDbClient> cloudwatch_;
+};
+
+Task<Result<std::vector<Consumption>>> DynamoDbCapacity::consumed(WallTime from, WallTime to) {
+  if (!cloudwatch_) {
+    co_return fail(ErrorKind::config,
+                   fmt::format("{}: there is no CloudWatch beside this DynamoDB", table_->client.display()));
+  }
+  const auto body = aws::consumed_units_request(table_->name.value, from, to);
+  auto answer = co_await cloudwatch_->call(aws::kGetMetricData, body);
+  if (!answer) co_return fail(answer.error());
+  const auto parsed = aws::parse_consumed_units(answer->body.view());
+  table_->loop.slabs().give_back(std::move(answer->body));
+  if (!parsed)
+    co_return fail(aws::classify_damage(aws::kGetMetricData, parsed.error().message, cloudwatch_->display()));
+  std::map<WallTime, Consumption> periods;
+  for (const bool reads : {true, false}) {
+    for (const aws::MetricPoint& point : reads ? parsed->reads : parsed->writes) {
+      Consumption& period = periods[point.from];
+      period.from = point.from;
+      period.period = aws::kMetricsPeriod;
+      (reads ? period.reads : period.writes) = point.sum;
+    }
+  }
+  std::vector<Consumption> consumed;
+  for (const auto& [time, period] : periods) consumed.push_back(period);
+  co_return consumed;
+}
+
+/// CloudWatch has one address and is asked once a minute.
+std::unique_ptr<aws::DynamoDbClient> make_cloudwatch(net::EventLoop& loop, const DynamoDbOptions& options) {
+  if (!options.cloudwatch) return nullptr;
+  aws::NodeSetOptions set;
+  set.contact = *options.cloudwatch;
+  set.display = "cloudwatch " + aws::host_header(*options.cloudwatch);
+  auto pools = aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
+                                    options.proxy_for);
+  aws::DynamoDbClientOptions client;
+  client.display = fmt::format("table \"{}\" (cloudwatch, {})", options.table, options.region);
+  client.region = options.region;
+  client.service = aws::kCloudWatchService;
+  client.api = aws::kCloudWatchApi;
+  client.credentials = options.credentials;
+  return std::make_unique<aws::DynamoDbClient>(loop, std::move(pools), std::move(client));
+}
+
 Endpoint assemble(std::shared_ptr<Table> table, std::string authority) {
   Endpoint endpoint;
   endpoint.display = table->client.display();
@@ -373,8 +444,11 @@ Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options) {
   client.clocks = options.clocks;
   auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
                                        std::make_shared<std::atomic<std::size_t>>(options.max_batch_items));
-  return assemble(std::move(table),
-                  fmt::format("dynamodb {} {}", aws::host_header(options.origin), options.account_hint));
+  table->consistent_reads = options.consistent_reads;
+  Endpoint endpoint =
+      assemble(table, fmt::format("dynamodb {} {}", aws::host_header(options.origin), options.account_hint));
+  endpoint.capacity = std::make_unique<DynamoDbCapacity>(std::move(table), make_cloudwatch(loop, options));
+  return endpoint;
 }
 
 Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
@@ -390,6 +464,7 @@ Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
   client.gzip_requests = options.gzip_requests;
   auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
                                        cluster->max_batch_items);
+  table->consistent_reads = options.consistent_reads;
   return assemble(std::move(table), "alternator " + address);
 }
 

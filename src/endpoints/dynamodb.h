@@ -41,6 +41,9 @@ struct DynamoDbOptions {
   net::ClientOptions http;  ///< without `proxy`
   aws::NodePools::ProxyFor proxy_for;
   std::size_t max_batch_items = kDynamoDbBatchItems;  ///< 1..25
+  /// Where CloudWatch is (aws::resolve_cloudwatch_endpoint); absent: what others consume is not known.
+  std::optional<net::Origin> cloudwatch;
+  bool consistent_reads = true;  ///< of pages; false: at half the cost, and perhaps not the newest
 };
 
 struct AlternatorOptions {
@@ -55,6 +58,7 @@ struct AlternatorOptions {
   net::ClientOptions http;  ///< without `proxy`
   aws::NodePools::ProxyFor proxy_for;
   std::size_t max_batch_items = kAlternatorBatchItems;  ///< 1..100
+  bool consistent_reads = true;                         ///< of pages; false: by LOCAL_ONE
 };
 
 /// What the loops of one job share about a cluster. Thread-safe.

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/slab.h"
 #include "item/key.h"
+#include "pace/capacity_share.h"
 
 namespace messina::endpoints {
 
@@ -58,6 +59,8 @@ struct TableDescription {
   std::vector<Index> indexes;
   bool on_demand = true;
   std::uint64_t read_capacity = 0, write_capacity = 0;
+  /// On demand: the maxima of OnDemandThroughput, where they are set, and the WarmThroughput.
+  std::optional<std::uint64_t> most_reads, most_writes, warm_reads, warm_writes;
   std::optional<std::uint64_t> item_count,
       size_bytes;  ///< about six hours old on DynamoDB; absent on Alternator
   std::map<std::string, std::string> tags;
@@ -81,6 +84,42 @@ class Catalog {
   /// Asks for the table to be deleted with all it holds. For tables that messina made for itself; the caller
   /// makes sure by the table's id. Returns when the request is accepted; describe() says not_found at last.
   virtual Task<Result<void>> remove() = 0;
+};
+
+// ---------------------------------------------------------------------------------------------- capacity
+
+struct TableCapacity {
+  pace::TableUnits reads, writes;  ///< units per second
+};
+/// The part of a description that budgets are made of.
+inline TableCapacity capacity_of(const TableDescription& description) {
+  const auto units = [&](std::uint64_t provisioned, const std::optional<std::uint64_t>& most,
+                         const std::optional<std::uint64_t>& warm) {
+    pace::TableUnits of{.on_demand = description.on_demand, .provisioned = static_cast<double>(provisioned)};
+    if (most) of.most = static_cast<double>(*most);
+    if (warm) of.warm = static_cast<double>(*warm);
+    return of;
+  };
+  return {units(description.read_capacity, description.most_reads, description.warm_reads),
+          units(description.write_capacity, description.most_writes, description.warm_writes)};
+}
+
+/// What everybody together consumed of a table in one period.
+struct Consumption {
+  WallTime from{};
+  Duration period{};
+  double reads = 0, writes = 0;  ///< units in the period
+};
+
+/// What a table bears and what is used of it. Servers without capacity units have no such capability.
+class Capacity {
+ public:
+  virtual ~Capacity() = default;
+  virtual Task<Result<TableCapacity>> describe() = 0;
+  /// The whole periods between the two, oldest first, as far as they are known by now: the newest may be
+  /// missing, and so may periods without consumption. `denied` where the caller may not know, `config` where
+  /// there is nobody to ask.
+  virtual Task<Result<std::vector<Consumption>>> consumed(WallTime from, WallTime to) = 0;
 };
 
 // ---------------------------------------------------------------------------------------------- history
@@ -123,9 +162,16 @@ class Scannable {
  public:
   virtual ~Scannable() = default;
   virtual Task<Result<std::vector<Unit>>> plan(const PlanHints& hints) = 0;
-  /// One attempt at the page that begins at `cursor`, read consistently. Ends by itself within the endpoint's
-  /// timeouts.
+  /// One attempt at the page that begins at `cursor`, read consistently unless the user chose otherwise. Ends
+  /// by itself within the endpoint's timeouts.
   virtual Task<Result<Page>> read(const Unit& unit, const Cursor& cursor) = 0;
+  /// The same, of `most_items` at most, where the server can be asked for that; 0: as many as it gives.
+  virtual Task<Result<Page>> read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) {
+    (void)most_items;
+    return read(unit, cursor);
+  }
+  /// What a read costs of a consistent one: 0.5 where the user chose eventually consistent reads.
+  virtual double consistency() const { return 1; }
   /// Gives a page's memory back for reuse. Optional: destroying the page is always right.
   virtual void recycle(Page page) { (void)page; }
 };
@@ -172,6 +218,7 @@ struct Endpoint {
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Scannable> scan;
   std::unique_ptr<Writable> put;
+  std::unique_ptr<Capacity> capacity;
 };
 
 }  // namespace messina::endpoints

@@ -82,7 +82,7 @@ std::string scan_request(const ScanRequest& request) {
   out.reserve(256 + request.table.size() + request.start_key.size());
   out += "{\"TableName\":";
   append_json_string(out, request.table);
-  out += ",\"ConsistentRead\":true";
+  out += request.consistent ? ",\"ConsistentRead\":true" : ",\"ConsistentRead\":false";
   if (request.report_capacity) out += ",\"ReturnConsumedCapacity\":\"TOTAL\"";
   if (request.limit) out += fmt::format(",\"Limit\":{}", *request.limit);
   if (request.segment.total > 1) {
@@ -93,6 +93,8 @@ std::string scan_request(const ScanRequest& request) {
   return out;
 }
 
-double estimated_rcu(std::size_t bytes) { return std::ceil(static_cast<double>(bytes) / kBytesPerRcu); }
+double estimated_rcu(std::size_t bytes, bool consistent) {
+  return std::ceil(static_cast<double>(bytes) / kBytesPerRcu) * (consistent ? 1 : 0.5);
+}
 
 }  // namespace messina::endpoints

@@ -39,11 +39,12 @@ struct ScanRequest {
   std::string_view start_key;  ///< raw JSON; empty: from the start
   bool report_capacity = false;
   std::optional<std::uint32_t> limit = {};
+  bool consistent = true;
 };
 std::string scan_request(const ScanRequest& request);
 
-/// RCU of a consistent read of that many bytes, where the server does not say (Developer Guide, "Read
+/// RCU of a read of that many bytes, where the server does not say (Developer Guide, "Read
 /// consistency").
-double estimated_rcu(std::size_t bytes);
+double estimated_rcu(std::size_t bytes, bool consistent = true);
 
 }  // namespace messina::endpoints

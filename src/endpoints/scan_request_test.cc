@@ -49,6 +49,8 @@ TEST(Cursors, CarryTheKeyAsItWasWritten) {
 TEST(ScanRequest, Texts) {
   EXPECT_EQ(scan_request({"t", {0, 1}, "", false, 1}),
             R"({"TableName":"t","ConsistentRead":true,"Limit":1})");
+  EXPECT_EQ(scan_request({"t", {0, 1}, "", false, 7, false}),
+            R"({"TableName":"t","ConsistentRead":false,"Limit":7})");
   EXPECT_EQ(
       scan_request({"t", {3, 16}, "", true, {}}),
       R"({"TableName":"t","ConsistentRead":true,"ReturnConsumedCapacity":"TOTAL","Segment":3,"TotalSegments":16})");

@@ -43,6 +43,11 @@ std::optional<std::uint64_t> count_in(const json::object& from, std::string_view
   return failure ? std::nullopt : std::optional(count);
 }
 
+std::optional<std::uint64_t> positive_in(const json::object& from, std::string_view name) {
+  const auto count = count_in(from, name);
+  return count.value_or(0) > 0 ? count : std::nullopt;
+}
+
 using AttributeTypes = std::map<std::string, item::Type>;
 
 AttributeTypes attribute_types(const json::object& table) {
@@ -217,6 +222,15 @@ Result<TableDescription> parse_describe_table(std::string_view body) {
   if (const auto* provisioned = object_in(*table, "ProvisionedThroughput")) {
     description.read_capacity = count_in(*provisioned, "ReadCapacityUnits").value_or(0);
     description.write_capacity = count_in(*provisioned, "WriteCapacityUnits").value_or(0);
+  }
+  // −1: no maximum.
+  if (const auto* on_demand = object_in(*table, "OnDemandThroughput")) {
+    description.most_reads = positive_in(*on_demand, "MaxReadRequestUnits");
+    description.most_writes = positive_in(*on_demand, "MaxWriteRequestUnits");
+  }
+  if (const auto* warm = object_in(*table, "WarmThroughput")) {
+    description.warm_reads = positive_in(*warm, "ReadUnitsPerSecond");
+    description.warm_writes = positive_in(*warm, "WriteUnitsPerSecond");
   }
   // A provisioned table that never was anything else has no BillingModeSummary.
   const auto* billing = object_in(*table, "BillingModeSummary");

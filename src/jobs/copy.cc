@@ -8,6 +8,7 @@
 #include "jobs/copy_internal.h"
 #include "jobs/copy_run.h"
 #include "jobs/copy_start.h"
+#include "jobs/governor.h"
 #include "jobs/progress_json.h"
 #include "jobs/rate_window.h"
 #include "jobs/retry.h"
@@ -46,6 +47,8 @@ class Conductor {
         tables_(std::move(tables)),
         opened_(std::move(opened)),
         loop_(*run_->context.lanes->front().loop),
+        governor_(run_, tables_),
+        per_lane_(run_->options.units_per_lane),
         durable_limit_(opened_.state->begun_limit) {
     totals_.live_rejects = opened_.state->live_rejects;
     for (const state::UnitRecord& unit : opened_.state->units) {
@@ -66,7 +69,7 @@ class Conductor {
     std::uint64_t units_done = 0, units_skipped = 0;
   };
 
-  std::shared_ptr<Workers> start_workers();
+  void add_workers(Workers& workers, std::uint32_t per_lane);
   Task<void> tick_until_all_done(std::shared_ptr<Workers> workers);
   /// Writes what waits; `last` also ends the job's run.
   enum class Last : std::uint8_t { no, stopped, done };
@@ -89,7 +92,9 @@ class Conductor {
   PinnedTables tables_;
   OpenedJob opened_;
   Loop& loop_;
-  Totals totals_;  ///< durable
+  Governor governor_;
+  std::uint32_t per_lane_;  ///< workers on each lane
+  Totals totals_;           ///< durable
   std::uint64_t durable_limit_;
   MonoTime last_commit_{};
   bool ledger_broken_ = false;
@@ -100,15 +105,13 @@ class Conductor {
   MonoTime last_sample_{};
 };
 
-std::shared_ptr<Workers> Conductor::start_workers() {
-  auto workers = std::make_shared<Workers>();
+void Conductor::add_workers(Workers& workers, std::uint32_t per_lane) {
   for (Lane& lane : *run_->context.lanes) {
-    for (std::uint32_t i = 0; i < run_->options.units_per_lane; ++i) {
+    for (std::uint32_t i = 0; i < per_lane; ++i) {
       Random random = run_->context.random.fork();
-      workers->group.spawn(lane.loop->executor(), work_on_units(run_, lane, random, opened_.state));
+      workers.group.spawn(lane.loop->executor(), work_on_units(run_, lane, random, opened_.state));
     }
   }
-  return workers;
 }
 
 Task<Result<CopySummary>> Conductor::conduct() {
@@ -118,15 +121,20 @@ Task<Result<CopySummary>> Conductor::conduct() {
   const MonoTime quiet = no_wait ? loop_.now() : opened_.quiet_until;
   run_->units.emplace(*opened_.state, opened_.former_limit, quiet);
   if (run_->tuning.faults.begin_units_unreserved) run_->units->reserved(unit_count());
+  co_await governor_.begin();
   last_commit_ = last_sample_ = loop_.now();
   run_->send_until = last_commit_ + kHeartbeatBound;
   publish(phase());
 
-  std::shared_ptr<Workers> workers = start_workers();
+  auto workers = std::make_shared<Workers>();
+  add_workers(*workers, per_lane_);
   TaskGroup announcer;
   announcer.spawn(loop_.executor(), announce_end(workers));
   co_await tick_until_all_done(workers);
   co_await announcer.wait();
+  // One that was added while the last of the others ended finds nothing to do, and may still be at it.
+  co_await workers->group.wait();
+  co_await governor_.end();
   co_await end();
 
   publish(done_ ? "done" : "stopped");
@@ -141,6 +149,12 @@ Task<void> Conductor::tick_until_all_done(std::shared_ptr<Workers> workers) {
   while (!workers->all_done.requested()) {
     co_await loop_.sleep_for(run_->tuning.commit_period, &workers->all_done);
     sample_waits();
+    governor_.tick();
+    if (const std::uint32_t more = governor_.more_workers(per_lane_);
+        more > 0 && !workers->all_done.requested()) {
+      per_lane_ += more;
+      add_workers(*workers, more);
+    }
     if (commit_is_due()) co_await commit(Last::no);
     publish(phase());
     if (loop_.now() >= next_check && checks.idle()) {
@@ -236,7 +250,8 @@ CopySummary Conductor::summary() const {
 }
 
 std::string Conductor::phase() const {
-  const auto workers = static_cast<std::int64_t>(run_->context.lanes->size() * run_->options.units_per_lane);
+  const auto workers = static_cast<std::int64_t>(run_->context.lanes->size()) * per_lane_;
+  if (run_->paused && !run_->halt.requested()) return "paused";
   return run_->waits.of(pace::SpeedHolder::predecessor) >= workers ? "waiting" : "copying";
 }
 
@@ -287,9 +302,11 @@ Progress Conductor::progress(std::string in_phase, const Totals& totals) {
             : fmt::format("{} writes of unknown outcome wait to be made again", p.unknown_outcomes);
     const std::string why = run_->recent_trouble(loop_.now());
     if (!why.empty()) p.holder_detail += ": " + why;
-  } else if (holder != pace::SpeedHolder::predecessor && holder != pace::SpeedHolder::read_budget) {
+  } else if (holder != pace::SpeedHolder::predecessor && holder != pace::SpeedHolder::read_budget &&
+             holder != pace::SpeedHolder::write_budget) {
     p.holder_detail = run_->recent_trouble(loop_.now());
   }
+  governor_.describe(p);
   p.retries = run_->retries;
   p.throttles = run_->throttles;
   p.memory_bytes =

@@ -18,6 +18,8 @@
 #include "item/transform.h"
 #include "jobs/progress_board.h"
 #include "jobs/steering.h"
+#include "pace/capacity_share.h"
+#include "pace/concurrency_limit.h"
 #include "state/job_store.h"
 
 namespace messina::jobs {
@@ -36,9 +38,13 @@ struct CopyOptions {
       skip_segments;           ///< indexes of units that are left out; their keys are nobody's claim
   bool into_existing = false;  ///< write into a target that is not empty
   bool restart = false;        ///< forget the former run's place
-  std::optional<double> read_rcu_per_s;            ///< > 0; absent: unlimited
-  std::uint32_t write_concurrency = 16;            ///< batches on the wire at once, over all lanes; >= 1
+  /// The read and the write budget; no limit where a side has no capacity units, unless it is `fixed`.
+  pace::Wish read, write;
+  /// Batches on the wire at once, over all lanes; >= 1. Absent: found, within `write_bounds`.
+  std::optional<std::uint32_t> write_concurrency;
+  pace::ConcurrencyLimit::Bounds write_bounds;
   std::uint32_t units_per_lane = 8;                ///< units at work at once on a lane; >= 1
+  std::uint32_t most_units_per_lane = 0;           ///< grown to while the read budget is not used up
   std::uint64_t memory_bytes = 256u << 20;         ///< pages in flight, over all lanes
   Duration clock_error = std::chrono::seconds(1);  ///< S of the protocol
   Duration dead_after = std::chrono::seconds(30);  ///< D of the protocol

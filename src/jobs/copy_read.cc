@@ -11,16 +11,30 @@ namespace {
 
 using pace::SpeedHolder;
 
-/// Waits for the read budget; false if the job was halted meanwhile (the reservation is given back).
-Task<bool> take_read_budget(CopyRun& run, Loop& loop, double& estimate) {
-  const ReadBudget::Reservation reservation = run.read_budget.reserve(loop.now());
-  estimate = reservation.estimate;
-  if (reservation.wait > Duration::zero()) {
+/// How often a paused reader looks whether it may go on.
+constexpr Duration kPausedNap = std::chrono::milliseconds(100);
+
+/// Waits until the page may be asked for; false if the job was halted meanwhile.
+Task<bool> may_read(CopyRun& run, Loop& loop, UnitWork& work, ReadBudget::Request& request) {
+  while (!run.halt.requested()) {
+    const MonoTime now = loop.now();
+    if (run.paused) {
+      run.read_budget.give_up(request);
+      co_await loop.sleep_for(kPausedNap, &run.halt);
+      continue;
+    }
+    if (work.read_not_before > now) {
+      run.read_budget.give_up(request);
+      const Waits::Guard waiting(run.waits, SpeedHolder::hot_partition);
+      co_await loop.sleep_until(work.read_not_before, &run.halt);
+      continue;
+    }
+    const std::optional<Duration> nap = run.read_budget.ask(now, request);
+    if (!nap) co_return true;
     const Waits::Guard waiting(run.waits, SpeedHolder::read_budget);
-    co_await loop.sleep_for(reservation.wait, &run.halt);
+    co_await loop.sleep_for(*nap, &run.halt);
   }
-  if (!run.halt.requested()) co_return true;
-  run.read_budget.correct(estimate, 0);
+  run.read_budget.give_up(request);
   co_return false;
 }
 
@@ -34,6 +48,9 @@ Task<void> pause_after(CopyRun& run, Loop& loop, UnitWork& work, const Error& er
     if (error.scope == ThrottleScope::key_range) {
       holder = SpeedHolder::hot_partition;
       run.hot_unit = static_cast<std::int64_t>(work.index);
+      work.hot.throttled();
+    } else {
+      ++run.source_throttles;
     }
   }
   const Waits::Guard waiting(run.waits, holder);
@@ -52,16 +69,19 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
   }
   Retry retry;
   while (!run->halt.requested()) {
-    double estimate = 0;
-    const bool may_read = co_await take_read_budget(*run, loop, estimate);
-    if (!may_read) co_return;
+    ReadBudget::Request request;
+    const bool granted = co_await may_read(*run, loop, *work, request);
+    if (!granted) co_return;
     Result<endpoints::Page> page;
     {
       const Waits::Guard waiting(run->waits, SpeedHolder::source_latency);
-      page = co_await scan.read(work->unit, cursor);
+      page = co_await scan.read_some(work->unit, cursor, request.items);
     }
-    run->read_budget.correct(estimate, page ? page->cost_rcu : 0);
+    run->read_budget.answered(loop.now(), request, page ? page->records.size() : 0,
+                              page ? page->cost_rcu : 0);
     if (page) {
+      work->hot.answered();
+      work->read_not_before = loop.now() + work->hot.pause();
       lease.adjust(run->lease_for(page->bytes));
       ahead->page = std::make_unique<HeldPage>(scan, std::move(*page), std::move(lease));
       co_return;

@@ -9,8 +9,6 @@ namespace {
 
 /// A page of DynamoDB's Scan ends at 1 MB (facts: Scan); the first estimate.
 constexpr std::size_t kPageBytes = 1 << 20;
-/// Read units of such a page, read consistently: 1 MB in steps of 4 KB.
-constexpr double kPageRcu = 256;
 
 /// How long a trouble is worth telling.
 constexpr Duration kTroubleLasts = std::chrono::seconds(30);
@@ -23,31 +21,16 @@ std::int64_t lease_bytes(std::size_t held, std::size_t used, bool transformed) {
 
 }  // namespace
 
-ReadBudget::ReadBudget(std::optional<double> rcu_per_s, MonoTime now)
-    : estimate_(rcu_per_s ? std::min(kPageRcu, *rcu_per_s) : kPageRcu) {
-  // A second's worth may pile up.
-  if (rcu_per_s) bucket_.emplace(*rcu_per_s, *rcu_per_s, now);
-}
-
-ReadBudget::Reservation ReadBudget::reserve(MonoTime now) {
-  const std::lock_guard lock(mutex_);
-  return {.estimate = estimate_, .wait = bucket_ ? bucket_->reserve(now, estimate_) : Duration::zero()};
-}
-
-void ReadBudget::correct(double estimated, double actual) {
-  const std::lock_guard lock(mutex_);
-  if (actual > 0) estimate_ += (actual - estimate_) / 8;
-  if (bucket_) bucket_->correct(estimated, actual);
-}
-
 CopyRun::CopyRun(CopyContext& job_context, const CopyOptions& job_options, const CopyTuning& job_tuning)
     : context(job_context),
       options(job_options),
       tuning(job_tuning),
       started(job_context.lanes->front().loop->now()),
       memory(static_cast<std::int64_t>(job_options.memory_bytes)),
-      permits(job_options.write_concurrency),
-      read_budget(job_options.read_rcu_per_s, started),
+      permits(job_options.write_concurrency.value_or(job_options.write_bounds.start)),
+      write_limit(permits, job_options.write_concurrency, job_options.write_bounds),
+      read_budget(started),
+      write_budget(started),
       page_lease_(lease_bytes(kPageBytes, kPageBytes, !job_options.transform.empty())) {}
 
 void CopyRun::fail_with(Error error) {
@@ -86,7 +69,7 @@ std::string CopyRun::recent_trouble(MonoTime now) const {
 
 void CopyRun::release_all() {
   memory.set_capacity(INT64_MAX / 2);
-  permits.set_capacity(INT64_MAX / 2);
+  write_limit.close();
   recorder.close();
 }
 

@@ -11,13 +11,14 @@
 
 #include "base/async.h"
 #include "base/error.h"
+#include "jobs/budgets.h"
 #include "jobs/copy.h"
 #include "jobs/copy_internal.h"
 #include "jobs/recorder.h"
 #include "jobs/task_group.h"
 #include "jobs/unit_queue.h"
+#include "pace/hot_pause.h"
 #include "pace/speed_holder.h"
-#include "pace/token_bucket.h"
 
 namespace messina::jobs {
 
@@ -42,25 +43,6 @@ class Waits {
   std::array<std::atomic<std::int64_t>, pace::kSpeedHolders> counts_{};
 };
 
-/// The read rate that the user set, over all lanes. Thread-safe.
-class ReadBudget {
- public:
-  ReadBudget(std::optional<double> rcu_per_s, MonoTime now);
-  struct Reservation {
-    double estimate = 0;
-    Duration wait{};  ///< before the read may be sent
-  };
-  /// Takes what a read will cost by the newest ones.
-  Reservation reserve(MonoTime now);
-  /// What the read really cost. A read that failed gives its estimate back with 0.
-  void correct(double estimated, double actual);
-
- private:
-  mutable std::mutex mutex_;
-  std::optional<pace::TokenBucket> bucket_;
-  double estimate_;
-};
-
 /// A running copy. Held by a shared_ptr in every coroutine of it, since a loop that dies destroys them in any
 /// order.
 struct CopyRun {
@@ -80,7 +62,10 @@ struct CopyRun {
 
   AsyncSemaphore memory;   ///< bytes of pages, from asking for one until its last record is settled
   AsyncSemaphore permits;  ///< write() calls on the wire
+  WriteLimit write_limit;  ///< sets their number
   ReadBudget read_budget;
+  WriteBudget write_budget;
+  std::atomic<bool> paused{false};  ///< no page and no batch is begun
   Recorder recorder;
   std::optional<UnitQueue> units;  ///< set once the job's state is known, as are the following
   state::JobIdentity pinned;
@@ -101,6 +86,7 @@ struct CopyRun {
   std::atomic<std::int64_t> unsettled_batches{0};  ///< begun, and neither settled nor given up
   std::atomic<bool> left_unknown{false};           ///< a stop left one behind
   std::atomic<std::uint64_t> retries{0}, throttles{0};
+  std::atomic<std::uint64_t> source_throttles{0}, target_throttles{0};  ///< of tables and accounts
   std::atomic<std::int64_t> hot_unit{-1};  ///< the unit whose key range was throttled last
 
   /// What went wrong last and is being tried again, for the status; empty if nothing did for a while (while
@@ -142,6 +128,9 @@ struct UnitWork {
   Random random{0};
   /// Set by a throttled key range: this unit, and no other, pauses.
   MonoTime paused_until{};
+  /// The same for its reads, as adaptive as can be.
+  pace::HotPause hot;
+  MonoTime read_not_before{};
 };
 
 /// A page in hand with the memory it takes; gives both back when it dies.

@@ -237,6 +237,8 @@ Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run) {
   tables.expected_items = source->item_count;
   tables.expected_bytes = source->size_bytes;
   tables.ttl_attribute = source->ttl_attribute;
+  tables.source_reads = endpoints::capacity_of(*source).reads;
+  tables.target_writes = endpoints::capacity_of(*target).writes;
   co_return tables;
 }
 

@@ -14,6 +14,7 @@ struct PinnedTables {
   item::KeySchema target_key;
   std::optional<std::uint64_t> expected_items, expected_bytes;
   std::optional<std::string> ttl_attribute;
+  pace::TableUnits source_reads, target_writes;
 };
 Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run);
 

@@ -40,6 +40,10 @@ constexpr std::int64_t kFewLeft = 8;
 constexpr Duration kMore = std::chrono::milliseconds(1);
 /// How often a writer that the ledger holds back looks again.
 constexpr Duration kLedgerPause = std::chrono::milliseconds(20);
+/// How often a paused writer looks whether it may go on.
+constexpr Duration kPausedNap = std::chrono::milliseconds(100);
+/// DynamoDB charges writes by the KB of each item (Developer Guide, "Capacity unit consumption").
+constexpr std::size_t kBytesPerWcu = 1024;
 
 struct PageWrite {
   std::shared_ptr<CopyRun> run;
@@ -113,6 +117,10 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
     const MonoTime now = loop.now();
     const bool ledger_late = !page.caps.stamped && now > run.send_until.load();
     if ((ledger_late || page.work->paused_until > now) && halted) break;
+    if (run.paused && !halted) {
+      co_await loop.sleep_for(kPausedNap, &run.halt);
+      continue;
+    }
     if (ledger_late) {
       co_await loop.sleep_for(kLedgerPause, &run.halt);
       continue;
@@ -125,7 +133,7 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
     const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
     AsyncSemaphore::Lease permit = co_await run.permits.acquire(1);
     // The wait for it may have been long.
-    if (run.failed()) continue;
+    if (run.failed() || (run.paused && !run.halt.requested())) continue;
     if (page.caps.stamped || loop.now() <= run.send_until.load()) co_return permit;
   }
   co_return AsyncSemaphore::Lease();
@@ -135,7 +143,8 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
 bool may_go_on(const PageWrite& page) {
   const CopyRun& run = *page.run;
   const MonoTime now = page.work->lane->loop->now();
-  return !run.failed() && page.work->paused_until <= now &&
+  const bool paused = run.paused && !run.halt.requested();
+  return !run.failed() && !paused && page.work->paused_until <= now &&
          (page.caps.stamped || now <= run.send_until.load());
 }
 
@@ -197,6 +206,9 @@ Task<void> pause_after(PageWrite& page, const Error& error, Duration pause) {
       holder = SpeedHolder::hot_partition;
       run.hot_unit = static_cast<std::int64_t>(work.index);
       work.paused_until = std::max(work.paused_until, page.loop().now() + pause);
+    } else {
+      ++run.target_throttles;
+      run.write_limit.refused(page.loop().now());
     }
   }
   const Waits::Guard waiting(run.waits, holder);
@@ -314,6 +326,22 @@ void take_next(PageWrite& page, Batch& batch) {
   page.next += count;
 }
 
+/// Where writes have a budget: charges the batch, after waiting for its turn. A halted job, which ends at a
+/// page boundary, waits for nothing.
+Task<void> take_write_budget(PageWrite& page, std::span<const std::string_view> records,
+                             WriteBudget::Request& request) {
+  CopyRun& run = *page.run;
+  for (const std::string_view record : records)
+    request.units += static_cast<double>((record.size() + kBytesPerWcu - 1) / kBytesPerWcu);
+  for (;;) {
+    const std::optional<Duration> nap =
+        run.write_budget.ask(page.loop().now(), request, run.halt.requested());
+    if (!nap) co_return;
+    const Waits::Guard waiting(run.waits, SpeedHolder::write_budget);
+    co_await page.loop().sleep_for(*nap, &run.halt);
+  }
+}
+
 /// Starts more writers of the page, as long as it has batches and there are permits that nobody waits for.
 void add_writers(const std::shared_ptr<PageWrite>& page) {
   while (page->more() && may_go_on(*page)) {
@@ -356,21 +384,38 @@ Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, AsyncSema
       page->abandoned = true;
       co_return;
     }
-    tried = true;
     const std::span<const std::string_view> to_put = records_of(*page, batch, gathered);
+    WriteBudget::Request units;
+    if (run.write_budget.limited()) {
+      co_await take_write_budget(*page, to_put, units);
+      // The wait may have been long.
+      if (!may_go_on(*page)) {
+        run.write_budget.answered(page->loop().now(), units, 0);
+        permit.release();
+        continue;
+      }
+    }
+    tried = true;
     endpoints::WriteOutcome outcome;
     {
       const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
       outcome = co_await target.put(to_put);
     }
     page->outcome.wcu += outcome.cost_wcu;
+    if (units.charge > 0) {
+      const bool told =
+          outcome.cost_wcu > 0 || (outcome.error && outcome.error->kind == ErrorKind::throttled);
+      run.write_budget.answered(page->loop().now(), units,
+                                told ? std::optional(outcome.cost_wcu) : std::nullopt);
+    }
+    if (!outcome.error) run.write_limit.answered(outcome.latency);
     if (!outcome.error) page->outcome.written += batch.records.size() - outcome.unprocessed.size();
     if (!outcome.error && outcome.unprocessed.empty()) {
       ++run.acknowledged;
       if (!page->more()) co_return;
       take_next(*page, batch);
       backoff.reset();
-      if (may_go_on(*page)) {
+      if (may_go_on(*page) && !run.write_limit.one_too_many()) {
         add_writers(page);
       } else {
         permit.release();

@@ -4,14 +4,22 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "state/job_store.h"
 
 namespace messina::jobs {
 
+/// A setting that a person changed on the running job (jobs/steering.h).
+struct SteeringNote {
+  std::string setting, value, by;
+  std::int64_t at_unix_ms = 0;
+  bool operator==(const SteeringNote&) const = default;
+};
+
 struct Progress {
   std::string job = "copy";
-  std::string phase;     ///< preparing, waiting, copying, finishing, done, stopped
+  std::string phase;     ///< preparing, waiting, copying, paused, finishing, done, stopped
   state::Counts counts;  ///< of the whole job, former runs included
   std::uint64_t units = 0, units_done = 0, units_skipped = 0;
   std::optional<std::uint64_t> expected_items, expected_bytes;  ///< from the source's description; hours old
@@ -24,6 +32,16 @@ struct Progress {
   std::uint64_t retries = 0, throttles = 0;
   std::uint64_t memory_bytes = 0;  ///< of the budget, in use
   double elapsed_s = 0;            ///< of this run
+
+  // What the governors decided, and why: for people.
+  bool paused = false;  ///< by a person: no page and no batch is begun
+  std::optional<double> read_budget_rcu_per_s, write_budget_wcu_per_s;  ///< absent: no limit
+  std::string read_budget_why, write_budget_why;
+  /// What everybody else uses of the tables; absent: not known, or of no matter.
+  std::optional<double> application_rcu_per_s, application_wcu_per_s;
+  std::uint64_t write_concurrency = 0;  ///< batches that may be on the wire
+  std::string write_concurrency_why;
+  std::vector<SteeringNote> steering;  ///< the last change of each setting that was changed
 };
 
 }  // namespace messina::jobs

@@ -39,6 +39,16 @@ void for_each_field(ProgressRef& p, Visit visit) {
   visit("throttles", p.throttles);
   visit("memoryBytes", p.memory_bytes);
   visit("elapsedS", p.elapsed_s);
+  visit("paused", p.paused);
+  visit("readBudgetRcuPerS", p.read_budget_rcu_per_s);
+  visit("readBudgetWhy", p.read_budget_why);
+  visit("writeBudgetWcuPerS", p.write_budget_wcu_per_s);
+  visit("writeBudgetWhy", p.write_budget_why);
+  visit("applicationRcuPerS", p.application_rcu_per_s);
+  visit("applicationWcuPerS", p.application_wcu_per_s);
+  visit("writeConcurrency", p.write_concurrency);
+  visit("writeConcurrencyWhy", p.write_concurrency_why);
+  visit("steering", p.steering);
 }
 
 template <class T>
@@ -50,6 +60,19 @@ void put(json::object& out, const char* name, const std::optional<T>& value) {
   if (value) out[name] = *value;
 }
 
+void put(json::object& out, const char* name, const std::vector<SteeringNote>& notes) {
+  json::array list;
+  for (const SteeringNote& note : notes)
+    list.push_back(json::object{
+        {"setting", note.setting}, {"value", note.value}, {"by", note.by}, {"atUnixMs", note.at_unix_ms}});
+  out[name] = std::move(list);
+}
+
+bool get(const json::value& value, bool& field) {
+  if (!value.is_bool()) return false;
+  field = value.get_bool();
+  return true;
+}
 bool get(const json::value& value, std::string& field) {
   if (!value.is_string()) return false;
   field = std::string(value.get_string());
@@ -64,6 +87,23 @@ bool get(const json::value& value, double& field) {
   json::error_code error;
   field = value.to_number<double>(error);
   return !error;
+}
+bool get(const json::value& value, std::vector<SteeringNote>& notes) {
+  if (!value.is_array()) return false;
+  for (const json::value& entry : value.get_array()) {
+    const json::object* object = entry.if_object();
+    if (object == nullptr) return false;
+    SteeringNote& note = notes.emplace_back();
+    for (const auto& [name, text] :
+         {std::pair("setting", &note.setting), std::pair("value", &note.value), std::pair("by", &note.by)}) {
+      const json::value* found = object->if_contains(name);
+      if (found == nullptr || !get(*found, *text)) return false;
+    }
+    const json::value* at = object->if_contains("atUnixMs");
+    if (at == nullptr || !at->is_int64()) return false;
+    note.at_unix_ms = at->get_int64();
+  }
+  return true;
 }
 template <class T>
 bool get(const json::value& value, std::optional<T>& field) {

@@ -29,6 +29,13 @@ TEST(ProgressJson, ComesBackAsItWent) {
   progress.throttles = 16;
   progress.memory_bytes = 1ull << 40;
   progress.elapsed_s = 17;
+  progress.paused = true;
+  progress.read_budget_rcu_per_s = 18;
+  progress.read_budget_why = "half";
+  progress.application_wcu_per_s = 19;
+  progress.write_concurrency = 20;
+  progress.write_concurrency_why = "growing";
+  progress.steering = {{"rcu", "8000", "anna", 21}, {"paused", "yes", "ben", 22}};
   const std::string json = progress_to_json(progress);
   const Result<Progress> back = progress_from_json(json);
   ASSERT_TRUE(back) << back.error().message;
@@ -39,6 +46,10 @@ TEST(ProgressJson, ComesBackAsItWent) {
   EXPECT_EQ(back->eta_s, progress.eta_s);
   EXPECT_EQ(back->holder_detail, progress.holder_detail);
   EXPECT_EQ(back->memory_bytes, progress.memory_bytes);
+  EXPECT_TRUE(back->paused);
+  EXPECT_EQ(back->read_budget_rcu_per_s, 18);
+  EXPECT_FALSE(back->write_budget_wcu_per_s);
+  EXPECT_EQ(back->steering, progress.steering);
 }
 
 TEST(ProgressJson, VersionsCanReadEachOthers) {

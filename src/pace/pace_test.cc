@@ -1,11 +1,9 @@
-#include <cmath>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "pace/backoff.h"
 #include "pace/speed_holder.h"
-#include "pace/token_bucket.h"
 
 namespace messina::pace {
 namespace {
@@ -68,76 +66,6 @@ TEST(Backoff, ThrottlingWaitsLongerThanATransientFailure) {
 }
 
 const MonoTime kStart{1h};
-
-TEST(TokenBucket, GivesTheBurstAtOnceAndThenTheRate) {
-  TokenBucket bucket(100, 50, kStart);
-  EXPECT_EQ(bucket.reserve(kStart, 50), 0s);
-  EXPECT_EQ(bucket.reserve(kStart, 100), 1s);
-  EXPECT_EQ(bucket.reserve(kStart, 100), 2s);
-  EXPECT_EQ(bucket.reserve(kStart + 2s, 0), 0s);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart + 2s), 0);
-  EXPECT_EQ(bucket.reserve(kStart + 2s, 50), 500ms);
-}
-
-TEST(TokenBucket, SavesNoMoreThanTheBurst) {
-  TokenBucket bucket(100, 50, kStart);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart + 1h), 50);
-  EXPECT_EQ(bucket.reserve(kStart + 1h, 150), 1s);
-}
-
-TEST(TokenBucket, OverALongRunTheRateHolds) {
-  Random random(5);
-  TokenBucket bucket(1000, 10, kStart);
-  MonoTime now = kStart;
-  double taken = 0;
-  while (now < kStart + 100s) {
-    const double amount = 1 + static_cast<double>(random.below(300));
-    now += bucket.reserve(now, amount);
-    taken += amount;
-    if (random.chance(0.1)) now += 3ms;
-  }
-  const double allowed = 10 + 1000 * std::chrono::duration<double>(now - kStart).count();
-  EXPECT_LE(taken, allowed + 1e-3);
-  EXPECT_GE(taken, allowed * 0.95);
-}
-
-TEST(TokenBucket, TheRealCostIsPaidOrGainedLater) {
-  TokenBucket bucket(100, 100, kStart);
-  EXPECT_EQ(bucket.reserve(kStart, 100), 0s);
-  bucket.correct(100, 250);
-  EXPECT_EQ(bucket.wait_for(kStart, 50), 2s);
-  bucket.correct(100, 0);
-  EXPECT_EQ(bucket.wait_for(kStart, 50), 1s);
-  bucket.correct(10'000, 0);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart), 100);
-}
-
-TEST(TokenBucket, ANewRateHoldsFromNowOn) {
-  TokenBucket bucket(100, 0, kStart);
-  EXPECT_EQ(bucket.reserve(kStart, 100), 1s);
-  bucket.set_rate(kStart + 500ms, 10);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart + 500ms), -50);
-  EXPECT_EQ(bucket.wait_for(kStart + 500ms, 0), 5s);
-  bucket.set_burst(kStart + 10s, 5);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart + 20s), 5);
-  bucket.set_burst(kStart + 20s, 1);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart + 20s), 1);
-}
-
-TEST(TokenBucket, TimeThatGoesBackwardsStandsStill) {
-  TokenBucket bucket(100, 100, kStart);
-  bucket.reserve(kStart + 1s, 100);
-  EXPECT_DOUBLE_EQ(bucket.tokens(kStart), 0);
-  EXPECT_EQ(bucket.reserve(kStart, 100), 1s);
-}
-
-TEST(TokenBucket, AnAbsurdWaitIsBoundedAndAbsurdSettingsAreBugs) {
-  TokenBucket bucket(1e-9, 0, kStart);
-  EXPECT_EQ(bucket.wait_for(kStart, 1e30), std::chrono::hours(24 * 365));
-  EXPECT_THROW(TokenBucket(0, 1, kStart), std::invalid_argument);
-  EXPECT_THROW(TokenBucket(1, -1, kStart), std::invalid_argument);
-  EXPECT_THROW(bucket.set_rate(kStart, std::nan("")), std::invalid_argument);
-}
 
 TEST(SpeedHolders, NamesWhatWasWaitedForLongest) {
   SpeedHolders holders(8s);

@@ -26,6 +26,8 @@ std::string_view to_string(SpeedHolder holder) {
       return "hot partition";
     case SpeedHolder::predecessor:
       return "requests of a former process";
+    case SpeedHolder::write_budget:
+      return "write budget";
   }
   return "nothing";
 }

@@ -12,7 +12,7 @@ namespace messina::pace {
 
 enum class SpeedHolder : std::uint8_t {
   nothing,            ///< nobody waited for anything worth naming
-  read_budget,        ///< the rate that the user set for reading
+  read_budget,        ///< the rate that reads may have
   target_latency,     ///< the answers of writes
   target_throttling,  ///< pauses after the target asked for fewer writes
   source_latency,     ///< the answers of reads
@@ -21,8 +21,9 @@ enum class SpeedHolder : std::uint8_t {
   cpu,                ///< the loops are busy: count their CPU time as waiting for this
   hot_partition,      ///< pauses after a key range, not the table, was throttled
   predecessor,        ///< requests of a former process that may still land
+  write_budget,       ///< the rate that writes may have
 };
-inline constexpr std::size_t kSpeedHolders = 10;
+inline constexpr std::size_t kSpeedHolders = 11;
 
 /// "read budget", "target latency", … as the status line prints them; "nothing".
 std::string_view to_string(SpeedHolder holder);

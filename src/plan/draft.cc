@@ -285,7 +285,14 @@ Result<CopyPlan> make_plan(const Draft& flags, const Draft& file, const Environm
   set_if(plan.into_existing, first_of(flags.into_existing, file.into_existing));
   set_if(plan.allow_write_aws, flags.allow_write_aws);
   set_if(plan.restart, flags.restart);
-  plan.read_rcu_per_s = first_of(flags.read_rcu_per_s, file.read_rcu_per_s);
+  // A flag of either kind overrides the file's.
+  const Draft& reads = flags.read_rcu_per_s || flags.read_share ? flags : file;
+  plan.read_rcu_per_s = reads.read_rcu_per_s;
+  plan.read_share = reads.read_share;
+  const Draft& writes = flags.write_wcu_per_s || flags.write_share ? flags : file;
+  plan.write_wcu_per_s = writes.write_wcu_per_s;
+  plan.write_share = writes.write_share;
+  set_if(plan.eventually_consistent, first_of(flags.eventually_consistent, file.eventually_consistent));
   plan.write_concurrency = first_of(flags.write_concurrency, file.write_concurrency);
   set_if(plan.loops, first_of(flags.loops, file.loops));
   set_if(plan.memory_bytes, first_of(flags.memory_bytes, file.memory_bytes));
@@ -300,6 +307,18 @@ Result<void> check_plan(const CopyPlan& plan) {
   if (auto checked = check_side(plan.source, "source"); !checked) return checked;
   if (auto checked = check_side(plan.target, "target"); !checked) return checked;
   if (auto checked = check_transform(plan.transform); !checked) return checked;
+  if (plan.read_rcu_per_s && plan.read_share)
+    return fail(ErrorKind::usage, "--read-rcu and --read-share contradict each other: leave one out");
+  if (plan.write_wcu_per_s && plan.write_share)
+    return fail(ErrorKind::usage, "--write-wcu and --write-share contradict each other: leave one out");
+  for (const auto& [share, flag, side] : {std::tuple(plan.read_share, "--read-share", &plan.source),
+                                          std::tuple(plan.write_share, "--write-share", &plan.target)}) {
+    if (share && side->kind == EndpointKind::alternator)
+      return fail(ErrorKind::usage,
+                  fmt::format("{} is a share of a table's capacity units, and Alternator has none: "
+                              "leave it out",
+                              flag));
+  }
   if (!plan.skip_segments.empty()) {
     if (!plan.segments)
       return fail(ErrorKind::usage,

@@ -54,7 +54,8 @@ struct Draft {
   std::optional<SchemaMode> schema;
   std::optional<std::string> write_isolation;
   std::optional<bool> into_existing, allow_write_aws, restart;
-  std::optional<double> read_rcu_per_s;
+  std::optional<double> read_rcu_per_s, read_share, write_wcu_per_s, write_share;
+  std::optional<bool> eventually_consistent;
   std::optional<std::uint32_t> write_concurrency, loops;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::chrono::milliseconds> clock_error, dead_after;

@@ -62,8 +62,12 @@ struct CopyPlan {
   bool into_existing = false;
   bool allow_write_aws = false;
   bool restart = false;
-  std::optional<double> read_rcu_per_s;            ///< absent: unlimited
-  std::optional<std::uint32_t> write_concurrency;  ///< batches in flight over all loops; absent: 16 a loop
+  /// RCU and WCU a second, kUnlimited (plan/units.h) for no limit; or a share of the table's capacity, over 0
+  /// to
+  /// 1. Both absent: half of what is free. Never both.
+  std::optional<double> read_rcu_per_s, read_share, write_wcu_per_s, write_share;
+  bool eventually_consistent = false;              ///< pages at half the cost, perhaps not the newest
+  std::optional<std::uint32_t> write_concurrency;  ///< batches in flight over all loops; absent: found
   std::uint32_t loops = 0;                         ///< event loops; 0: one a core, at most 4
   std::uint64_t memory_bytes = 256u << 20;         ///< pages in flight; at least 16 MiB
   std::chrono::milliseconds clock_error{1'000};    ///< PROTOCOL's S

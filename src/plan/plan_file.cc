@@ -61,6 +61,16 @@ class PlanFileReader {
   Handler rate_into(std::optional<double>& to) {
     return [this, &to](const Field& field) { to = yaml_.rate(field); };
   }
+  Handler budget_into(std::optional<double>& to) {
+    return [this, &to](const Field& field) {
+      to = yaml_.parsed(field, [](const std::string& value) { return parse_budget(value); });
+    };
+  }
+  Handler share_into(std::optional<double>& to) {
+    return [this, &to](const Field& field) {
+      to = yaml_.parsed(field, [](const std::string& value) { return parse_share(value); });
+    };
+  }
   Handler duration_into(std::optional<std::chrono::milliseconds>& to) {
     return [this, &to](const Field& field) {
       to = yaml_.parsed(field, [](const std::string& value) { return parse_duration(value); });
@@ -81,7 +91,11 @@ class PlanFileReader {
         {"segments", whole_into(draft_.segments, 1, kMaxSegments)},
         {"skipSegments", skip_segments},
         {"skip-segments", skip_segments},
-        {"read-rcu", rate_into(draft_.read_rcu_per_s)},
+        {"read-rcu", budget_into(draft_.read_rcu_per_s)},
+        {"read-share", share_into(draft_.read_share)},
+        {"eventually-consistent", boolean_into(draft_.eventually_consistent)},
+        {"write-wcu", budget_into(draft_.write_wcu_per_s)},
+        {"write-share", share_into(draft_.write_share)},
         {"write-concurrency", whole_into(draft_.write_concurrency, 1, kMaxCount)},
         {"loops", whole_into(draft_.loops, 1, 256)},
         {"memory",

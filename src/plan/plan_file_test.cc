@@ -34,6 +34,8 @@ drop: [c, "d e"]
 segments: 64
 skip-segments: [3, 5]
 read-rcu: 1000.5
+write-share: 30%
+eventually-consistent: true
 write-concurrency: 32
 memory: 512MiB
 clock-error: 2s
@@ -52,6 +54,8 @@ state: /var/lib/messina
   EXPECT_EQ(draft->segments, 64u);
   EXPECT_EQ(draft->skip_segments, (std::set<std::uint32_t>{3, 5}));
   EXPECT_EQ(draft->read_rcu_per_s, 1000.5);
+  EXPECT_EQ(draft->write_share, 0.3);
+  EXPECT_EQ(draft->eventually_consistent, true);
   EXPECT_EQ(draft->memory_bytes, 512u << 20);
   EXPECT_EQ(draft->clock_error, std::chrono::milliseconds(2000));
   EXPECT_EQ(draft->dead_after, std::chrono::milliseconds(60'000));

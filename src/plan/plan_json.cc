@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "plan/text.h"
+#include "plan/units.h"
 
 namespace messina::plan {
 namespace {
@@ -201,11 +202,27 @@ CopyPlan plan_of(const json::value& value) {
   in.text("write_isolation", plan.write_isolation);
   in.flag("into_existing", plan.into_existing);
   in.flag("allow_write_aws", plan.allow_write_aws);
-  if (const json::value* rate = in.find("read_rcu_per_s")) {
+  for (const auto& [key, budget] : {std::pair("read_rcu_per_s", &plan.read_rcu_per_s),
+                                    std::pair("write_wcu_per_s", &plan.write_wcu_per_s)}) {
+    const json::value* rate = in.find(key);
+    if (rate == nullptr) continue;
+    if (rate->is_string() && rate->get_string() == "unlimited") {
+      *budget = kUnlimited;
+      continue;
+    }
     if (!rate->is_number() || rate->to_number<double>() <= 0)
-      throw Wrong{"\"read_rcu_per_s\" is not a number above 0"};
-    plan.read_rcu_per_s = rate->to_number<double>();
+      throw Wrong{fmt::format("\"{}\" is not a number above 0", key)};
+    *budget = rate->to_number<double>();
   }
+  for (const auto& [key, share] :
+       {std::pair("read_share", &plan.read_share), std::pair("write_share", &plan.write_share)}) {
+    const json::value* given = in.find(key);
+    if (given == nullptr) continue;
+    const double number = given->is_number() ? given->to_number<double>() : 0;
+    if (!(number > 0 && number <= 1)) throw Wrong{fmt::format("\"{}\" is not a number over 0, up to 1", key)};
+    *share = number;
+  }
+  in.flag("eventually_consistent", plan.eventually_consistent);
   in.whole("write_concurrency", plan.write_concurrency);
   in.whole("loops", plan.loops);
   in.whole("memory_bytes", plan.memory_bytes);
@@ -231,7 +248,15 @@ std::string to_json(const CopyPlan& plan) {
   if (plan.write_isolation) out["write_isolation"] = *plan.write_isolation;
   out["into_existing"] = plan.into_existing;
   out["allow_write_aws"] = plan.allow_write_aws;
-  if (plan.read_rcu_per_s) out["read_rcu_per_s"] = *plan.read_rcu_per_s;
+  const auto budget = [&out](const char* key, const std::optional<double>& rate) {
+    if (!rate) return;
+    out[key] = *rate == kUnlimited ? json::value("unlimited") : json::value(*rate);
+  };
+  budget("read_rcu_per_s", plan.read_rcu_per_s);
+  budget("write_wcu_per_s", plan.write_wcu_per_s);
+  if (plan.read_share) out["read_share"] = *plan.read_share;
+  if (plan.write_share) out["write_share"] = *plan.write_share;
+  if (plan.eventually_consistent) out["eventually_consistent"] = true;
   if (plan.write_concurrency) out["write_concurrency"] = *plan.write_concurrency;
   out["loops"] = plan.loops;
   out["memory_bytes"] = plan.memory_bytes;

@@ -32,6 +32,8 @@ CopyPlan full_plan() {
   plan.schema = SchemaMode::check;
   plan.write_isolation = "always";
   plan.read_rcu_per_s = 12.5;
+  plan.write_share = 0.25;
+  plan.eventually_consistent = true;
   plan.write_concurrency = 3;
   plan.memory_bytes = 1ull << 33;
   plan.clock_error = std::chrono::milliseconds(1500);

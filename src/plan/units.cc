@@ -107,6 +107,22 @@ Result<double> parse_rate(std::string_view text) {
   return value;
 }
 
+Result<double> parse_budget(std::string_view text) {
+  if (text == "unlimited") return kUnlimited;
+  const Result<double> rate = parse_rate(text);
+  if (!rate) return fail(ErrorKind::usage, rate.error().message + ", nor \"unlimited\"");
+  return rate;
+}
+
+Result<double> parse_share(std::string_view text) {
+  const bool percent = text.ends_with('%');
+  const Result<double> number = parse_rate(percent ? text.substr(0, text.size() - 1) : text);
+  const double share = number ? *number / (percent ? 100 : 1) : 0;
+  if (share > 0 && share <= 1) return share;
+  return fail(ErrorKind::usage,
+              fmt::format("{} is not a share: write it as 30% or 0.3, over 0 and at most 100%", shown(text)));
+}
+
 Result<std::set<std::uint32_t>> parse_segment_list(std::string_view text) {
   static constexpr std::uint64_t kLastSegment = 999'999;
   std::set<std::uint32_t> segments;

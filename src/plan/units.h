@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string_view>
 
@@ -21,6 +22,13 @@ Result<std::uint64_t> parse_whole(std::string_view text, std::uint64_t low, std:
 
 /// A finite number greater than 0.
 Result<double> parse_rate(std::string_view text);
+
+/// The same, or "unlimited", which is kUnlimited.
+Result<double> parse_budget(std::string_view text);
+inline constexpr double kUnlimited = std::numeric_limits<double>::infinity();
+
+/// "30%" or "0.3": over 0, up to 1.
+Result<double> parse_share(std::string_view text);
 
 /// "3,7,10-12": segment numbers and ranges.
 Result<std::set<std::uint32_t>> parse_segment_list(std::string_view text);

@@ -49,5 +49,16 @@ TEST(SegmentList, ReadsNumbersAndRanges) {
     EXPECT_EQ(static_cast<bool>(parse_segment_list(wrong)), std::string_view(wrong) == "3,") << wrong;
 }
 
+TEST(Units, BudgetsAndShares) {
+  EXPECT_EQ(parse_budget("8000"), 8000);
+  EXPECT_EQ(parse_budget("unlimited"), kUnlimited);
+  EXPECT_NE(parse_budget("much").error().message.find("\"unlimited\""), std::string::npos);
+  EXPECT_EQ(parse_share("30%"), 0.3);
+  EXPECT_EQ(parse_share("0.3"), 0.3);
+  EXPECT_EQ(parse_share("100%"), 1);
+  for (const char* bad : {"", "%", "0", "0%", "1.5", "101%", "-1", "nan", "30 %"})
+    EXPECT_FALSE(parse_share(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace messina::plan

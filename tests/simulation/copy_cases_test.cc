@@ -134,7 +134,7 @@ TEST_F(CopyCases, OtherSettingsNeedAPerson) {
 }
 
 TEST_F(CopyCases, ATableMadeAgainDuringTheCopyIsNoticed) {
-  options.read_rcu_per_s = 1;  // slowly enough to look twice
+  options.read = {pace::Wish::Kind::fixed, 1};  // slowly enough to look twice
   options.memory_bytes = 1;
   const auto process = start();
   while (universe.now() < MonoTime(1h) + 1s && process->step()) {

@@ -57,7 +57,10 @@ jobs::CopyOptions draw_options(Random& random, const WorldPlan& plan) {
   options.write_concurrency = static_cast<std::uint32_t>(1 + random.below(8));
   options.units_per_lane = static_cast<std::uint32_t>(1 + random.below(5));
   if (random.chance(0.3)) options.memory_bytes = 50 + random.below(2000);
-  if (random.chance(0.2)) options.read_rcu_per_s = 1 + 20 * random.unit();
+  if (random.chance(0.3)) options.write_concurrency.reset();
+  options.write_bounds = {.least = 1, .most = 12, .start = static_cast<std::uint32_t>(1 + random.below(8))};
+  if (random.chance(0.2)) options.write = {pace::Wish::Kind::fixed, 1 + 20 * random.unit()};
+  if (random.chance(0.2)) options.read = {pace::Wish::Kind::fixed, 1 + 20 * random.unit()};
   if (random.chance(0.1))
     options.skip_segments.insert(static_cast<std::uint32_t>(random.below(plan.segments)));
   options.clock_error = plan.clock_error;
@@ -132,6 +135,7 @@ class Story {
         return false;
       }
       if (stops && universe_.steps() >= last_step) process.stop.request();
+      steer(process);
       if (!step(process)) {
         world_.violate(Violation::Kind::broken_rule, "the job waits for nothing");
         return true;
@@ -140,6 +144,13 @@ class Story {
     if (!process.result) return true;
     check_process(process);
     return judge(*process.result);
+  }
+
+  /// Somebody pauses it now and then, and thinks better of it.
+  void steer(Process& process) {
+    if (!steered_ || !random_.chance(process.paused ? 0.02 : 0.002)) return;
+    process.paused = !process.paused;
+    process.steering.pause(process.paused, "somebody", process.loop.wall());
   }
 
   bool judge(const Result<jobs::CopySummary>& result) {
@@ -191,8 +202,9 @@ class Story {
     const auto broken = [this](std::string text) {
       world_.violate(Violation::Kind::broken_rule, std::move(text));
     };
-    if (seen.most_puts_on_wire > options_.write_concurrency) {
-      broken(fmt::format("{} writes at once of {}", seen.most_puts_on_wire, options_.write_concurrency));
+    if (seen.most_puts_on_wire > options_.write_concurrency.value_or(options_.write_bounds.most)) {
+      broken(fmt::format("{} writes at once of {}", seen.most_puts_on_wire,
+                         options_.write_concurrency.value_or(options_.write_bounds.most)));
     }
     const auto workers = static_cast<std::int64_t>(options_.units_per_lane * process.lanes.size());
     const std::int64_t allowed =
@@ -237,6 +249,7 @@ class Story {
   MonoTime start_ = universe_.now();
   std::uint32_t lives_to_lose_ = 0;
   bool late_ = false;
+  bool steered_ = random_.chance(0.3);
   ScenarioResult result_;
 };
 

@@ -25,7 +25,7 @@ struct Process {
         options(std::move(copy_options)),
         tuning(copy_tuning) {
     observed.started = loop.now();
-    observed.rcu_rate = options.read_rcu_per_s.value_or(0);
+    observed.rcu_rate = options.read.kind == pace::Wish::Kind::fixed ? options.read.value : 0;
     const std::size_t lane_count = 1 + seed % 2;
     for (std::size_t i = 0; i < lane_count; ++i) {
       lanes.push_back({&loop, make_source(world, loop, observed), make_target(world, loop, observed)});
@@ -34,6 +34,7 @@ struct Process {
     context.store = &store;
     context.board = &board;
     context.stop = &stop;
+    context.steering = &steering;
     context.random = Random(seed);
     asio::co_spawn(loop.executor(), jobs::run_copy(context, options, tuning, only_unit),
                    [this](std::exception_ptr error, Result<jobs::CopySummary> answer) {
@@ -61,6 +62,8 @@ struct Process {
   SimLoop loop;
   Stop stop;
   jobs::ProgressBoard board;
+  jobs::Steering steering;
+  bool paused = false;
   SimStore store;
   Observed observed;
   jobs::CopyOptions options;

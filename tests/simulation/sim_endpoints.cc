@@ -61,6 +61,10 @@ class SimScan final : public endpoints::Scannable {
   }
 
   Task<Result<endpoints::Page>> read(const endpoints::Unit& unit, const endpoints::Cursor& cursor) override {
+    return read_some(unit, cursor, 0);
+  }
+  Task<Result<endpoints::Page>> read_some(const endpoints::Unit& unit, const endpoints::Cursor& cursor,
+                                          std::uint32_t most_items) override {
     const std::uint32_t segment = parse_segment(unit.spec);
     const KeyId from = parse_cursor(cursor.bytes);
     endpoints::Page page;
@@ -77,7 +81,7 @@ class SimScan final : public endpoints::Scannable {
       if (kind == 2) error.scope = ThrottleScope::key_range;
       co_return fail(error);
     }
-    const World::ReadPage found = world_.read(segment, from);
+    const World::ReadPage found = world_.read(segment, from, most_items);
     co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
     fill(page, found);
     co_return page;

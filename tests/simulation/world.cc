@@ -82,11 +82,12 @@ void World::change_something() {
   }
 }
 
-World::ReadPage World::read(std::uint32_t segment, KeyId from) {
+World::ReadPage World::read(std::uint32_t segment, KeyId from, std::uint32_t most_items) {
   ReadPage page;
   KeyId to = plan_.keys;  // covered by this page: [from, to)
   // Empty pages with a next position are normal.
-  const std::size_t size = universe_.random().chance(0.1) ? 0 : plan_.page_items;
+  const std::uint32_t asked = most_items == 0 ? plan_.page_items : std::min(most_items, plan_.page_items);
+  const std::size_t size = universe_.random().chance(0.1) ? 0 : asked;
   for (KeyId key = from; key < plan_.keys; ++key) {
     if (segment_of(key) != segment) continue;
     const auto item = source_.find(key);

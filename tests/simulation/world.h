@@ -75,12 +75,12 @@ class World {
   // ------------------------------------------------------------------ the source
   std::uint32_t segment_of(KeyId key) const { return key * 2654435761u % plan_.segments; }
   /// A ConsistentRead that executes now: the items of a segment with keys from `from` on, and where the next
-  /// page begins (nullopt at the end).
+  /// page begins (nullopt at the end). `most_items`: 0 for as many as a page holds.
   struct ReadPage {
     std::vector<ItemState> items;
     std::optional<KeyId> next;
   };
-  ReadPage read(std::uint32_t segment, KeyId from);
+  ReadPage read(std::uint32_t segment, KeyId from, std::uint32_t most_items);
 
   // ------------------------------------------------------------------ the target
   /// The target's rules were relaxed.
