@@ -83,6 +83,7 @@ Answer Engine::control(const Request& request) {
   if (path == "faults") outcome = control_faults(request);
   if (path == "clock") outcome = control_clock(request);
   if (path == "stats" && request.method == "GET") outcome = control_stats();
+  if (path == "policy" && request.method == "POST") outcome = control_policy(request);
   if (path.starts_with("tables/"))
     outcome = control_tables(request, path.substr(std::string_view("tables/").size()));
   if (path == "reset" && request.method == "POST") {
@@ -161,6 +162,18 @@ Outcome<std::string> Engine::control_tables(const Request& request, std::string_
     return invalid("\"status\" must be a table's status");
   }
   return refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
+}
+
+Outcome<std::string> Engine::control_policy(const Request& request) {
+  if (settings_.personality.alternator) return invalid("IAM policies are DynamoDB's");
+  if (request.body.empty() || request.body == "{}") {
+    settings_.policy.reset();
+    return std::string("{}");
+  }
+  auto policy = Policy::parse(request.body);
+  if (!policy) return invalid(policy.error().message);
+  settings_.policy = std::make_shared<const Policy>(std::move(*policy));
+  return std::string("{}");
 }
 
 Outcome<std::string> Engine::control_clock(const Request& request) {
