@@ -20,6 +20,8 @@
 
 namespace messina::endpoints {
 
+class Inspect;  // endpoints/inspect.h
+
 // ---------------------------------------------------------------------------------------------- tables
 
 struct TableName {
@@ -172,6 +174,7 @@ struct Endpoint {
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Scannable> scan;
   std::unique_ptr<Writable> put;
+  std::shared_ptr<Inspect> inspect;  ///< only where `messina check` asks for it
 };
 
 }  // namespace messina::endpoints
