@@ -52,6 +52,17 @@ Result<jobs::Prices> prices_of(const Flags& flags) {
   return jobs::parse_prices(*text);
 }
 
+void set_throughput(jobs::EstimateQuestion& question, const Flags& flags, const jobs::MachineFacts& machine) {
+  question.throughput_bytes_per_s = kAssumedThroughput;
+  if (flags.throughput_bytes_per_s) {
+    question.throughput_bytes_per_s = static_cast<double>(*flags.throughput_bytes_per_s);
+    question.throughput = jobs::Throughput::given;
+  } else if (machine.measured_bytes_per_s) {
+    question.throughput_bytes_per_s = *machine.measured_bytes_per_s;
+    question.throughput = jobs::Throughput::measured;
+  }
+}
+
 /// Everything about one table.
 Result<console::CheckReport> check_table(Session& session, const Flags& flags, const plan::CopyPlan& plan,
                                          const jobs::Prices& prices) {
@@ -70,9 +81,7 @@ Result<console::CheckReport> check_table(Session& session, const Flags& flags, c
   report.findings = jobs::judge(facts);
   report.made = jobs::what_is_made(facts);
   jobs::EstimateQuestion question = jobs::estimate_question(facts);
-  question.throughput_bytes_per_s =
-      flags.throughput_bytes_per_s ? static_cast<double>(*flags.throughput_bytes_per_s) : kAssumedThroughput;
-  question.throughput_assumed = !flags.throughput_bytes_per_s;
+  set_throughput(question, flags, facts.machine);
   report.estimate = jobs::estimate(question, prices);
   return report;
 }

@@ -17,6 +17,8 @@
 namespace messina::cli {
 namespace {
 
+/// A copy that has moved less tells nothing of its speed.
+constexpr std::uint64_t kEnoughToMeasure = 64u << 20;
 /// The ledger, the lock, the log and what libraries open.
 constexpr std::uint64_t kOtherFiles = 64;
 
@@ -52,6 +54,9 @@ jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t targe
   const auto status =
       read_status(std::filesystem::path(plan.state_dir) / state::migration_folder(migration_name(plan)));
   facts.copy_begun = status && status->begun && !plan.restart;
+  if (status && status->progress && status->counts.read_bytes >= kEnoughToMeasure &&
+      status->progress->bytes_per_s > 0)
+    facts.measured_bytes_per_s = status->progress->bytes_per_s;
   return facts;
 }
 

@@ -55,6 +55,20 @@ std::string cost_text(const std::optional<double>& cost, const jobs::Estimate& e
                      of_capacity && estimate.provisioned ? " of the capacity that is paid for anyway" : "");
 }
 
+/// Where the target's throughput is from, if that limits and nobody gave it.
+std::string throughput_text(const jobs::Estimate& estimate) {
+  if (estimate.limited_by != jobs::kTargetThroughput) return "";
+  switch (estimate.throughput) {
+    case jobs::Throughput::given:
+      return "";
+    case jobs::Throughput::measured:
+      return " (as the copy has measured it)";
+    case jobs::Throughput::assumed:
+      break;
+  }
+  return fmt::format(" ({} a second is assumed: --throughput)", bytes(estimate.throughput_bytes_per_s));
+}
+
 std::string estimate_text(const jobs::Estimate& estimate) {
   std::string text = "time and cost\n";
   if (!estimate.bytes) return text + "  unknown: the source does not tell the table's size\n";
@@ -62,11 +76,8 @@ std::string estimate_text(const jobs::Estimate& estimate) {
                       bytes(static_cast<double>(*estimate.bytes)),
                       estimate.items ? ", " + counted(*estimate.items, "item") : "");
   if (estimate.seconds)
-    text += fmt::format(
-        "  the copy takes           at least {}, by {}{}\n", duration(*estimate.seconds), estimate.limited_by,
-        estimate.assumed_throughput
-            ? fmt::format(" ({} a second is assumed: --throughput)", bytes(*estimate.assumed_throughput))
-            : "");
+    text += fmt::format("  the copy takes           at least {}, by {}{}\n", duration(*estimate.seconds),
+                        estimate.limited_by, throughput_text(estimate));
   const auto rcu = [](double units) {
     return (units < 10 ? fmt::format("{:g}", units) : grouped(static_cast<std::uint64_t>(units + 0.5))) +
            " RCU";
@@ -142,7 +153,8 @@ std::string check_event(WallTime time, const CheckReport& report) {
                                   .optional("bytes", estimate.bytes)
                                   .optional("seconds", estimate.seconds)
                                   .optional("limited_by", or_null(estimate.limited_by))
-                                  .optional("assumed_throughput", estimate.assumed_throughput)
+                                  .number("throughput", estimate.throughput_bytes_per_s)
+                                  .text("throughput_is", jobs::to_string(estimate.throughput))
                                   .optional("rcu_strong", estimate.rcu_strong)
                                   .optional("rcu_eventual", estimate.rcu_eventual)
                                   .optional("cost_strong", estimate.cost_strong)

@@ -22,6 +22,8 @@ constexpr std::string_view kKeyTarget = "TrentService";
 constexpr std::string_view kVersionsTable = ".scylla.alternator.system.versions";
 /// More nodes than these are not asked one by one.
 constexpr std::size_t kMaxNodesAsked = 100;
+/// Nodes are near each other: one that takes longer is not well, and the next one waits for it.
+constexpr std::chrono::milliseconds kNodeTimeout{2'000};
 
 struct Options {
   std::string display;
@@ -73,7 +75,8 @@ class TableInspect final : public Inspect {
   template <class Parse>
   auto ask_streams(std::string_view operation, std::string body, Parse parse)
       -> Task<decltype(parse(std::string_view()))>;
-  Task<Result<ServerSeen>> look_at(net::Origin origin);
+  /// `http`: with the timeouts for it.
+  Task<Result<ServerSeen>> look_at(net::Origin origin, net::ClientOptions http);
   /// One call about the table whose answer is text for `parse`.
   template <class Parse>
   auto ask(aws::ServiceClient& service, std::string_view target, std::string_view operation, std::string body,
@@ -126,10 +129,14 @@ auto TableInspect::ask_streams(std::string_view operation, std::string body, Par
 
 // ---------------------------------------------------------------------------------------------- servers
 
-Task<Result<ServerSeen>> TableInspect::look_at(net::Origin origin) {
+Task<Result<ServerSeen>> TableInspect::look_at(net::Origin origin, net::ClientOptions http) {
   const std::string host = aws::host_header(origin);
-  Clients slot;
-  auto& service = client(slot, origin, "dynamodb", host);
+  aws::ServiceClientOptions options;
+  options.display = host;
+  options.http = std::move(http);
+  if (options_.proxy_for) options.http.proxy = options_.proxy_for(origin);
+  options.origin = std::move(origin);
+  aws::ServiceClient service(loop_, std::move(options));
   const auto sent = loop_.now();
   std::string path = "/";
   auto response = co_await service.page(std::move(path));
@@ -151,7 +158,9 @@ Task<Result<ServerSeen>> TableInspect::look_at(net::Origin origin) {
 }
 
 Task<Result<ServerSeen>> TableInspect::server() {
-  auto seen = co_await look_at(options_.origin);
+  net::Origin origin = options_.origin;
+  net::ClientOptions http = options_.http;
+  auto seen = co_await look_at(std::move(origin), std::move(http));
   co_return seen;
 }
 
@@ -173,7 +182,10 @@ Task<Result<std::vector<NodeSeen>>> TableInspect::nodes() {
     if (nodes.size() == kMaxNodesAsked) break;
     net::Origin origin{host, options_.origin.port, options_.origin.tls};
     const std::string name = aws::host_header(origin);
-    auto seen = co_await look_at(std::move(origin));
+    net::ClientOptions http = options_.http;
+    http.connect_timeout = kNodeTimeout;
+    http.answer_timeout = kNodeTimeout;
+    auto seen = co_await look_at(std::move(origin), std::move(http));
     nodes.push_back({name, std::move(seen)});
   }
   co_return nodes;

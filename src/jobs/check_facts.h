@@ -66,6 +66,8 @@ struct MachineFacts {
   std::optional<std::uint64_t> open_files;  ///< RLIMIT_NOFILE, soft
   std::uint64_t files_needed = 0;           ///< connections and files of a copy, at most
   bool copy_begun = false;                  ///< the state directory has the place of this migration
+  /// What its copy moved in a second when it was last seen, if it has moved enough to tell.
+  std::optional<double> measured_bytes_per_s;
 };
 
 struct CheckFacts {

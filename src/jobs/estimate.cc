@@ -87,10 +87,24 @@ const Prices& built_in_prices() {
   return kPrices;
 }
 
+std::string_view to_string(Throughput throughput) {
+  switch (throughput) {
+    case Throughput::given:
+      return "given";
+    case Throughput::measured:
+      return "measured";
+    case Throughput::assumed:
+      return "assumed";
+  }
+  return "assumed";
+}
+
 Estimate estimate(const EstimateQuestion& question, const Prices& prices) {
   Estimate result;
   result.items = question.items;
   result.bytes = question.bytes;
+  result.throughput_bytes_per_s = question.throughput_bytes_per_s;
+  result.throughput = question.throughput;
   result.currency = prices.currency;
   result.prices_as_of = prices.as_of;
   result.prices_region = prices.region;
@@ -114,7 +128,7 @@ Estimate estimate(const EstimateQuestion& question, const Prices& prices) {
     double seconds;
     const char* name;
   };
-  std::array<Limit, 4> limits{{{bytes / question.throughput_bytes_per_s, "the target's throughput"}}};
+  std::array<Limit, 4> limits{{{bytes / question.throughput_bytes_per_s, kTargetThroughput}}};
   if (dynamodb) {
     const double strong = std::ceil(bytes / kReadUnitBytes);
     result.rcu_strong = strong;
@@ -131,8 +145,6 @@ Estimate estimate(const EstimateQuestion& question, const Prices& prices) {
   }
   result.seconds = longest.seconds;
   result.limited_by = longest.name;
-  if (longest.name == limits[0].name && question.throughput_assumed)
-    result.assumed_throughput = question.throughput_bytes_per_s;
   if (!result.no_price.empty()) return result;
 
   const Prices::TableClass& table_class =

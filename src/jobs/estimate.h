@@ -35,6 +35,10 @@ Result<Prices> parse_prices(std::string_view json);
 /// The file that this program was built with.
 const Prices& built_in_prices();
 
+/// Where the target's throughput comes from.
+enum class Throughput : std::uint8_t { given, measured, assumed };
+std::string_view to_string(Throughput throughput);
+
 struct EstimateQuestion {
   std::optional<std::uint64_t> items, bytes;  ///< as DescribeTable tells them
   bool on_demand = true;
@@ -44,8 +48,11 @@ struct EstimateQuestion {
   std::optional<std::uint64_t> provisioned_read;  ///< RCU of a provisioned table
   std::optional<std::uint64_t> read_cap;          ///< of an on-demand table
   double throughput_bytes_per_s = 0;              ///< that the target is taken to take; > 0
-  bool throughput_assumed = true;                 ///< nobody gave it
+  Throughput throughput = Throughput::assumed;
 };
+
+/// What Estimate::limited_by says when it is that.
+inline constexpr const char* kTargetThroughput = "the target's throughput";
 
 struct Estimate {
   std::optional<std::uint64_t> items, bytes;
@@ -58,7 +65,8 @@ struct Estimate {
   std::optional<double> seconds;
   /// "--read-rcu", "the provisioned capacity", "the table's cap on reads", "the target's throughput".
   std::string limited_by;
-  std::optional<double> assumed_throughput;  ///< bytes a second, where that limits and nobody gave it
+  double throughput_bytes_per_s = 0;
+  Throughput throughput = Throughput::assumed;
   std::string currency, prices_as_of, prices_region;
   double region_factor = 1;
   std::string no_price;  ///< why there is none; empty: there is

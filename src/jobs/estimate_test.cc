@@ -90,6 +90,13 @@ TEST(Estimate, TheTightestLimitDecides) {
   EXPECT_NEAR(*estimate(question, prices()).seconds, 262'144.0 / 500, 1e-9);
 }
 
+TEST(Estimate, KeepsWhereTheThroughputIsFrom) {
+  EstimateQuestion question = gigabytes(1);
+  question.throughput = Throughput::measured;
+  EXPECT_EQ(to_string(estimate(question, prices()).throughput), "measured");
+  EXPECT_EQ(estimate(question, prices()).throughput_bytes_per_s, 100e6);
+}
+
 TEST(Estimate, AnAlternatorHasTimeAndNoPrice) {
   EstimateQuestion question = gigabytes(1);
   question.region.clear();

@@ -64,7 +64,10 @@ CheckFacts smooth() {
   target.nodes = std::vector<endpoints::NodeSeen>{{"10.0.0.1:8000", healthy("10.0.0.1:8000")}};
   target.version = std::string("2026.1.0");
   target.described = fail(ErrorKind::not_found, "no such table");
-  facts.machine = {"messina-state", {}, std::uint64_t(1) << 40, 65'536, 600, false};
+  facts.machine.state_dir = "messina-state";
+  facts.machine.free_bytes = std::uint64_t(1) << 40;
+  facts.machine.open_files = 65'536;
+  facts.machine.files_needed = 600;
   return facts;
 }
 
