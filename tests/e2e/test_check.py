@@ -49,3 +49,22 @@ def test_a_throttled_source_is_asked_again(sims, messina):
     sim.control("dynamodb", "faults", {"kind": "error_before", "operation": "DescribeTable"})
     out, _ = messina.run(*check_args(sim, "orders"), expect=2)
     assert findings(out)[0]["source", "describe"]["level"] == "stop"
+
+
+def test_every_service_is_signed_for(sims, messina):
+    """The simulator checks each signature, and that it is for the service that is asked."""
+    sim = sims("--dynamodb", "0", "--alternator", "0", "--access-key", "test", "--secret-key", "test")
+    make_table(sim.dynamodb, "orders", [("id", "S", "HASH")],
+               StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+               SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "arn:aws:kms:us-east-1:000000000000:key/k"})
+    out, _ = messina.run(*check_args(sim, "orders", "--target-access-key", "test", "--target-secret-key-env",
+                                     "AWS_SECRET_ACCESS_KEY"))
+    found, _ = findings(out)
+    for call in ("caller", "describe", "scan", "records", "key_call", "quotas_call"):
+        assert found["source", call]["level"] == "ok", found["source", call]
+    assert found["target", "version"]["level"] == "ok"
+    messina.env["AWS_SECRET_ACCESS_KEY"] = "wrong"
+    out, _ = messina.run(*check_args(sim, "orders"), expect=2)
+    found, _ = findings(out)
+    assert found["source", "describe"]["level"] == "stop"
+    assert found["target", "version"]["level"] == "note"
