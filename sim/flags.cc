@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -42,6 +44,7 @@ struct Words {
   std::string secret_key;
   std::string session_token;
   std::string region = "us-east-1";
+  std::string policy_file;
   int create_delay_ms = 0;
   int delete_delay_ms = 0;
   bool on_demand = false;
@@ -77,6 +80,9 @@ void define(CLI::App& app, Words& words) {
   app.add_option("--secret-key", words.secret_key, "Check signatures: the secret key");
   app.add_option("--session-token", words.session_token, "Check signatures: the session token (DynamoDB)");
   app.add_option("--region", words.region, "DynamoDB's region")->capture_default_str();
+  app.add_option("--policy", words.policy_file,
+                 "An IAM policy (JSON) that DynamoDB enforces; unsigned requests are refused")
+      ->check(CLI::ExistingFile);
   app.add_option("--create-delay-ms", words.create_delay_ms, "How long tables are CREATING or UPDATING")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--delete-delay-ms", words.delete_delay_ms, "How long tables are DELETING")
@@ -225,6 +231,13 @@ Result<Flags> check(const Words& words) {
     service.settings = common_settings(words, flags.seed);
     service.settings.personality = dynamodb();
     service.listen = {{*words.dynamodb_port}, {words.host}, words.certificate_file, words.key_file};
+    if (!words.policy_file.empty()) {
+      std::ifstream file(words.policy_file);
+      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      auto policy = Policy::parse(text);
+      if (!policy) return fail(ErrorKind::usage, "--policy: " + policy.error().message);
+      service.settings.policy = std::make_shared<const Policy>(std::move(*policy));
+    }
     flags.dynamodb = std::move(service);
   }
   if (!words.alternator_ports.empty()) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "sim/engine/policy.h"
 
 namespace messina::sim {
 namespace {
@@ -103,7 +104,7 @@ std::optional<ApiError> check_date(std::string_view date, const Personality& per
 }
 
 std::optional<ApiError> check_scope(const std::vector<std::string_view>& credential, std::string_view date,
-                                    const AuthSettings& settings, std::string_view service) {
+                                    std::string_view service, const AuthSettings& settings) {
   if (credential[3] != service) {
     return wrong("InvalidSignatureException",
                  fmt::format("Credential should be scoped to correct service: '{}'. ", service));
@@ -185,8 +186,7 @@ std::optional<ApiError> check_signature(const Request& request, const AuthSettin
                                         : "The security token included in the request is invalid.");
   }
   if (!personality.alternator) {
-    const std::string_view service = request.operation() == "GetMetricData" ? "monitoring" : "dynamodb";
-    if (auto error = check_scope(credential, date, settings, service)) return error;
+    if (auto error = check_scope(credential, date, service_of(request), settings)) return error;
     if (auto error = check_token(request, settings)) return error;
   }
   const std::string scope = credential_text.substr(credential[0].size() + 1);

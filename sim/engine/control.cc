@@ -84,6 +84,7 @@ Answer Engine::control(const Request& request) {
   if (path == "clock") outcome = control_clock(request);
   if (path == "credentials" && request.method == "POST") outcome = control_credentials(request);
   if (path == "stats" && request.method == "GET") outcome = control_stats();
+  if (path == "policy" && request.method == "POST") outcome = control_policy(request);
   if (path.starts_with("tables/"))
     outcome = control_tables(request, path.substr(std::string_view("tables/").size()));
   if (path == "reset" && request.method == "POST") {
@@ -191,6 +192,18 @@ Outcome<std::string> Engine::control_consumed(Table& table, const Request& reque
                                       {"seconds", std::move(seconds)},
                                       {"throttled_reads", table.throttled_reads},
                                       {"throttled_writes", table.throttled_writes}});
+}
+
+Outcome<std::string> Engine::control_policy(const Request& request) {
+  if (settings_.personality.alternator) return invalid("IAM policies are DynamoDB's");
+  if (request.body.empty() || request.body == "{}") {
+    settings_.policy.reset();
+    return std::string("{}");
+  }
+  auto policy = Policy::parse(request.body);
+  if (!policy) return invalid(policy.error().message);
+  settings_.policy = std::make_shared<const Policy>(std::move(*policy));
+  return std::string("{}");
 }
 
 Outcome<std::string> Engine::control_clock(const Request& request) {

@@ -71,6 +71,10 @@ json::object Engine::describe_dynamodb(const Table& table) const {
                      {"MaxWriteRequestUnits", spec.most_writes > 0 ? spec.most_writes : -1}};
   }
   if (!spec.table_class.empty()) answer["TableClassSummary"] = json::object{{"TableClass", spec.table_class}};
+  if (!spec.kms_key_arn.empty()) {
+    answer["SSEDescription"] =
+        json::object{{"Status", "ENABLED"}, {"SSEType", "KMS"}, {"KMSMasterKeyArn", spec.kms_key_arn}};
+  }
   for (const Index& index : spec.indexes) {
     json::object description = index.description;
     description["IndexArn"] = fmt::format("{}/index/{}", arn, index.name);
@@ -91,7 +95,7 @@ json::object Engine::describe_dynamodb(const Table& table) const {
     answer["StreamSpecification"] =
         json::object{{"StreamEnabled", true}, {"StreamViewType", spec.stream_view}};
     answer["LatestStreamLabel"] = table.stream_label;
-    answer["LatestStreamArn"] = fmt::format("{}/stream/{}", arn, table.stream_label);
+    answer["LatestStreamArn"] = stream_arn_of(table);
   }
   if (table.forced_status == "ARCHIVED") {
     answer["ArchivalSummary"] = json::object{{"ArchivalDateTime", seconds(table.created)},

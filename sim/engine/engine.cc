@@ -64,6 +64,10 @@ ApiError json_error(ScanError error, const Personality& personality) {
           {}};
 }
 
+std::string http_date(WallTime time) {
+  return fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
 }  // namespace
 
 Engine::Engine(EngineSettings settings, const Clock& clock)
@@ -160,7 +164,10 @@ Answer Engine::run(const Request& request, const Admission& admission) {
     ++refused_signatures_;
     return answer_of(std::unexpected(*error));
   }
+  if (const auto error = check_policy(request)) return answer_of(std::unexpected(*error));
   if (admission.faults.kind) return spoil(*admission.faults.kind, request, admission);
+  if (!settings_.personality.alternator && service_of(request) == "sts")
+    return security_token_service(request);
   return answer_of(dispatch(request));
 }
 
@@ -261,11 +268,9 @@ Outcome<std::string> Engine::dispatch(const Request& request) {
   }
   const std::string_view name = request.operation();
   const auto found = operations().find(name);
-  const bool metrics = name == "GetMetricData";
-  const std::string_view api = metrics ? "GraniteServiceVersion20100801" : "DynamoDB_20120810";
-  const bool prefix_ok = personality.alternator || request.target_prefix() == api;
-  const bool known = found != operations().end() && prefix_ok &&
-                     !(personality.alternator && (name == "DescribeLimits" || metrics));
+  const bool known = found != operations().end() &&
+                     (personality.alternator ? found->second.on_alternator
+                                             : request.target_prefix() == found->second.service);
   if (!known) {
     return refuse("UnknownOperationException",
                   personality.alternator ? fmt::format("Unsupported operation {}", name) : "");
@@ -299,9 +304,7 @@ Answer Engine::answer_of(const Outcome<std::string>& outcome) const {
     body += "}";
   }
   answer.headers.emplace_back("Content-Type", "application/x-amz-json-1.0");
-  answer.headers.emplace_back("Date",
-                              fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}",
-                                          fmt::gmtime(std::chrono::system_clock::to_time_t(now().wall))));
+  answer.headers.emplace_back("Date", http_date(now().wall));
   answer.headers.emplace_back("Server", personality.alternator ? "Seastar httpd" : "Server");
   if (personality.sends_request_id) {
     static constexpr std::string_view kAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -325,6 +328,8 @@ Answer Engine::get_page(const Request& request) const {
   Answer answer;
   std::string body;
   const Node& self = settings_.nodes.at(request.node);
+  answer.headers.emplace_back("Date", http_date(now().wall + self.skew));
+  answer.headers.emplace_back("Server", personality.alternator ? "Seastar httpd" : "Server");
   if (request.method == "GET" && request.path == "/") {
     body = fmt::format("healthy: {}", personality.alternator
                                           ? fmt::format("{}:{}", self.host, self.port)

@@ -14,6 +14,7 @@
 #include "sim/engine/auth.h"
 #include "sim/engine/faults.h"
 #include "sim/engine/personality.h"
+#include "sim/engine/policy.h"
 #include "sim/engine/table.h"
 
 namespace messina::sim {
@@ -31,6 +32,8 @@ struct EngineSettings {
   Personality personality;
   std::uint64_t seed = 1;
   AuthSettings auth;
+  /// DynamoDB: what callers may do; null: everything. Unsigned requests are then refused.
+  std::shared_ptr<const Policy> policy;
   std::string region = "us-east-1";
   Duration create_delay{};  ///< CREATING for so long
   Duration delete_delay{};  ///< DELETING for so long
@@ -113,7 +116,8 @@ class Engine {
   Outcome<Table*> find_table(std::string_view name);
   /// Also ACTIVE or UPDATING, as data calls need it.
   Outcome<Table*> usable_table(std::string_view name);
-  std::string arn_of(const Table& table) const;
+  std::string arn_of(const Table& table) const { return arn_of(table.spec.name); }
+  std::string arn_of(std::string_view table) const;
   void set_throughput(Table& table);
   // describe.cc
   boost::json::object describe(const Table& table) const;
@@ -134,6 +138,23 @@ class Engine {
   Outcome<std::string> get_metric_data(const Parameters& p, const Request& r);
   void count_consumed(Table& table, double reads, double writes);
   Outcome<Table*> table_of_arn(const Parameters& p);
+
+  // ops_account.cc
+  std::vector<Access> accesses_of(const Request& request) const;
+  std::optional<ApiError> check_policy(const Request& request) const;
+  Outcome<std::string> update_backups(const Parameters& p, const Request& r);
+  Outcome<std::string> enable_kinesis(const Parameters& p, const Request& r);
+  Outcome<std::string> describe_kinesis(const Parameters& p, const Request& r);
+  Outcome<std::string> put_resource_policy(const Parameters& p, const Request& r);
+  Outcome<std::string> get_resource_policy(const Parameters& p, const Request& r);
+  std::string stream_arn_of(const Table& table) const;
+  Outcome<const Table*> table_of_stream(std::string_view arn) const;
+  Outcome<std::string> list_streams(const Parameters& p, const Request& r);
+  Outcome<std::string> describe_stream(const Parameters& p, const Request& r);
+  Outcome<std::string> shard_iterator(const Parameters& p, const Request& r);
+  Outcome<std::string> get_records(const Parameters& p, const Request& r);
+  Outcome<std::string> describe_key(const Parameters& p, const Request& r);
+  Answer security_token_service(const Request& request) const;
 
   // ops_write.cc
   Outcome<std::string> put_item(const Parameters& p, const Request& r);
@@ -167,6 +188,7 @@ class Engine {
   Outcome<std::string> control_consumed(Table& table, const Request& request);
   Outcome<std::string> control_clock(const Request& request);
   Outcome<std::string> control_credentials(const Request& request);
+  Outcome<std::string> control_policy(const Request& request);
   std::string control_stats() const;
 
   EngineSettings settings_;

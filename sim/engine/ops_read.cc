@@ -290,6 +290,16 @@ Page query_rows(const Rows& rows, const RowKey& partition, const item::KeySchema
   return collect(from, matching.rend(), options);
 }
 
+/// Alternator shows CQL's tables under such names to Scan and Query (ScyllaDB's
+/// test/alternator/test_system_tables.py).
+constexpr std::string_view kVersionsTable = ".scylla.alternator.system.versions";
+
+std::string versions_table(const Personality& personality) {
+  return fmt::format(
+      R"({{"Items":[{{"key":{{"S":"local"}},"version":{{"S":"{}"}}}}],"Count":1,"ScannedCount":1}})",
+      personality.scylla == ScyllaVersion::v5_2 ? "5.2.0~rc3" : "6.2.3");
+}
+
 }  // namespace
 
 Outcome<std::string> consumed_capacity(const Parameters& p, const Personality& personality,
@@ -341,6 +351,8 @@ Outcome<std::string> Engine::get_item(const Parameters& p, const Request&) {
 Outcome<std::string> Engine::scan(const Parameters& p, const Request&) {
   const auto name = p.text("TableName");
   if (!name) return std::unexpected(name.error());
+  if (settings_.personality.alternator && *name == kVersionsTable)
+    return versions_table(settings_.personality);
   const auto table = usable_table(*name);
   if (!table) return std::unexpected(table.error());
   auto names = Names::read(p, settings_.personality);

@@ -111,10 +111,12 @@ Outcome<std::string> Engine::describe_limits(const Parameters&, const Request&) 
 Outcome<std::string> Engine::describe_backups(const Parameters& p, const Request&) {
   const auto name = p.text("TableName");
   if (!name) return std::unexpected(name.error());
-  if (const auto table = find_table(*name); !table) return std::unexpected(table.error());
+  const auto table = find_table(*name);
+  if (!table) return std::unexpected(table.error());
   return fmt::format(
-      R"({{"ContinuousBackupsDescription":{{"ContinuousBackupsStatus":"{}","PointInTimeRecoveryDescription":{{"PointInTimeRecoveryStatus":"DISABLED"}}}}}})",
-      settings_.personality.alternator ? "DISABLED" : "ENABLED");
+      R"({{"ContinuousBackupsDescription":{{"ContinuousBackupsStatus":"{}","PointInTimeRecoveryDescription":{{"PointInTimeRecoveryStatus":"{}"}}}}}})",
+      settings_.personality.alternator ? "DISABLED" : "ENABLED",
+      (*table)->spec.point_in_time_recovery ? "ENABLED" : "DISABLED");
 }
 
 Outcome<std::string> Engine::describe_endpoints(const Parameters&, const Request& request) {

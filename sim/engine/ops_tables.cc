@@ -32,11 +32,10 @@ std::string text_at(const json::object& object, std::string_view name) {
 
 }  // namespace
 
-std::string Engine::arn_of(const Table& table) const {
-  if (settings_.personality.alternator) {
-    return fmt::format("arn:scylla:alternator:alternator_{0}:scylla:table/{0}", table.spec.name);
-  }
-  return fmt::format("arn:aws:dynamodb:{}:000000000000:table/{}", settings_.region, table.spec.name);
+std::string Engine::arn_of(std::string_view table) const {
+  if (settings_.personality.alternator)
+    return fmt::format("arn:scylla:alternator:alternator_{0}:scylla:table/{0}", table);
+  return fmt::format("arn:aws:dynamodb:{}:000000000000:table/{}", settings_.region, table);
 }
 
 Outcome<Table*> Engine::find_table(std::string_view name) {

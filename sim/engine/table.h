@@ -73,6 +73,10 @@ struct TableSpec {
   std::string table_class;
   bool deletion_protection = false;
   std::string ttl_attribute;  ///< empty: off
+  std::string kms_key_arn;    ///< of a customer's key; empty: AWS's own
+  bool point_in_time_recovery = false;
+  std::string kinesis_stream_arn;  ///< empty: none
+  std::string resource_policy;     ///< empty: none
 };
 
 /// Reads and checks CreateTable's parameters.

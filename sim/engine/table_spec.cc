@@ -148,6 +148,9 @@ Outcome<void> read_features(TableSpec& spec, const Personality& personality) {
     if (enabled != nullptr && *enabled == true) {
       return invalid("SSESpecification: configuring encryption-at-rest is not yet supported.");
     }
+  } else if (const json::value* sse = spec.request.if_contains("SSESpecification");
+             sse != nullptr && sse->is_object()) {
+    spec.kms_key_arn = text_at(sse->get_object(), "KMSMasterKeyId");
   }
   const json::value* stream = spec.request.if_contains("StreamSpecification");
   if (stream != nullptr && stream->is_object()) {

@@ -71,6 +71,19 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
       ->group("Safety");
   commands.push_back({schema, &run_schema});
 
+  CLI::App* check = add_command(app, "check", check_page());
+  add_sides(*check, flags);
+  add_copy_flags(*check, flags);
+  add_rename_flags(*check, flags);
+  add_schema_flags(*check, flags);
+  add_check_flags(*check, flags);
+  commands.push_back({check, &run_check});
+
+  CLI::App* policy = add_command(app, "policy", policy_page());
+  add_sides(*policy, flags);
+  add_policy_flags(*policy, flags);
+  commands.push_back({policy, &run_policy});
+
   CLI::App* status = add_command(app, "status", status_page());
   add_sides(*status, flags);
   add_migration_flag(*status, flags);

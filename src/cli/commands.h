@@ -13,6 +13,8 @@ ExitCode run_status(Session& session, Flags& flags);
 ExitCode run_rejects_list(Session& session, Flags& flags);
 ExitCode run_rejects_export(Session& session, Flags& flags);
 ExitCode run_rejects_retry(Session& session, Flags& flags);
+ExitCode run_check(Session& session, Flags& flags);
+ExitCode run_policy(Session& session, Flags& flags);
 ExitCode run_selftest(Session& session, Flags& flags);
 ExitCode run_version(Session& session);
 

@@ -231,6 +231,26 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
       ->group("Safety");
 }
 
+void add_check_flags(CLI::App& command, Flags& flags) {
+  command.add_option("--prices", flags.prices_file, "prices to reckon with, instead of the built-in ones")
+      ->type_name("FILE")
+      ->group("Estimate");
+  add_parsed(command, "--throughput", flags.throughput_bytes_per_s, plan::parse_size, "SIZE",
+             "what the target takes in a second (default: 50MB is assumed)")
+      ->group("Estimate");
+}
+
+void add_policy_flags(CLI::App& command, Flags& flags) {
+  add_parsed(command, "--for", flags.policy_jobs, plan::parse_policy_jobs, "JOBS",
+             "of schema, copy, check, capture, verify, export (default: schema,copy,check)")
+      ->group("Policy");
+  add_parsed(command, "--account", flags.account, plan::parse_account, "ID",
+             "the AWS account (default: STS is asked)")
+      ->group("Policy");
+  add_text(command, "--kms-key", flags.key_arn, "ARN", "the source's own key in AWS KMS")->group("Policy");
+  add_text(command, "--bucket", flags.bucket, "NAME", "the bucket of an export")->group("Policy");
+}
+
 void add_migration_flag(CLI::App& command, Flags& flags) {
   command
       .add_option("--migration", flags.migration,

@@ -1,6 +1,8 @@
 // The flags that commands share, written into a plan::Draft.
 #pragma once
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +10,7 @@
 #include "base/error.h"
 #include "cli/session.h"
 #include "plan/draft.h"
+#include "plan/iam_policy.h"
 
 namespace messina::cli {
 
@@ -27,6 +30,12 @@ struct Flags {
   bool all_rejects = false;
   std::string unit_file = "-";
   std::string migration;  ///< folder's name
+  // check
+  std::string prices_file;
+  std::optional<std::uint64_t> throughput_bytes_per_s;
+  // policy
+  std::optional<std::set<plan::PolicyJob>> policy_jobs;
+  std::optional<std::string> account, key_arn, bucket;
 };
 
 void add_output_flags(CLI::App& command, Flags& flags);
@@ -40,6 +49,8 @@ void add_state_flag(CLI::App& command, Flags& flags);
 void add_copy_flags(CLI::App& command, Flags& flags);
 void add_schema_flags(CLI::App& command, Flags& flags);
 void add_rename_flags(CLI::App& command, Flags& flags);
+void add_check_flags(CLI::App& command, Flags& flags);
+void add_policy_flags(CLI::App& command, Flags& flags);
 void add_migration_flag(CLI::App& command, Flags& flags);
 
 /// The long names of all flags of a command, "--" included; for "did you mean".

@@ -22,6 +22,7 @@ Addresses
   alternator://HOST:PORT/TABLE     ScyllaDB's Alternator; alternators:// with TLS
 
 Examples
+  messina check dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina status
   messina copy --help
@@ -76,6 +77,39 @@ Page schema_page() {
 Examples
   messina schema dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina schema dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --print
+)" + kExitCodes};
+}
+
+Page check_page() {
+  return {"Try everything that a copy needs, and say what it will cost; changes nothing",
+          R"(
+What happens
+  Every permission, address and setting is tried by a real call: that one may write by a
+  write that is certain to be refused. Each finding is `ok`, `note` or `stop`; notes and
+  stops come with a way out. The exit code is 2 when there is a stop. It takes the flags of
+  a copy: put `check` in the place of `copy`.
+
+  It says what will not survive the move, how long the copy takes, what it costs in RCU
+  and dollars, and what is made on the target. Prices are of one day: see docs/cost.md.
+
+Examples
+  messina check dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina check --plan orders.yaml --read-rcu 500 --throughput 20MB
+  messina check --plan orders.yaml --json | jq -r 'select(.level == "stop") | .text'
+)" + kExitCodes};
+}
+
+Page policy_page() {
+  return {"Print the least IAM policy that a plan needs, as JSON",
+          R"(
+  One statement a job and resource, for the sides that are DynamoDB. The account's number is
+  asked of STS, or given by --account; without either a `*` stands in its place.
+  The policies of jobs that this version does not have yet can be printed ahead.
+
+Examples
+  messina policy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina policy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+      --account 123456789012 --for copy,check,capture
 )" + kExitCodes};
 }
 

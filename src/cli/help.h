@@ -13,6 +13,8 @@ Page main_page();
 Page copy_page();
 Page copy_unit_page();
 Page schema_page();
+Page check_page();
+Page policy_page();
 Page status_page();
 Page rejects_page();
 Page rejects_list_page();

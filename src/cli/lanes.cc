@@ -11,7 +11,9 @@
 #include "aws/endpoint_resolve.h"
 #include "aws/server_clock.h"
 #include "cli/side_credentials.h"
+#include "aws/service_endpoint.h"
 #include "endpoints/dynamodb.h"
+#include "endpoints/inspect_dynamodb.h"
 #include "net/proxy.h"
 
 namespace messina::cli {
@@ -61,7 +63,16 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, 
   options.http = http_options(spec);
   options.proxy_for = proxy_for();
   if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
-  return [options](net::EventLoop& loop) { return endpoints::make_dynamodb(loop, options); };
+  const auto beside = [&](aws::SideService service) {
+    return aws::resolve_service_endpoint(service, *endpoint, spec.region, environment, *profiles);
+  };
+  const endpoints::SideServices services{beside(aws::SideService::streams), beside(aws::SideService::sts),
+                                         beside(aws::SideService::kms)};
+  return [options, services](net::EventLoop& loop) {
+    endpoints::Endpoint made = endpoints::make_dynamodb(loop, options);
+    made.inspect = endpoints::inspect_dynamodb(loop, options, services);
+    return made;
+  };
 }
 
 Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) {
@@ -82,8 +93,11 @@ Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) 
   options.proxy_for = proxy_for();
   if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
   const auto cluster = std::make_shared<endpoints::AlternatorCluster>(options);
-  return
-      [options, cluster](net::EventLoop& loop) { return endpoints::make_alternator(loop, options, cluster); };
+  return [options, cluster](net::EventLoop& loop) {
+    endpoints::Endpoint made = endpoints::make_alternator(loop, options, cluster);
+    made.inspect = endpoints::inspect_alternator(loop, options);
+    return made;
+  };
 }
 
 Result<Maker> maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads,

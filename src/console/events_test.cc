@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
+#include "console/check_text.h"
 #include "console/json_line.h"
 
 namespace messina::console {
@@ -56,6 +57,18 @@ jobs::SchemaReport full_schema() {
   return report;
 }
 
+CheckReport full_check() {
+  jobs::EstimateQuestion question;
+  question.items = 1;
+  question.bytes = 2;
+  question.region = "us-east-1";
+  question.throughput_bytes_per_s = 1;
+  CheckReport report;
+  report.estimate = jobs::estimate(question, jobs::built_in_prices());
+  report.made = {"table"};
+  return report;
+}
+
 std::vector<std::string> every_event() {
   MigrationStatus idle;
   MigrationStatus running;
@@ -80,7 +93,11 @@ std::vector<std::string> every_event() {
           retry_event(kTime, 1, 2),
           unit_event(kTime, "{}", {}),
           selftest_event(kTime, {}),
-          version_event(kTime, "1")};
+          version_event(kTime, "1"),
+          finding_event(kTime, {jobs::Finding::Level::ok, "source", "ttl", "", "x", ""}),
+          finding_event(kTime, {jobs::Finding::Level::stop, "source", "scan", "dynamodb:Scan", "x", "y"}),
+          check_event(kTime, {}),
+          check_event(kTime, full_check())};
 }
 
 TEST(Events, KeepTheirKeysAndTypes) {

@@ -21,6 +21,8 @@
 
 namespace messina::endpoints {
 
+class Inspect;  // endpoints/inspect.h
+
 // ---------------------------------------------------------------------------------------------- tables
 
 struct TableName {
@@ -219,6 +221,7 @@ struct Endpoint {
   std::unique_ptr<Scannable> scan;
   std::unique_ptr<Writable> put;
   std::unique_ptr<Capacity> capacity;
+  std::shared_ptr<Inspect> inspect;  ///< only where `messina check` asks for it
 };
 
 }  // namespace messina::endpoints

@@ -55,4 +55,22 @@ Task<Result<T>> with_retries(Loop& loop, Stop* stop, Random& random, Attempt att
   }
 }
 
+/// Attempts of a command that asks and ends, and does not wait out an outage.
+inline constexpr std::uint32_t kFewAttempts = 3;
+
+/// The same, at most kFewAttempts times; the last answer stands.
+template <class T, class Attempt>
+Task<Result<T>> with_few_retries(Loop& loop, Stop* stop, Random& random, Attempt attempt) {
+  Retry retry;
+  for (;;) {
+    Task<Result<T>> task = attempt();
+    Result<T> answer = co_await std::move(task);
+    if (answer) co_return answer;
+    Duration pause{};
+    if (!retry.again(answer.error(), random, pause) || retry.failures() >= kFewAttempts) co_return answer;
+    co_await loop.sleep_for(pause, stop);
+    if (stop != nullptr && stop->requested()) co_return answer;
+  }
+}
+
 }  // namespace messina::jobs

@@ -1,0 +1,239 @@
+// What stands around a table: backups, Kinesis, resource policies, streams, keys, callers; and who may ask.
+#include <algorithm>
+#include <array>
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "base/json_text.h"
+#include "sim/engine/engine.h"
+#include "sim/engine/policy.h"
+
+namespace messina::sim {
+namespace {
+
+namespace json = boost::json;
+constexpr std::string_view kOnlyShard = "shardId-00000001800000000000-00000000";
+/// An iterator names its stream, so that GetRecords needs leave for that one.
+constexpr std::string_view kIteratorMark = "|0|";
+
+/// Calls that read or write items: those that need the table's key.
+bool touches_items(std::string_view operation) {
+  static constexpr std::array<std::string_view, 8> kItemCalls = {
+      "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchGetItem", "BatchWriteItem"};
+  return std::ranges::find(kItemCalls, operation) != kItemCalls.end();
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------------------ leave
+
+std::vector<Access> Engine::accesses_of(const Request& request) const {
+  const std::string operation(request.operation());
+  const std::string_view service = service_of(request);
+  // AWS answers GetCallerIdentity to everybody whose signature is right.
+  if (service == "sts") return {};
+  if (service == "monitoring") return {{"cloudwatch:" + operation, "*"}};
+  if (check_json(request.body, {})) return {};  // refused for that
+  const Parameters parameters(request.body);
+  const auto text = [&](std::string_view name) { return parameters.text(name).value_or(""); };
+  if (service == "kms") return {{"kms:" + operation, text("KeyId")}};
+  const std::string action = "dynamodb:" + operation;
+  if (operation == "ListStreams")
+    return {{action, parameters.has("TableName") ? arn_of(text("TableName")) + "/stream/*" : "*"}};
+  if (parameters.has("StreamArn") && request.target_prefix().starts_with("DynamoDBStreams"))
+    return {{action, text("StreamArn")}};
+  if (operation == "GetRecords") {
+    const std::string iterator = text("ShardIterator");
+    return {{action, iterator.substr(0, iterator.find(kIteratorMark))}};
+  }
+  if (parameters.has("ResourceArn")) return {{action, text("ResourceArn")}};
+  const std::vector<std::string> tables = tables_of(request);
+  if (tables.empty()) return {{action, "*"}};
+  std::vector<Access> needed;
+  for (const std::string& name : tables) {
+    std::string arn = arn_of(name);
+    if (parameters.has("IndexName")) arn += "/index/" + text("IndexName");
+    needed.push_back({action, arn});
+    if (operation == "CreateTable" && parameters.has("Tags")) needed.push_back({"dynamodb:TagResource", arn});
+    const auto table = tables_.find(name);
+    if (table != tables_.end() && !table->second.spec.kms_key_arn.empty() && touches_items(operation)) {
+      needed.push_back({"kms:Decrypt",
+                        table->second.spec.kms_key_arn,
+                        {{"kms:viaservice", fmt::format("dynamodb.{}.amazonaws.com", settings_.region)}}});
+    }
+  }
+  return needed;
+}
+
+std::optional<ApiError> Engine::check_policy(const Request& request) const {
+  if (!settings_.policy || settings_.personality.alternator) return std::nullopt;
+  if (!request.header("authorization"))
+    return ApiError{
+        400, "MissingAuthenticationTokenException", "Request is missing Authentication Token", {}};
+  for (const Access& access : accesses_of(request)) {
+    if (settings_.policy->allows(access)) continue;
+    ApiError error = not_allowed(access);
+    if (access.action.starts_with("kms:") && service_of(request) != "kms")
+      error.message = "KMS key access denied error: " + error.message;
+    return error;
+  }
+  return std::nullopt;
+}
+
+// ------------------------------------------------------------------------------- beside the table
+
+Outcome<std::string> Engine::update_backups(const Parameters& p, const Request& request) {
+  const auto name = p.text("TableName");
+  if (!name) return std::unexpected(name.error());
+  const auto table = find_table(*name);
+  if (!table) return std::unexpected(table.error());
+  const auto raw = p.raw("PointInTimeRecoverySpecification");
+  if (!raw) return invalid("PointInTimeRecoverySpecification is mandatory");
+  const auto enabled = Parameters(*raw).flag("PointInTimeRecoveryEnabled");
+  if (!enabled) return std::unexpected(enabled.error());
+  (*table)->spec.point_in_time_recovery = *enabled;
+  return describe_backups(p, request);
+}
+
+Outcome<std::string> Engine::enable_kinesis(const Parameters& p, const Request&) {
+  const auto name = p.text("TableName");
+  if (!name) return std::unexpected(name.error());
+  const auto table = usable_table(*name);
+  if (!table) return std::unexpected(table.error());
+  const auto stream = p.text("StreamArn");
+  if (!stream) return std::unexpected(stream.error());
+  (*table)->spec.kinesis_stream_arn = *stream;
+  return json::serialize(
+      json::object{{"TableName", *name}, {"StreamArn", *stream}, {"DestinationStatus", "ENABLING"}});
+}
+
+Outcome<std::string> Engine::describe_kinesis(const Parameters& p, const Request&) {
+  const auto name = p.text("TableName");
+  if (!name) return std::unexpected(name.error());
+  const auto table = find_table(*name);
+  if (!table) return std::unexpected(table.error());
+  json::array destinations;
+  if (const std::string& stream = (*table)->spec.kinesis_stream_arn; !stream.empty())
+    destinations.push_back(json::object{{"StreamArn", stream}, {"DestinationStatus", "ACTIVE"}});
+  return json::serialize(
+      json::object{{"TableName", *name}, {"KinesisDataStreamDestinations", std::move(destinations)}});
+}
+
+Outcome<std::string> Engine::put_resource_policy(const Parameters& p, const Request&) {
+  const auto table = table_of_arn(p);
+  if (!table) return std::unexpected(table.error());
+  const auto policy = p.text("Policy");
+  if (!policy) return std::unexpected(policy.error());
+  (*table)->spec.resource_policy = *policy;
+  return std::string(R"({"RevisionId":"1"})");
+}
+
+Outcome<std::string> Engine::get_resource_policy(const Parameters& p, const Request&) {
+  const auto table = table_of_arn(p);
+  if (!table) return std::unexpected(table.error());
+  const std::string& policy = (*table)->spec.resource_policy;
+  if (policy.empty()) {
+    return refuse("PolicyNotFoundException", fmt::format("Resource-based policy not found for the provided "
+                                                         "ResourceArn: Table: {}",
+                                                         (*table)->spec.name));
+  }
+  return json::serialize(json::object{{"Policy", policy}, {"RevisionId", "1"}});
+}
+
+// ----------------------------------------------------------------------------------------------- streams
+// A stream of one shard that never closes and whose records are not simulated yet: enough to see that it is
+// there and may be read.
+
+std::string Engine::stream_arn_of(const Table& table) const {
+  if (settings_.personality.alternator) return "S" + table.id;
+  return fmt::format("{}/stream/{}", arn_of(table), table.stream_label);
+}
+
+Outcome<const Table*> Engine::table_of_stream(std::string_view arn) const {
+  for (const auto& [name, table] : tables_) {
+    if (!table.spec.stream_view.empty() && stream_arn_of(table) == arn) return &table;
+  }
+  return refuse("ResourceNotFoundException",
+                fmt::format("Requested resource not found: Stream: {} not found", arn));
+}
+
+Outcome<std::string> Engine::list_streams(const Parameters& p, const Request&) {
+  const auto wanted = p.text("TableName");
+  if (!wanted) return std::unexpected(wanted.error());
+  json::array streams;
+  for (const auto& [name, table] : tables_) {
+    if (table.spec.stream_view.empty() || (!wanted->empty() && name != *wanted)) continue;
+    streams.push_back(json::object{
+        {"StreamArn", stream_arn_of(table)}, {"TableName", name}, {"StreamLabel", table.stream_label}});
+  }
+  return json::serialize(json::object{{"Streams", std::move(streams)}});
+}
+
+Outcome<std::string> Engine::describe_stream(const Parameters& p, const Request&) {
+  const auto arn = p.text("StreamArn");
+  if (!arn) return std::unexpected(arn.error());
+  const auto table = table_of_stream(*arn);
+  if (!table) return std::unexpected(table.error());
+  const json::object shard{
+      {"ShardId", kOnlyShard},
+      {"SequenceNumberRange", json::object{{"StartingSequenceNumber", "100000000000000000001"}}}};
+  return json::serialize(
+      json::object{{"StreamDescription", json::object{{"StreamArn", *arn},
+                                                      {"StreamLabel", (*table)->stream_label},
+                                                      {"StreamStatus", "ENABLED"},
+                                                      {"StreamViewType", (*table)->spec.stream_view},
+                                                      {"TableName", (*table)->spec.name},
+                                                      {"Shards", json::array{shard}}}}});
+}
+
+Outcome<std::string> Engine::shard_iterator(const Parameters& p, const Request&) {
+  const auto arn = p.text("StreamArn");
+  const auto shard = p.text("ShardId");
+  if (!arn) return std::unexpected(arn.error());
+  if (!shard) return std::unexpected(shard.error());
+  if (const auto table = table_of_stream(*arn); !table) return std::unexpected(table.error());
+  if (*shard != kOnlyShard)
+    return refuse("ResourceNotFoundException", "Requested resource not found: Shard does not exist");
+  return json::serialize(json::object{{"ShardIterator", fmt::format("{}{}{}", *arn, kIteratorMark, *shard)}});
+}
+
+Outcome<std::string> Engine::get_records(const Parameters& p, const Request&) {
+  const auto iterator = p.text("ShardIterator");
+  if (!iterator) return std::unexpected(iterator.error());
+  const std::size_t mark = iterator->find(kIteratorMark);
+  if (mark == std::string::npos) return invalid("Invalid ShardIterator");
+  if (const auto table = table_of_stream(std::string_view(*iterator).substr(0, mark)); !table)
+    return std::unexpected(table.error());
+  return json::serialize(json::object{{"Records", json::array()}, {"NextShardIterator", *iterator}});
+}
+
+// ------------------------------------------------------------------------------------- other services
+
+Outcome<std::string> Engine::describe_key(const Parameters& p, const Request&) {
+  const auto id = p.text("KeyId");
+  if (!id) return std::unexpected(id.error());
+  const bool known =
+      std::ranges::any_of(tables_, [&](const auto& entry) { return entry.second.spec.kms_key_arn == *id; });
+  if (!known) return refuse("NotFoundException", fmt::format("Key '{}' does not exist", *id));
+  return json::serialize(json::object{
+      {"KeyMetadata",
+       json::object{{"Arn", *id}, {"Enabled", true}, {"KeyState", "Enabled"}, {"KeyManager", "CUSTOMER"}}}});
+}
+
+Answer Engine::security_token_service(const Request& request) const {
+  Answer answer;
+  const bool asks_who = request.body.find("Action=GetCallerIdentity") != std::string_view::npos;
+  answer.status = asks_who ? 200 : 400;
+  answer.headers.emplace_back("Content-Type", "text/xml");
+  answer.body = std::make_shared<const std::string>(
+      asks_who
+          ? R"(<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>)"
+            R"(<Arn>arn:aws:iam::000000000000:user/sim</Arn><UserId>AIDASIM</UserId><Account>000000000000</Account>)"
+            R"(</GetCallerIdentityResult></GetCallerIdentityResponse>)"
+          : R"(<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>)"
+            R"(<Message>messina-sim knows GetCallerIdentity only</Message></Error></ErrorResponse>)");
+  return answer;
+}
+
+}  // namespace messina::sim

@@ -1,0 +1,12 @@
+// What `messina check` sees of the machine it runs on.
+#pragma once
+#include "jobs/check_facts.h"
+#include "plan/plan.h"
+
+namespace messina::cli {
+
+/// The state directory is looked at and not made. `target_nodes`: of the target's cluster; 1 if it has no
+/// nodes.
+jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t target_nodes);
+
+}  // namespace messina::cli

@@ -1,0 +1,136 @@
+#include "jobs/estimate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace messina::jobs {
+namespace {
+
+using testing::HasSubstr;
+
+Prices prices() {
+  Prices p;
+  p.as_of = "2026-01-01";
+  p.currency = "USD";
+  p.region = "us-east-1";
+  p.standard = {0.125, 0.00013};
+  p.infrequent_access = {0.155, 0.00016};
+  p.export_per_gb = 0.10;
+  p.region_factors = {{"us-east-1", 1}, {"eu-west-1", 1.13}};
+  return p;
+}
+
+EstimateQuestion gigabytes(double gb) {
+  EstimateQuestion question;
+  question.items = 1;
+  question.bytes = static_cast<std::uint64_t>(gb * kBilledGb);
+  question.region = "us-east-1";
+  question.throughput_bytes_per_s = 100e6;
+  return question;
+}
+
+TEST(Estimate, AScanReadsFourKilobytesAUnit) {
+  const Estimate of = estimate(gigabytes(100), prices());
+  EXPECT_EQ(*of.rcu_strong, 100 * 262'144.0);
+  EXPECT_EQ(*of.rcu_eventual, 100 * 131'072.0);
+  // 26.2 million units at $0.125 a million.
+  EXPECT_NEAR(*of.cost_strong, 3.2768, 1e-9);
+  EXPECT_NEAR(*of.cost_eventual, 1.6384, 1e-9);
+  EXPECT_NEAR(*of.cost_export, 10.0, 1e-9);
+  EXPECT_EQ(of.no_price, "");
+}
+
+TEST(Estimate, PartsOfAUnitCountWhole) {
+  EstimateQuestion question = gigabytes(0);
+  question.bytes = 4097;
+  EXPECT_EQ(*estimate(question, prices()).rcu_strong, 2);
+  question.bytes = 0;
+  EXPECT_EQ(*estimate(question, prices()).rcu_strong, 0);
+}
+
+TEST(Estimate, ProvisionedCapacityIsPaidByTheHour) {
+  EstimateQuestion question = gigabytes(1);
+  question.on_demand = false;
+  question.provisioned_read = 1'000;
+  const Estimate of = estimate(question, prices());
+  EXPECT_TRUE(of.provisioned);
+  EXPECT_NEAR(*of.cost_strong, 262'144.0 / 3600 * 0.00013, 1e-12);
+  EXPECT_EQ(of.limited_by, "the provisioned capacity");
+  EXPECT_NEAR(*of.seconds, 262.144, 1e-9);
+}
+
+TEST(Estimate, InfrequentAccessCostsMoreToRead) {
+  EstimateQuestion question = gigabytes(100);
+  question.infrequent_access = true;
+  EXPECT_NEAR(*estimate(question, prices()).cost_strong, 26.2144 * 0.155, 1e-9);
+}
+
+TEST(Estimate, OtherRegionsAreInProportionOrUnknown) {
+  EstimateQuestion question = gigabytes(100);
+  question.region = "eu-west-1";
+  const Estimate dear = estimate(question, prices());
+  EXPECT_NEAR(*dear.cost_export, 11.3, 1e-9);
+  EXPECT_EQ(dear.region_factor, 1.13);
+  question.region = "ap-south-2";
+  const Estimate unknown = estimate(question, prices());
+  EXPECT_FALSE(unknown.cost_strong);
+  EXPECT_TRUE(unknown.rcu_strong);
+  EXPECT_EQ(unknown.no_price, "no price known of ap-south-2");
+}
+
+TEST(Estimate, TheTightestLimitDecides) {
+  EstimateQuestion question = gigabytes(1);
+  EXPECT_EQ(estimate(question, prices()).limited_by, "the target's throughput");
+  EXPECT_NEAR(*estimate(question, prices()).seconds, kBilledGb / 100e6, 1e-9);
+  question.read_rcu_per_s = 1'000;
+  EXPECT_EQ(estimate(question, prices()).limited_by, "--read-rcu");
+  question.read_cap = 500;
+  EXPECT_EQ(estimate(question, prices()).limited_by, "the table's cap on reads");
+  question.provisioned_read = 0;  // not told
+  EXPECT_NEAR(*estimate(question, prices()).seconds, 262'144.0 / 500, 1e-9);
+}
+
+TEST(Estimate, KeepsWhereTheThroughputIsFrom) {
+  EstimateQuestion question = gigabytes(1);
+  question.throughput = Throughput::measured;
+  EXPECT_EQ(to_string(estimate(question, prices()).throughput), "measured");
+  EXPECT_EQ(estimate(question, prices()).throughput_bytes_per_s, 100e6);
+}
+
+TEST(Estimate, AnAlternatorHasTimeAndNoPrice) {
+  EstimateQuestion question = gigabytes(1);
+  question.region.clear();
+  const Estimate of = estimate(question, prices());
+  EXPECT_TRUE(of.seconds);
+  EXPECT_FALSE(of.rcu_strong);
+  EXPECT_EQ(of.no_price, "the source is not DynamoDB");
+  question.bytes.reset();
+  EXPECT_FALSE(estimate(question, prices()).seconds);
+}
+
+TEST(Prices, TheBuiltInOnesAreDated) {
+  EXPECT_THAT(built_in_prices().as_of, testing::MatchesRegex("20[0-9][0-9]-[01][0-9]-[0-3][0-9]"));
+  EXPECT_EQ(built_in_prices().region_factors.at(built_in_prices().region), 1);
+  EXPECT_GT(built_in_prices().infrequent_access.read_per_million,
+            built_in_prices().standard.read_per_million);
+}
+
+TEST(Prices, MistakesAreNamed) {
+  const auto message = [](std::string_view text) {
+    const auto parsed = parse_prices(text);
+    return parsed ? std::string("parsed") : parsed.error().message;
+  };
+  EXPECT_THAT(message("{"), HasSubstr("no JSON object"));
+  EXPECT_THAT(message("{}"), HasSubstr("\"as_of\" must be a text"));
+  EXPECT_THAT(message(R"({"as_of":"a","currency":"USD","region":"r","standard":{"read_per_million":-1},
+      "infrequent_access":{"read_per_million":1,"read_capacity_hour":1},"export_per_gb":1,"region_factors":{}})"),
+              HasSubstr("\"standard\" must be"));
+  EXPECT_THAT(message(R"({"as_of":"a","currency":"USD","region":"r",
+      "standard":{"read_per_million":1,"read_capacity_hour":1},
+      "infrequent_access":{"read_per_million":1,"read_capacity_hour":1},"export_per_gb":1,
+      "region_factors":{"r":"one"}})"),
+              HasSubstr("\"r\" must be a number"));
+}
+
+}  // namespace
+}  // namespace messina::jobs
