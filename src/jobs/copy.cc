@@ -103,6 +103,7 @@ class Conductor {
   RateWindow::Rates newest_rates_;
   pace::SpeedHolders holders_;
   MonoTime last_sample_{};
+  MonoTime last_moved_{};  ///< a page was settled, or nothing could be
 };
 
 void Conductor::add_workers(Workers& workers, std::uint32_t per_lane) {
@@ -122,7 +123,7 @@ Task<Result<CopySummary>> Conductor::conduct() {
   run_->units.emplace(*opened_.state, opened_.former_limit, quiet);
   if (run_->tuning.faults.begin_units_unreserved) run_->units->reserved(unit_count());
   co_await governor_.begin();
-  last_commit_ = last_sample_ = loop_.now();
+  last_commit_ = last_sample_ = last_moved_ = loop_.now();
   run_->send_until = last_commit_ + kHeartbeatBound;
   publish(phase());
 
@@ -205,6 +206,7 @@ Task<bool> Conductor::commit(Last last) {
   run_->recorder.committed();
   totals_ = after;
   last_commit_ = at;
+  if (!step.steps.empty()) last_moved_ = loop_.now();
   run_->send_until = at + kHeartbeatBound;
   if (loop_.now() > run_->send_until.load()) {
     const auto took = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - at);
@@ -264,6 +266,11 @@ void Conductor::sample_waits() {
     holders_.waited(now, holder, since * run_->waits.of(holder).load());
   }
   newest_rates_ = rates_.add(now, totals_.counts);
+  const pace::SpeedHolder holder = holders_.answer(now);
+  const bool by_design = holder == pace::SpeedHolder::read_budget ||
+                         holder == pace::SpeedHolder::write_budget ||
+                         holder == pace::SpeedHolder::predecessor || run_->paused;
+  if (by_design) last_moved_ = now;
 }
 
 Progress Conductor::progress(std::string in_phase, const Totals& totals) {
@@ -311,6 +318,7 @@ Progress Conductor::progress(std::string in_phase, const Totals& totals) {
   p.throttles = run_->throttles;
   p.memory_bytes =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, run_->memory.capacity() - run_->memory.free()));
+  if (last_moved_ != MonoTime{}) p.idle_s = std::chrono::duration<double>(loop_.now() - last_moved_).count();
   return p;
 }
 

@@ -1,5 +1,5 @@
-// One snapshot of a job's progress; the terminal line, the JSON events, `status` and later the metrics are
-// drawn from it.
+// One snapshot of a job's progress; the terminal line, the JSON events, `status`, the metrics and the health
+// are drawn from it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -32,6 +32,9 @@ struct Progress {
   std::uint64_t retries = 0, throttles = 0;
   std::uint64_t memory_bytes = 0;  ///< of the budget, in use
   double elapsed_s = 0;            ///< of this run
+  /// Since a page was settled last. 0 while the job waits by design: paused, for a rate that was set,
+  /// or for requests of a former process. What a stall is judged by.
+  double idle_s = 0;
 
   // What the governors decided, and why: for people.
   bool paused = false;  ///< by a person: no page and no batch is begun

@@ -1,8 +1,13 @@
 #include "jobs/progress_json.h"
 
 #include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
+
+#include "base/log.h"
 
 namespace messina::jobs {
 
@@ -39,6 +44,7 @@ void for_each_field(ProgressRef& p, Visit visit) {
   visit("throttles", p.throttles);
   visit("memoryBytes", p.memory_bytes);
   visit("elapsedS", p.elapsed_s);
+  visit("idleS", p.idle_s);
   visit("paused", p.paused);
   visit("readBudgetRcuPerS", p.read_budget_rcu_per_s);
   visit("readBudgetWhy", p.read_budget_why);
@@ -55,6 +61,10 @@ template <class T>
 void put(json::object& out, const char* name, const T& value) {
   out[name] = value;
 }
+/// Some texts are a server's: JSON that is not UTF-8 could not be read back.
+void put(json::object& out, const char* name, const std::string& value) {
+  out[name] = log::valid_utf8(value);
+}
 template <class T>
 void put(json::object& out, const char* name, const std::optional<T>& value) {
   if (value) out[name] = *value;
@@ -63,30 +73,29 @@ void put(json::object& out, const char* name, const std::optional<T>& value) {
 void put(json::object& out, const char* name, const std::vector<SteeringNote>& notes) {
   json::array list;
   for (const SteeringNote& note : notes)
-    list.push_back(json::object{
-        {"setting", note.setting}, {"value", note.value}, {"by", note.by}, {"atUnixMs", note.at_unix_ms}});
+    list.push_back(json::object{{"setting", note.setting},
+                                {"value", note.value},
+                                {"by", log::valid_utf8(note.by)},
+                                {"atUnixMs", note.at_unix_ms}});
   out[name] = std::move(list);
 }
 
-bool get(const json::value& value, bool& field) {
-  if (!value.is_bool()) return false;
-  field = value.get_bool();
-  return true;
-}
 bool get(const json::value& value, std::string& field) {
   if (!value.is_string()) return false;
   field = std::string(value.get_string());
   return true;
 }
-bool get(const json::value& value, std::uint64_t& field) {
+template <class Number>
+  requires std::is_arithmetic_v<Number>
+bool get(const json::value& value, Number& field) {
   json::error_code error;
-  field = value.to_number<std::uint64_t>(error);
+  field = value.to_number<Number>(error);
   return !error;
 }
-bool get(const json::value& value, double& field) {
-  json::error_code error;
-  field = value.to_number<double>(error);
-  return !error;
+bool get(const json::value& value, bool& field) {
+  if (!value.is_bool()) return false;
+  field = value.get_bool();
+  return true;
 }
 bool get(const json::value& value, std::vector<SteeringNote>& notes) {
   if (!value.is_array()) return false;
@@ -100,8 +109,7 @@ bool get(const json::value& value, std::vector<SteeringNote>& notes) {
       if (found == nullptr || !get(*found, *text)) return false;
     }
     const json::value* at = object->if_contains("atUnixMs");
-    if (at == nullptr || !at->is_int64()) return false;
-    note.at_unix_ms = at->get_int64();
+    if (at == nullptr || !get(*at, note.at_unix_ms)) return false;
   }
   return true;
 }

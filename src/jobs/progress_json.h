@@ -4,7 +4,8 @@
 //    "rcu":48.5,"wcu":0,"units":16,"unitsDone":3,"unitsSkipped":0,"expectedItems":9000,"expectedBytes":1125000,
 //    "share":0.13,"itemsPerS":400,"bytesPerS":50000,"rcuPerS":16,"etaS":19.5,"holder":"target latency",
 //    "holderDetail":"","unknownOutcomes":0,"retries":2,"throttles":1,"memoryBytes":4194304,"elapsedS":3.1,
-//    "paused":false,"readBudgetRcuPerS":2500,"readBudgetWhy":"half of what is free: …","writeBudgetWhy":"…",
+//    "idleS":0.2,"paused":false,"readBudgetRcuPerS":2500,"readBudgetWhy":"half of what is free:
+//    …","writeBudgetWhy":"…",
 //    "applicationRcuPerS":5000,"writeConcurrency":32,"writeConcurrencyWhy":"growing",
 //    "steering":[{"setting":"rcu","value":"8000","by":"anna (uid 1000, pid 4711)","atUnixMs":1700000000000}]}
 //

@@ -29,6 +29,7 @@ TEST(ProgressJson, ComesBackAsItWent) {
   progress.throttles = 16;
   progress.memory_bytes = 1ull << 40;
   progress.elapsed_s = 17;
+  progress.idle_s = 18.5;
   progress.paused = true;
   progress.read_budget_rcu_per_s = 18;
   progress.read_budget_why = "half";
@@ -46,10 +47,21 @@ TEST(ProgressJson, ComesBackAsItWent) {
   EXPECT_EQ(back->eta_s, progress.eta_s);
   EXPECT_EQ(back->holder_detail, progress.holder_detail);
   EXPECT_EQ(back->memory_bytes, progress.memory_bytes);
+  EXPECT_EQ(back->idle_s, progress.idle_s);
   EXPECT_TRUE(back->paused);
   EXPECT_EQ(back->read_budget_rcu_per_s, 18);
   EXPECT_FALSE(back->write_budget_wcu_per_s);
   EXPECT_EQ(back->steering, progress.steering);
+}
+
+TEST(ProgressJson, StaysJsonWhateverAServerSays) {
+  Progress progress;
+  progress.holder_detail = "a\xff\"b";
+  progress.steering = {{"rcu", "1", "\xc3", 2}};
+  const Result<Progress> back = progress_from_json(progress_to_json(progress));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->holder_detail, "a\uFFFD\"b");
+  EXPECT_EQ(back->steering.at(0).by, "\uFFFD");
 }
 
 TEST(ProgressJson, VersionsCanReadEachOthers) {
@@ -65,6 +77,10 @@ TEST(ProgressJson, RefusesWhatItCannotBe) {
   const Result<Progress> wrong = progress_from_json(R"({"units":"many"})");
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find("\"units\""), std::string::npos);
+  for (const char* text :
+       {R"({"paused":1})", R"({"steering":{}})", R"({"steering":[1]})", R"({"steering":[{"setting":"rcu"}]})",
+        R"({"steering":[{"setting":"rcu","value":8,"by":"x","atUnixMs":1}]})"})
+    EXPECT_FALSE(progress_from_json(text)) << text;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "jobs/progress.h"
 
 namespace messina::jobs {
 
@@ -15,6 +16,7 @@ struct SteeringChange {
   std::string value;  ///< as a person would write it: "8000", "auto", "yes"
   std::string by;     ///< "anna (uid 1000, pid 4711)"
   std::int64_t at_unix_ms = 0;
+  bool operator==(const SteeringChange&) const = default;
 };
 
 struct SteeringSettings {
@@ -23,6 +25,7 @@ struct SteeringSettings {
   std::optional<std::uint32_t> write_concurrency;  ///< >= 1; absent: as the plan says
   /// By setting ("paused", "rcu", "concurrency"): its last change; settings that nobody touched are absent.
   std::map<std::string, SteeringChange> changes;
+  bool operator==(const SteeringSettings&) const = default;
 };
 
 /// The settings in force. Thread-safe: a control socket writes, the job looks at version() in its tick and
@@ -66,5 +69,13 @@ class Steering {
   SteeringSettings settings_;
   std::uint64_t version_ = 0;
 };
+
+/// Says in a snapshot what was changed.
+inline void describe(const SteeringSettings& settings, Progress& progress) {
+  progress.paused = settings.paused;
+  progress.steering.clear();
+  for (const auto& [setting, change] : settings.changes)
+    progress.steering.push_back({setting, change.value, change.by, change.at_unix_ms});
+}
 
 }  // namespace messina::jobs
