@@ -145,6 +145,9 @@ Task<void> HttpServer::Impl::accept(std::shared_ptr<Impl> self) {
       co_await self->loop.sleep_until(until, nullptr);
       continue;
     }
+    // The accepting coroutine is one of those that run.
+    const std::size_t most = self->options.max_connections;
+    if (most != 0 && self->running.size() > most) continue;  // its end closes it
     auto connection = serve(self, std::move(socket));
     self->spawn(std::move(connection));
   }

@@ -45,6 +45,7 @@ struct ServerOptions {
   std::string key_file = {};
   std::size_t max_body_bytes = 17u << 20;  ///< larger bodies: the connection is cut, as ScyllaDB does
   std::chrono::milliseconds idle_timeout{60'000};
+  std::size_t max_connections = 0;  ///< those beyond are closed at once; 0: no limit
 };
 
 /// Listens and answers on one loop, which must outlive it. `handler` runs as a coroutine on that loop, one at

@@ -146,6 +146,19 @@ TEST_F(HttpServerTest, ItsEndEndsHandlersAndConnections) {
   EXPECT_EQ(idle.read_to_end(), "");
 }
 
+TEST_F(HttpServerTest, ClosesConnectionsBeyondItsMost) {
+  ServerOptions options;
+  options.max_connections = 1;
+  start(options);
+  RawPeer first = connect();
+  first.write("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(first.read_message(), StartsWith("HTTP/1.1 200 OK\r\n"));
+  RawPeer second = connect();
+  EXPECT_EQ(second.read_to_end(), "");
+  first.write("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(first.read_message(), StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
 TEST_F(HttpServerTest, APortInUseIsNamed) {
   start();
   const auto second = HttpServer::start(loop_, {.port = server_->port()}, echo);
