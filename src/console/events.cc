@@ -1,6 +1,7 @@
 #include "console/events.h"
 
 #include "base/hash.h"
+#include "console/health.h"
 #include "console/json_line.h"
 
 namespace messina::console {
@@ -57,6 +58,7 @@ JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
       .whole("throttles", progress.throttles)
       .whole("memory_bytes", progress.memory_bytes)
       .number("elapsed_s", progress.elapsed_s)
+      .number("idle_s", progress.idle_s)
       .flag("paused", progress.paused)
       .optional("read_budget_rcu_per_s", progress.read_budget_rcu_per_s)
       .text("read_budget_why", progress.read_budget_why)
@@ -162,7 +164,41 @@ std::string migration_event(WallTime time, const MigrationStatus& status) {
   } else {
     line.null("progress");
   }
+  line.flag("live", status.live);
+  if (status.last_end) {
+    line.raw("last_end", JsonLine()
+                             .whole("exit_code", static_cast<std::uint64_t>(status.last_end->exit))
+                             .text("message", status.last_end->message)
+                             .text("at", status.last_end->at)
+                             .str());
+  } else {
+    line.null("last_end");
+  }
   return line.str();
+}
+
+std::string check_event(WallTime time, const MigrationStatus& status, const Check& check) {
+  return JsonLine("check", time)
+      .text("folder", status.folder)
+      .text("source", status.source)
+      .text("target", status.target)
+      .text("state", check.state)
+      .text("reason", check.reason)
+      .whole("exit_code", static_cast<std::uint64_t>(check.exit))
+      .str();
+}
+
+std::string steered_event(WallTime time, const MigrationStatus& status, std::string_view done) {
+  const jobs::Progress now = status.progress.value_or(jobs::Progress());
+  return JsonLine("steered", time)
+      .text("folder", status.folder)
+      .text("source", status.source)
+      .text("target", status.target)
+      .whole("pid", static_cast<std::uint64_t>(status.holder_pid))
+      .text("done", done)
+      .flag("paused", now.paused)
+      .raw("steering", steering_json(now.steering))
+      .str();
 }
 
 std::string reject_event(WallTime time, const state::Reject& reject) {

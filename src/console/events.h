@@ -32,6 +32,13 @@ struct Outcome {
 std::string summary_event(WallTime time, const Outcome& outcome);
 std::string error_event(WallTime time, const Error& error, ExitCode exit);
 
+/// How the last run of a migration ended, where it ended with an error.
+struct LastEnd {
+  ExitCode exit = ExitCode::stopped;
+  std::string message;
+  std::string at;  ///< ISO 8601, UTC
+};
+
 /// A migration as `status` shows it.
 struct MigrationStatus {
   std::string folder;
@@ -45,10 +52,20 @@ struct MigrationStatus {
   state::Counts counts;
   std::uint64_t live_rejects = 0;
   std::uint64_t units = 0, units_done = 0, units_skipped = 0;
-  std::optional<jobs::Progress> progress;  ///< the last snapshot that the job left
+  /// Of the running process where it answers, else the last that the job left in the ledger.
+  std::optional<jobs::Progress> progress;
+  std::optional<std::int64_t> heartbeat_unix_ms;  ///< last commit of a run that has not ended cleanly
+  bool live = false;                              ///< `progress` is the running process's own
+  std::optional<LastEnd> last_end;                ///< unless it runs, or ended well
 };
 std::string migration_event(WallTime time, const MigrationStatus& status);
 std::string_view phase_name(const MigrationStatus& status);
+
+/// One line of `status --check`.
+struct Check;
+std::string check_event(WallTime time, const MigrationStatus& status, const Check& check);
+/// What `pause`, `resume` and `set` did: `done` says it, the snapshot has what is in force now.
+std::string steered_event(WallTime time, const MigrationStatus& status, std::string_view done);
 
 /// `item_json` is DynamoDB JSON as it was read.
 std::string reject_event(WallTime time, const state::Reject& reject);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "console/check_text.h"
+#include "console/health.h"
 #include "console/json_line.h"
 
 namespace messina::console {
@@ -74,6 +75,8 @@ std::vector<std::string> every_event() {
   MigrationStatus running;
   running.running = true;
   running.progress = full_progress();
+  MigrationStatus failed;
+  failed.last_end = {ExitCode::needs_person, "m", "t"};
   state::Reject reject;
   reject.item = R"({"id":{"S":"a"}})";
   jobs::Progress unknown;
@@ -89,6 +92,9 @@ std::vector<std::string> every_event() {
           error_event(kTime, {ErrorKind::config, "m"}, ExitCode::wrong_usage),
           migration_event(kTime, idle),
           migration_event(kTime, running),
+          migration_event(kTime, failed),
+          check_event(kTime, idle, {}),
+          steered_event(kTime, running, "paused"),
           reject_event(kTime, reject),
           retry_event(kTime, 1, 2),
           unit_event(kTime, "{}", {}),

@@ -26,6 +26,7 @@ std::vector<Part> parts_of(const jobs::Progress& progress) {
   parts.push_back({0, progress.job});
   if (progress.phase != "copying")
     parts.push_back({1, progress.phase.empty() ? "preparing" : progress.phase});
+  if (progress.paused && progress.phase != "paused") parts.push_back({1, "paused"});
   if (!moves_data(progress) && progress.counts.read_items == 0) return parts;
   parts.push_back({0, percent(progress.share_done)});
   parts.push_back({3, counted(progress.counts.read_items, "item")});

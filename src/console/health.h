@@ -1,0 +1,46 @@
+// Is a job well? What /healthz answers and `status --check` says, from the snapshot alone (pure).
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "base/error.h"
+#include "console/events.h"
+#include "jobs/progress.h"
+
+namespace messina::console {
+
+/// A job that settles no page for longer is stalled, unless told otherwise.
+inline constexpr std::chrono::minutes kStalledAfter{10};
+
+struct Health {
+  bool ok = true;
+  std::string reason;  ///< one line: what it does, or what is wrong
+};
+
+/// Well is a job that settles pages, or waits by design (Progress::idle_s): it is paused, held by the read
+/// rate that was set, or its former process's requests must be dead first. A job that prepares, or waits for
+/// a server, is well until `stalled_after`.
+Health health_of(const jobs::Progress& progress, std::chrono::milliseconds stalled_after);
+
+/// "paused by anna (uid 1000, pid 4711) since 2026-01-31T12:00:00Z"; empty unless it is paused.
+std::string pause_text(const jobs::Progress& progress);
+
+/// One migration, judged for a script.
+struct Check {
+  ExitCode exit = ExitCode::done;
+  /// "done", "done with rejects", "running", "paused", "stalled", "stopped", "needs a person", "unreadable".
+  std::string state;
+  std::string reason;  ///< without an end of line
+};
+
+/// done: it is done, or runs and is well. done_with_rejects: done with rejects that are live. stopped: it is
+/// not done, and does not run or is stalled. needs_person: the last run ended so, and nothing runs now.
+Check check(const MigrationStatus& status, std::chrono::milliseconds stalled_after);
+/// For a migration whose state cannot be read.
+Check check(const Error& error);
+
+/// "done: dynamodb://…/orders to alternator://…/orders: 3 items written". `name`: its addresses or its
+/// folder.
+std::string check_line(const Check& check, std::string_view name);
+
+}  // namespace messina::console

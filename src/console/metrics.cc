@@ -1,0 +1,201 @@
+#include "console/metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "console/json_line.h"
+#include "pace/speed_holder.h"
+
+namespace messina::console {
+namespace {
+
+using jobs::Progress;
+
+/// Values by the metric's own label; without one, one value under "". Empty: not known, and left out.
+using Samples = std::vector<std::pair<std::string, double>>;
+
+struct Metric {
+  const char* name;
+  const char* type;
+  const char* label;  ///< or null
+  const char* help;
+  Samples (*samples)(const Progress&);
+};
+
+template <class T>
+Samples one(T value) {
+  return {{"", static_cast<double>(value)}};
+}
+template <class T>
+Samples known(const std::optional<T>& value) {
+  return value ? one(*value) : Samples();
+}
+
+/// There are three settings, so these do not grow.
+Samples set_by_hand(const Progress& progress) {
+  Samples samples;
+  for (const jobs::SteeringNote& note : progress.steering) samples.emplace_back(note.setting, 1);
+  return samples;
+}
+
+/// 1 for what holds now, and 0 for the others that there are.
+Samples states(std::vector<std::string> all, const std::string& now) {
+  if (!now.empty() && std::ranges::find(all, now) == all.end()) all.push_back(now);
+  Samples samples;
+  for (std::string& state : all) {
+    const double value = state == now ? 1 : 0;
+    samples.emplace_back(std::move(state), value);
+  }
+  return samples;
+}
+
+std::vector<std::string> holders() {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < pace::kSpeedHolders; ++i)
+    names.emplace_back(pace::to_string(static_cast<pace::SpeedHolder>(i)));
+  return names;
+}
+
+/// The one list of metrics: docs/operate/metrics.md, the alert rules and the dashboard are held to it.
+const std::array kMetrics{
+    Metric{"messina_items_read_total", "counter", nullptr, "Items read and settled, former runs included.",
+           [](const Progress& p) { return one(p.counts.read_items); }},
+    Metric{"messina_items_written_total", "counter", nullptr,
+           "Items that the target acknowledged, former runs included.",
+           [](const Progress& p) { return one(p.counts.written_items); }},
+    Metric{"messina_items_rejected_total", "counter", nullptr,
+           "Items that the target refused, former runs included.",
+           [](const Progress& p) { return one(p.counts.rejected_items); }},
+    Metric{"messina_read_bytes_total", "counter", nullptr,
+           "Bytes of the items that were read, as DynamoDB JSON.",
+           [](const Progress& p) { return one(p.counts.read_bytes); }},
+    Metric{"messina_pages_total", "counter", nullptr, "Pages settled: every item written or rejected.",
+           [](const Progress& p) { return one(p.counts.pages); }},
+    Metric{"messina_read_capacity_units_total", "counter", nullptr, "RCU that the source charged.",
+           [](const Progress& p) { return one(p.counts.rcu); }},
+    Metric{"messina_write_capacity_units_total", "counter", nullptr, "WCU that the target charged.",
+           [](const Progress& p) { return one(p.counts.wcu); }},
+    Metric{"messina_retries_total", "counter", nullptr, "Requests that were made again, in this run.",
+           [](const Progress& p) { return one(p.retries); }},
+    Metric{"messina_throttles_total", "counter", nullptr,
+           "Answers that asked for fewer requests, in this run.",
+           [](const Progress& p) { return one(p.throttles); }},
+    Metric{"messina_segments", "gauge", nullptr, "Segments of the table.",
+           [](const Progress& p) { return one(p.units); }},
+    Metric{"messina_segments_done", "gauge", nullptr, "Segments that are copied.",
+           [](const Progress& p) { return one(p.units_done); }},
+    Metric{"messina_segments_skipped", "gauge", nullptr, "Segments left out as told.",
+           [](const Progress& p) { return one(p.units_skipped); }},
+    Metric{"messina_expected_items", "gauge", nullptr,
+           "Items by the source's description, which is hours old; absent while not known.",
+           [](const Progress& p) { return known(p.expected_items); }},
+    Metric{"messina_expected_bytes", "gauge", nullptr,
+           "Bytes by the source's description, which is hours old; absent while not known.",
+           [](const Progress& p) { return known(p.expected_bytes); }},
+    Metric{"messina_done_ratio", "gauge", nullptr, "Share of the work that is done, 0 to 1.",
+           [](const Progress& p) { return one(p.share_done); }},
+    Metric{"messina_items_per_second", "gauge", nullptr, "Items read a second, over the last 10 s.",
+           [](const Progress& p) { return one(p.items_per_s); }},
+    Metric{"messina_bytes_per_second", "gauge", nullptr, "Bytes read a second, over the last 10 s.",
+           [](const Progress& p) { return one(p.bytes_per_s); }},
+    Metric{"messina_read_capacity_units_per_second", "gauge", nullptr,
+           "RCU spent a second, over the last 10 s.", [](const Progress& p) { return one(p.rcu_per_s); }},
+    Metric{"messina_eta_seconds", "gauge", nullptr, "Seconds to go at this speed; absent while not known.",
+           [](const Progress& p) { return known(p.eta_s); }},
+    Metric{"messina_idle_seconds", "gauge", nullptr,
+           "Seconds since a page was settled; 0 while the job waits by design.",
+           [](const Progress& p) { return one(p.idle_s); }},
+    Metric{"messina_elapsed_seconds", "gauge", nullptr, "Seconds since this run began to copy.",
+           [](const Progress& p) { return one(p.elapsed_s); }},
+    Metric{"messina_unknown_outcomes", "gauge", nullptr,
+           "Batches without an answer that wait to be sent again.",
+           [](const Progress& p) { return one(p.unknown_outcomes); }},
+    Metric{"messina_memory_bytes", "gauge", nullptr, "Bytes in flight, of the --memory budget.",
+           [](const Progress& p) { return one(p.memory_bytes); }},
+    Metric{"messina_phase", "gauge", "phase", "1 for the phase that the job is in.",
+           [](const Progress& p) {
+             return states({"preparing", "waiting", "copying", "paused", "finishing", "done", "stopped"},
+                           p.phase);
+           }},
+    Metric{"messina_held_by", "gauge", "holder", "1 for what holds the speed.",
+           [](const Progress& p) { return states(holders(), p.holder); }},
+    Metric{"messina_paused", "gauge", nullptr, "1 while the job is paused by hand.",
+           [](const Progress& p) { return one(p.paused); }},
+    Metric{"messina_read_budget_capacity_units_per_second", "gauge", nullptr,
+           "RCU that may be spent a second; absent: no limit.",
+           [](const Progress& p) { return known(p.read_budget_rcu_per_s); }},
+    Metric{"messina_write_budget_capacity_units_per_second", "gauge", nullptr,
+           "WCU that may be spent a second; absent: no limit.",
+           [](const Progress& p) { return known(p.write_budget_wcu_per_s); }},
+    Metric{"messina_application_read_capacity_units_per_second", "gauge", nullptr,
+           "RCU that everybody else spends a second on the source; absent while not known.",
+           [](const Progress& p) { return known(p.application_rcu_per_s); }},
+    Metric{"messina_application_write_capacity_units_per_second", "gauge", nullptr,
+           "WCU that everybody else spends a second on the target; absent while not known.",
+           [](const Progress& p) { return known(p.application_wcu_per_s); }},
+    Metric{"messina_write_concurrency", "gauge", nullptr, "Requests to the target at once, at most.",
+           [](const Progress& p) { return one(p.write_concurrency); }},
+    Metric{"messina_set_by_hand", "gauge", "setting",
+           "1 for each setting that was changed on the running job.",
+           [](const Progress& p) { return set_by_hand(p); }},
+};
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : valid_utf8(text)) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{}", value);
+}
+
+void write_head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
+  out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+}
+
+constexpr std::string_view kInfoName = "messina_build_info";
+constexpr std::string_view kInfoHelp = "1; the version is a label.";
+
+}  // namespace
+
+std::string metrics_text(const Progress& progress, const MetricLabels& labels, std::string_view version) {
+  const std::string which = fmt::format("source=\"{}\",target=\"{}\",table=\"{}\"", escaped(labels.source),
+                                        escaped(labels.target), escaped(labels.table));
+  std::string out;
+  write_head(out, kInfoName, "gauge", kInfoHelp);
+  out += fmt::format("{}{{{},version=\"{}\"}} 1\n", kInfoName, which, escaped(version));
+  for (const Metric& metric : kMetrics) {
+    const Samples samples = metric.samples(progress);
+    if (samples.empty()) continue;
+    write_head(out, metric.name, metric.type, metric.help);
+    for (const auto& [state, value] : samples) {
+      const std::string own =
+          metric.label == nullptr ? "" : fmt::format(",{}=\"{}\"", metric.label, escaped(state));
+      out += fmt::format("{}{{{}{}}} {}\n", metric.name, which, own, number(value));
+    }
+  }
+  return out;
+}
+
+std::vector<MetricInfo> metric_catalog() {
+  std::vector<MetricInfo> all{{std::string(kInfoName), "gauge", "version", std::string(kInfoHelp)}};
+  for (const Metric& metric : kMetrics)
+    all.push_back({metric.name, metric.type, metric.label == nullptr ? "" : metric.label, metric.help});
+  return all;
+}
+
+}  // namespace messina::console
