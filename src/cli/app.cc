@@ -33,6 +33,24 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const Page& pag
   return command;
 }
 
+/// Commands to a running job.
+void add_steering(CLI::App& app, Flags& flags, std::vector<Command>& commands) {
+  CLI::App* pause = add_command(app, "pause", pause_page());
+  CLI::App* resume = add_command(app, "resume", resume_page());
+  for (CLI::App* command : {pause, resume}) add_sides(*command, flags);
+  CLI::App* set = add_command(app, "set", set_page());
+  set->add_option("SETTING", flags.set_words,
+                  "rcu=RATE, concurrency=N; auto for either; SOURCE TARGET if need be")
+      ->type_name("");
+  set->add_option("--plan", flags.plan_file, "read source and target from a YAML file")
+      ->type_name("FILE")
+      ->group("Plan");
+  for (CLI::App* command : {pause, resume, set}) add_migration_flag(*command, flags);
+  commands.push_back({pause, &run_pause});
+  commands.push_back({resume, &run_resume});
+  commands.push_back({set, &run_set});
+}
+
 std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   std::vector<Command> commands;
   CLI::App* copy = add_command(app, "copy", copy_page());
@@ -40,6 +58,7 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   add_copy_flags(*copy, flags);
   add_rename_flags(*copy, flags);
   add_schema_flags(*copy, flags);
+  add_listen_flags(*copy, flags);
   copy->add_flag("--print-units", flags.print_units,
                  "print the units of work as JSON lines, and copy nothing")
       ->group("Plan");
@@ -87,7 +106,11 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   CLI::App* status = add_command(app, "status", status_page());
   add_sides(*status, flags);
   add_migration_flag(*status, flags);
+  status->add_flag("--check", flags.check, "one line for cron: the exit status says whether all is well")
+      ->group("Watching");
+  add_stalled_flag(*status, flags);
   commands.push_back({status, &run_status});
+  add_steering(app, flags, commands);
 
   CLI::App* rejects = add_command(app, "rejects", rejects_page());
   rejects->require_subcommand(0, 1);

@@ -9,6 +9,8 @@
 #include "cli/copy_job.h"
 #include "cli/load_plan.h"
 #include "cli/migrations.h"
+#include "cli/watch.h"
+#include "console/json_line.h"
 #include "console/summary.h"
 #include "jobs/retry.h"
 #include "plan/plan_json.h"
@@ -45,24 +47,25 @@ Task<Result<void>> prepare(Session* session, const plan::CopyPlan* plan, Lanes* 
   co_return Result<void>();
 }
 
-jobs::CopyContext copy_context(Session& session, Lanes& lanes, state::LedgerStore& store) {
+jobs::CopyContext copy_context(Session& session, Lanes& lanes, state::LedgerStore& store, Watch& watch) {
   jobs::CopyContext context;
   context.lanes = &lanes.lanes();
   context.store = &store;
   context.board = &session.board();
   context.stop = &session.stop();
+  context.steering = &watch.steering();
   context.random = Random(entropy_seed());
   return context;
 }
 
-CopyEnd copy_all(Session& session, const plan::CopyPlan& plan) {
-  auto opened = open_state(plan.state_dir, migration_name(plan), session.clock());
-  if (!opened) return {fail(opened.error()), {}};
-  if (auto kept = remember_plan(opened->folder, plan); !kept) return {fail(kept.error()), {}};
+CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags, OpenedState& opened) {
+  if (auto kept = remember_plan(opened.folder, plan); !kept) return {fail(kept.error()), {}};
+  auto watch = Watch::open(session, opened.folder, plan, flags);
+  if (!watch) return {fail(watch.error()), {}};
   const std::size_t loops = loop_count(plan.loops);
   auto lanes = Lanes::open(plan, loops);
   if (!lanes) return {fail(lanes.error()), {}};
-  state::LedgerStore store(std::move(opened->ledger), session.clock());
+  state::LedgerStore store(std::move(opened.ledger), session.clock());
   jobs::Progress preparing;
   preparing.phase = "preparing";
   session.board().publish(preparing);
@@ -70,10 +73,25 @@ CopyEnd copy_all(Session& session, const plan::CopyPlan& plan) {
   Loop& loop = (*lanes)->first_loop();
   if (auto prepared = net::run_on(loop, prepare(&session, &plan, lanes->get(), &store)); !prepared)
     return {fail(prepared.error()), {}};
-  jobs::CopyContext context = copy_context(session, **lanes, store);
+  jobs::CopyContext context = copy_context(session, **lanes, store, **watch);
   const jobs::CopyOptions options = copy_options(plan, loops);
   auto result = net::run_on(loop, jobs::copy(context, options));
   return ended(loop, store, std::move(result));
+}
+
+/// Runs `work` under the migration's lock, and keeps how it ended for `status`.
+template <class Work>
+CopyEnd in_state(Session& session, const plan::CopyPlan& plan, const state::MigrationName& name, Work work) {
+  auto opened = open_state(plan.state_dir, name, session.clock());
+  if (!opened) return {fail(opened.error()), {}};
+  remember_end(opened->folder, std::nullopt);
+  CopyEnd end = work(*opened);
+  if (!end.result) {
+    const Error& error = end.result.error();
+    remember_end(opened->folder, console::LastEnd{exit_code(error.kind), error.message,
+                                                  console::iso_time(session.clock().wall())});
+  }
+  return end;
 }
 
 Task<Result<std::vector<endpoints::Unit>>> plan_units(Session* session, const plan::CopyPlan* plan,
@@ -157,19 +175,19 @@ state::MigrationName unit_name(const ReadUnit& unit) {
   return name;
 }
 
-CopyEnd copy_one(Session& session, ReadUnit& unit) {
-  plan::CopyPlan& plan = unit.plan;
-  auto opened = open_state(plan.state_dir, unit_name(unit), session.clock());
-  if (!opened) return {fail(opened.error()), {}};
+CopyEnd copy_one(Session& session, const ReadUnit& unit, const Flags& flags, OpenedState& opened) {
+  const plan::CopyPlan& plan = unit.plan;
+  auto watch = Watch::open(session, opened.folder, plan, flags);
+  if (!watch) return {fail(watch.error()), {}};
   auto lanes = Lanes::open(plan, 1);
   if (!lanes) return {fail(lanes.error()), {}};
-  state::LedgerStore store(std::move(opened->ledger), session.clock());
+  state::LedgerStore store(std::move(opened.ledger), session.clock());
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
   jobs::Lane& lane = (*lanes)->first();
   if (auto contact = net::run_on(loop, check_contact(loop, lane, plan.transform, &session.stop())); !contact)
     return {fail(contact.error()), {}};
-  jobs::CopyContext context = copy_context(session, **lanes, store);
+  jobs::CopyContext context = copy_context(session, **lanes, store, **watch);
   const jobs::CopyOptions options = copy_options(plan, 1);
   auto result = net::run_on(loop, jobs::copy_unit(context, options, unit.run));
   return ended(loop, store, std::move(result));
@@ -181,7 +199,11 @@ ExitCode run_copy(Session& session, Flags& flags) {
   const auto plan = load_plan(session, flags, Writes::yes);
   if (!plan) return session.failed(plan.error());
   if (flags.print_units) return print_units(session, *plan);
-  const CopyEnd end = copy_all(session, *plan);
+  if (flags.listen)
+    if (const auto at = parse_listen(*flags.listen, flags.listen_anyone); !at)
+      return session.failed(at.error());
+  const CopyEnd end = in_state(session, *plan, migration_name(*plan),
+                               [&](OpenedState& opened) { return copy_in(session, *plan, flags, opened); });
   return report_copy(session, *plan, end);
 }
 
@@ -191,7 +213,8 @@ ExitCode run_copy_unit(Session& session, Flags& flags) {
   if (flags.draft.state_dir) unit->plan.state_dir = *flags.draft.state_dir;
   if (flags.draft.restart) unit->plan.restart = *flags.draft.restart;
   if (auto completed = complete_plan(unit->plan, flags); !completed) return session.failed(completed.error());
-  const CopyEnd end = copy_one(session, *unit);
+  const CopyEnd end = in_state(session, unit->plan, unit_name(*unit),
+                               [&](OpenedState& opened) { return copy_one(session, *unit, flags, opened); });
   return report_copy(session, unit->plan, end);
 }
 

@@ -259,6 +259,23 @@ void add_migration_flag(CLI::App& command, Flags& flags) {
       ->group("State");
 }
 
+void add_stalled_flag(CLI::App& command, Flags& flags) {
+  add_parsed(command, "--stalled-after", flags.stalled_after, plan::parse_duration, "TIME",
+             "a job that settles nothing for so long is stalled (default: 10m)")
+      ->group("Watching");
+}
+
+void add_listen_flags(CLI::App& command, Flags& flags) {
+  add_text(command, "--listen", flags.listen, "ADDRESS:PORT",
+           "serve /metrics, /healthz and /status by HTTP, as 127.0.0.1:9464")
+      ->group("Watching");
+  command
+      .add_flag("--listen-anyone", flags.listen_anyone,
+                "let --listen be an address that other machines reach; there is no password")
+      ->group("Watching");
+  add_stalled_flag(command, flags);
+}
+
 std::vector<std::string> flag_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options())

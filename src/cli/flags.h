@@ -1,9 +1,11 @@
 // The flags that commands share, written into a plan::Draft.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -36,6 +38,11 @@ struct Flags {
   // policy
   std::optional<std::set<plan::PolicyJob>> policy_jobs;
   std::optional<std::string> account, key_arn, bucket;
+  bool check = false;
+  std::optional<std::chrono::milliseconds> stalled_after;
+  std::optional<std::string> listen;  ///< ADDRESS:PORT
+  bool listen_anyone = false;
+  std::vector<std::string> set_words;  ///< of `messina set`
 };
 
 void add_output_flags(CLI::App& command, Flags& flags);
@@ -52,6 +59,9 @@ void add_rename_flags(CLI::App& command, Flags& flags);
 void add_check_flags(CLI::App& command, Flags& flags);
 void add_policy_flags(CLI::App& command, Flags& flags);
 void add_migration_flag(CLI::App& command, Flags& flags);
+/// --listen and what goes with it.
+void add_listen_flags(CLI::App& command, Flags& flags);
+void add_stalled_flag(CLI::App& command, Flags& flags);
 
 /// The long names of all flags of a command, "--" included; for "did you mean".
 std::vector<std::string> flag_names(const CLI::App& command);

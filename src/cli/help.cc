@@ -25,6 +25,7 @@ Examples
   messina check dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina status
+  messina set rcu=500
   messina copy --help
 )" + kExitCodes};
 }
@@ -51,7 +52,7 @@ Examples
       --target-access-key alice --target-secret-key-env SCYLLA_SECRET
   messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --read-rcu 500
       --rename customer_id=customer --drop debug_info
-  messina copy --plan orders.yaml --json
+  messina copy --plan orders.yaml --json --listen 127.0.0.1:9464
 )" + kExitCodes};
 }
 
@@ -116,11 +117,63 @@ Examples
 Page status_page() {
   return {"Show how migrations stand, beside a running one or afterwards",
           R"(
-  Without addresses: all migrations of the state directory.
+  Without addresses: all migrations of the state directory. A running job is asked itself,
+  else the ledger has its last snapshot.
+
+For cron: status --check
+  One line a migration that says why, and the exit status of the gravest:
+  0  done, or running and well (a paused job is well)
+  1  done, with rejects
+  3  not done and not running, or nothing was settled for --stalled-after
+  4  a person is needed: the last run ended so, or the ledger cannot be used
 
 Examples
   messina status
   messina status dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --json
+  messina status --check --stalled-after 20m
+)" + kExitCodes};
+}
+
+Page pause_page() {
+  return {"Pause a running job, until `messina resume`",
+          R"(
+  What is on the wire is finished and recorded; then nothing is read or written. The
+  process stays, and so does its lock. A pause is the running process's: a new start
+  copies on. `messina status` shows who paused it and when.
+  Without addresses: the only job that runs.
+
+Examples
+  messina pause
+  messina pause dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+)" + kExitCodes};
+}
+
+Page resume_page() {
+  return {"Let a paused job go on",
+          R"(
+  Without addresses: the only job that runs.
+
+Examples
+  messina resume
+  messina resume --migration orders-to-orders-0123456789ab
+)" + kExitCodes};
+}
+
+Page set_page() {
+  return {"Change the speed of a running job",
+          R"(
+Settings
+  rcu=RATE        read at most so many RCU a second, as --read-rcu
+  concurrency=N   requests to the target at once, as --write-concurrency
+  rcu=auto, concurrency=auto   back to what the job was started with
+
+  They hold for the running process only: a new start takes its own flags.
+  `messina status` shows who set what and when. Without addresses: the only job that runs.
+
+Examples
+  messina set rcu=8000 concurrency=64
+  messina set rcu=auto
+  messina set rcu=500 dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
 )" + kExitCodes};
 }
 

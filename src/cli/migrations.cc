@@ -1,14 +1,19 @@
 #include "cli/migrations.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include <boost/json.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/load_plan.h"
+#include "console/json_line.h"
 #include "jobs/progress_json.h"
+#include "net/local_socket.h"
 #include "plan/plan_json.h"
 #include "plan/text.h"
 
@@ -74,6 +79,38 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
   return folders->front();
 }
 
+Result<std::filesystem::path> find_running(Session& session, Flags& flags) {
+  if (!flags.source.empty() || !flags.plan_file.empty() || !flags.migration.empty())
+    return find_migration(session, flags);
+  const std::string dir = state_dir(flags);
+  auto folders = state::list_migrations(dir);
+  if (!folders) return fail(folders.error());
+  std::erase_if(*folders,
+                [](const std::filesystem::path& folder) { return !state::MigrationLock::holder(folder); });
+  if (folders->empty())
+    return fail(ErrorKind::not_found,
+                fmt::format("no job runs in the state directory {}: start one, or name another --state",
+                            plan::shown(dir)));
+  if (folders->size() > 1)
+    return fail(
+        ErrorKind::usage,
+        fmt::format("{} jobs run in the state directory {}: name one by SOURCE TARGET or --migration NAME "
+                    "(`messina status` lists them)",
+                    folders->size(), plan::shown(dir)));
+  return folders->front();
+}
+
+Error not_running(const console::MigrationStatus& status) {
+  const std::string name =
+      status.source.empty() ? status.folder : fmt::format("{} to {}", status.source, status.target);
+  const bool done = status.begun && status.phase == state::JobPhase::done;
+  return {ErrorKind::not_found,
+          done ? fmt::format("{} is done: there is nothing to steer", name)
+               : fmt::format("{} is not running: start it, and give what you would set as flags (--read-rcu, "
+                             "--write-concurrency)",
+                             name)};
+}
+
 Result<std::unique_ptr<state::Ledger>> open_ledger(const std::filesystem::path& folder,
                                                    state::Access access) {
   auto ledger = state::Ledger::open(folder, {.access = access});
@@ -83,19 +120,61 @@ Result<std::unique_ptr<state::Ledger>> open_ledger(const std::filesystem::path& 
   return fail(std::move(error));
 }
 
-Result<void> remember_plan(const std::filesystem::path& folder, const plan::CopyPlan& plan) {
-  const std::string text = plan::to_json(plan) + "\n";
-  const std::filesystem::path fresh = folder / "plan.json.new";
+namespace {
+
+/// Writes a file of the migration's folder whole or not at all.
+Result<void> replace_file(const std::filesystem::path& file, const std::string& text) {
+  const std::filesystem::path fresh = file.string() + ".new";
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const bool written =
       fd >= 0 && ::write(fd, text.data(), text.size()) == std::ssize(text) && ::fsync(fd) == 0;
   const int why = errno;
   if (fd >= 0) ::close(fd);
-  if (!written || ::rename(fresh.c_str(), (folder / "plan.json").c_str()) != 0)
+  if (!written || ::rename(fresh.c_str(), file.c_str()) != 0)
     return fail(ErrorKind::disk,
                 fmt::format("{} cannot be written ({}): check the disk and its permissions",
                             plan::shown(fresh.string()), std::strerror(written ? errno : why)));
   return {};
+}
+
+constexpr const char* kEndFile = "end.json";
+
+std::optional<console::LastEnd> remembered_end(const std::filesystem::path& folder) {
+  std::error_code none;
+  if (!std::filesystem::exists(folder / kEndFile, none)) return std::nullopt;
+  const auto text = read_file((folder / kEndFile).string());
+  if (!text) return std::nullopt;
+  namespace json = boost::json;
+  boost::system::error_code error;
+  const json::value value = json::parse(*text, error);
+  const json::object* object = error ? nullptr : value.if_object();
+  if (object == nullptr) return std::nullopt;
+  const json::value *exit = object->if_contains("exit_code"), *message = object->if_contains("message"),
+                    *at = object->if_contains("at");
+  if (exit == nullptr || !exit->is_int64() || message == nullptr || !message->is_string() || at == nullptr ||
+      !at->is_string())
+    return std::nullopt;
+  return console::LastEnd{static_cast<ExitCode>(exit->get_int64()), std::string(message->get_string()),
+                          std::string(at->get_string())};
+}
+
+}  // namespace
+
+void remember_end(const std::filesystem::path& folder, const std::optional<console::LastEnd>& end) {
+  if (!end) {
+    std::error_code ignored;
+    std::filesystem::remove(folder / kEndFile, ignored);
+    return;
+  }
+  console::JsonLine line;
+  line.whole("exit_code", static_cast<std::uint64_t>(end->exit))
+      .text("message", end->message)
+      .text("at", end->at);
+  [[maybe_unused]] const Result<void> ignored = replace_file(folder / kEndFile, line.str() + "\n");
+}
+
+Result<void> remember_plan(const std::filesystem::path& folder, const plan::CopyPlan& plan) {
+  return replace_file(folder / "plan.json", plan::to_json(plan) + "\n");
 }
 
 Result<plan::CopyPlan> remembered_plan(const std::filesystem::path& folder) {
@@ -112,6 +191,8 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
     status.holder_host = holder->host;
     status.holder_pid = holder->pid;
     status.holder_since = holder->since;
+  } else {
+    status.last_end = remembered_end(folder);
   }
   const auto plan = remembered_plan(folder);
   if (plan) {
@@ -139,9 +220,60 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
     if (unit.state == state::UnitState::done) ++status.units_done;
     if (unit.state == state::UnitState::skipped) ++status.units_skipped;
   }
+  status.heartbeat_unix_ms = state.heartbeat_unix_ms;
   if (!state.snapshot_json.empty())
     if (auto progress = jobs::progress_from_json(state.snapshot_json)) status.progress = std::move(*progress);
   return status;
+}
+
+Result<console::MigrationStatus> read_live_status(const std::filesystem::path& folder, const Clock& clock) {
+  auto status = read_status(folder);
+  if (!status || !status->running) return status;
+  if (auto answered = ask_running(folder, *status, {})) {
+    status->progress = std::move(*answered);
+    status->live = true;
+    return status;
+  }
+  const bool at_work =
+      status->progress && status->heartbeat_unix_ms && status->phase != state::JobPhase::done;
+  if (!at_work) return status;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch());
+  const std::int64_t silent_ms = now.count() - *status->heartbeat_unix_ms;
+  status->progress->idle_s += static_cast<double>(std::max<std::int64_t>(silent_ms, 0)) / 1000;
+  return status;
+}
+
+Result<jobs::Progress> ask_running(const std::filesystem::path& folder,
+                                   const console::MigrationStatus& status,
+                                   const console::ControlRequest& request) {
+  /// A control loop has nothing else to do: a process that takes longer hangs or is stopped.
+  static constexpr auto kPatience = std::chrono::seconds(3);
+  const std::string who = fmt::format("pid {} on host {}", status.holder_pid, status.holder_host);
+  std::array<char, 256> here{};
+  if (::gethostname(here.data(), here.size() - 1) != 0 || status.holder_host != here.data())
+    return fail(ErrorKind::not_found, fmt::format("{} runs it: give the command on that host", who));
+  const auto answer =
+      net::ask_local(folder / console::kControlSocket, console::control_request(request), kPatience);
+  if (answer) return console::parse_control_answer(*answer);
+  switch (answer.error().kind) {
+    case ErrorKind::not_found:
+      return fail(
+          ErrorKind::not_found,
+          fmt::format("{} runs it and takes no commands: it is a `rejects retry`, or could not make its "
+                      "socket and warned of that when it began",
+                      who));
+    case ErrorKind::denied:
+      return fail(ErrorKind::denied,
+                  fmt::format("{} belongs to another user: give the command as that user, or "
+                              "as root",
+                              who));
+    default:
+      return fail(
+          ErrorKind::stopped,
+          fmt::format("{} gives no answer ({}): see whether it is suspended, or its machine overloaded, "
+                      "and try again",
+                      who, answer.error().message));
+  }
 }
 
 }  // namespace messina::cli

@@ -2,12 +2,14 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "cli/flags.h"
 #include "cli/session.h"
+#include "console/control.h"
 #include "console/events.h"
 #include "plan/plan.h"
 #include "state/ledger.h"
@@ -32,7 +34,26 @@ Result<void> remember_plan(const std::filesystem::path& folder, const plan::Copy
 /// The kept plan. Errors: not_found, usage (no such JSON).
 Result<plan::CopyPlan> remembered_plan(const std::filesystem::path& folder);
 
+/// The same, but without names the only one that runs, where there are several. Errors: as above, and
+/// not_found (none runs).
+Result<std::filesystem::path> find_running(Session& session, Flags& flags);
+/// What to say to somebody who wants to steer it.
+Error not_running(const console::MigrationStatus& status);
+
+/// Keeps how a run ended, for `status`; a run that begins, or ended well, forgets it (nullopt). The caller
+/// holds the migration's lock. Only a help: what cannot be kept is not.
+void remember_end(const std::filesystem::path& folder, const std::optional<console::LastEnd>& end);
+
 /// Reads its ledger, beside a running job if there is one.
 Result<console::MigrationStatus> read_status(const std::filesystem::path& folder);
+/// The same, and asks the running process for its own snapshot. Where it gives no answer, the ledger's has
+/// been idle for as long as nothing was committed.
+Result<console::MigrationStatus> read_live_status(const std::filesystem::path& folder, const Clock& clock);
+
+/// Sends a request to the process that runs it (`status.running`). Errors: usage (refused), not_found (runs
+/// on another host, or takes no commands), denied (another user's), stopped (gives no answer).
+Result<jobs::Progress> ask_running(const std::filesystem::path& folder,
+                                   const console::MigrationStatus& status,
+                                   const console::ControlRequest& request);
 
 }  // namespace messina::cli

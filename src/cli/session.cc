@@ -25,6 +25,7 @@ console::Style style_of(const OutputFlags& flags) {
 Session::Session(const OutputFlags& flags)
     : json_(flags.json),
       quiet_(flags.quiet),
+      board_(clock_),
       display_(board_, console::process_output(), style_of(flags), clock_),
       signals_(stop_,
                [this] { notice("info", "stopping at the next safe point; a second Ctrl-C stops at once"); }) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "console/json_line.h"
 #include "console/numbers.h"
 #include "console/progress_text.h"
 
@@ -93,7 +94,17 @@ std::string migration_text(const MigrationStatus& status) {
     text += fmt::format("  rejected   {}", counted(status.counts.rejected_items, "item"));
     text += status.live_rejects > 0 ? ", see `messina rejects list`\n" : "\n";
   }
+  if (status.last_end)
+    text += fmt::format("  ended      {} (at {})\n", one_line(status.last_end->message), status.last_end->at);
   text += fmt::format("  state      {}\n", status.folder);
+  // What a process that is gone was told concerns nobody.
+  if (status.running && status.progress) {
+    for (const jobs::SteeringNote& note : status.progress->steering)
+      text += fmt::format("  set        {} = {} by {} at {}\n", note.setting, one_line(note.value),
+                          one_line(note.by), iso_time(WallTime(std::chrono::milliseconds(note.at_unix_ms))));
+    text += fmt::format("  now        {}\n", plain_line(*status.progress));
+    if (!status.live) text += "             (from the ledger: the process itself gives no answer)\n";
+  }
   return text;
 }
 

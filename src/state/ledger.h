@@ -4,6 +4,8 @@
 //     README                   says so
 //     <name>-<hash>/           one migration; the hash is of source, target and tables
 //       lock                   held (flock) by the process that runs it; JSON: host, pid, since
+//       control.sock           of that process, for its commands (src/cli/watch.h)
+//       plan.json, end.json    the plan; how the last run ended, if with an error (src/cli/migrations.h)
 //       ledger.db              SQLite, WAL, synchronous=FULL
 //
 // Never called on an event loop: LedgerStore (state/ledger_store.h) has a thread for it.

@@ -18,7 +18,7 @@ from conftest import load, make_table
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"(?:<!-- exit (\d) -->\n+)?^```console\n(.*?)^```", re.M | re.S)
 PLAN = re.compile(r"^```yaml plan\n(.*?)^```", re.M | re.S)
-DOCUMENTS = sorted(p for p in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = sorted(p for p in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
                    if BLOCK.search(p.read_text(encoding="utf-8")) or PLAN.search(p.read_text(encoding="utf-8")))
 
 

@@ -124,6 +124,7 @@ class Case:
         text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "{time}", text)
         text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "{id}", text)
         text = re.sub(r"\bin \d+(\.\d+)? m?s\b", "in {elapsed}", text)
+        text = re.sub(r"settled for .*? \(limit", "settled for {elapsed} (limit", text)
         text = re.sub(r'"(elapsed_s|rcu|wcu)":[0-9.e+-]+', r'"\1":{number}', text)
         text = re.sub(r"-to-([A-Za-z0-9_.-]+)-[0-9a-f]{12}", r"-to-\1-{hash}", text)
         text = re.sub(r"\bpid \d+", "pid {pid}", text)
