@@ -144,6 +144,19 @@ def test_pause_and_resume(job, messina):
     assert "is done: there is nothing to steer" in err
 
 
+def test_a_paused_job_does_nothing_and_a_resumed_one_goes_on(job, messina):
+    messina.run("pause")
+    paused = wait_until("the job has seen it", lambda: (lambda now: now if now["phase"] == "paused" else None)(job.status()["progress"]))
+    # Nothing but the pause keeps it from its end, which is a second away.
+    job.sim.control("alternator", "faults", {"clear": True})
+    later = wait_until("some seconds of its own clock", lambda: (lambda now: now if now["elapsed_s"] > paused["elapsed_s"] + 5 else None)(job.status()["progress"]))
+    assert job.process.poll() is None and later["phase"] == "paused"
+    assert later["counts"]["written_items"] < 3000
+    assert later["idle_s"] < 2, "who waits by design is not idle"
+    messina.run("resume")
+    job.finish()
+
+
 def test_the_socket_is_private_bounded_and_takes_no_nonsense(job):
     assert stat.S_IMODE(job.socket().stat().st_mode) == 0o600
     good = '{"v":1,"do":"status"}'
