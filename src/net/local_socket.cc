@@ -109,6 +109,12 @@ std::optional<LocalPeer> peer_of(int fd) {
 
 bool may_ask(const LocalPeer& peer) { return peer.uid == 0 || peer.uid == ::geteuid(); }
 
+/// The peer has closed the connection whole (one that only ended its own side still wants its answer).
+bool has_gone(int fd) {
+  pollfd look{fd, 0, 0};
+  return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 struct Client {
   explicit Client(asio::io_context& context) : socket(context), deadline(context) {}
   void cut() {
@@ -186,6 +192,8 @@ Task<void> LocalServer::Impl::answer_lines(std::shared_ptr<Impl> self, std::shar
     received.append(piece.data(), size);
     for (std::size_t end = 0; (end = received.find('\n')) != std::string::npos;) {
       if (end > self->options.max_line_bytes) co_return;
+      // Who gave up was told that nothing came of it: a process that was suspended must not do it later.
+      if (has_gone(client->socket.native_handle())) co_return;
       const std::string answer = self->handler(std::string_view(received).substr(0, end), peer) + "\n";
       received.erase(0, end + 1);
       const auto bytes = asio::buffer(answer);

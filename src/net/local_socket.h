@@ -29,7 +29,8 @@ struct LocalServerOptions {
 };
 
 /// Listens on a socket file of mode 0600 and answers each line with a line. Only its own user and root get an
-/// answer, whatever the file's mode was made since. Handlers run on the loop, one at a time.
+/// answer, whatever the file's mode was made since. Handlers run on the loop, one at a time; a request whose
+/// client has gone before its turn is not handled.
 ///
 /// The path may be longer than a socket's address can hold (107 bytes): the folder is then named by a
 /// descriptor (/proc/self/fd).

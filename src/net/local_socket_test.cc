@@ -143,6 +143,26 @@ TEST_F(LocalSocketTest, ServesAFewAtATime) {
   ::close(first);
 }
 
+TEST_F(LocalSocketTest, DoesNothingLateForThoseWhoGaveUp) {
+  const auto file = folder_ / "s";
+  std::promise<void> go_on;
+  std::vector<std::string> handled;
+  auto started = LocalServer::start(
+      loop_, file, {},
+      [&handled, held = go_on.get_future().share()](std::string_view line, const LocalPeer&) {
+        handled.emplace_back(line);
+        held.wait();
+        return std::string();
+      });
+  ASSERT_TRUE(started);
+  EXPECT_EQ(ask_local(file, "first", 50ms).error().kind, ErrorKind::busy);
+  EXPECT_EQ(ask_local(file, "late", 50ms).error().kind, ErrorKind::busy);
+  go_on.set_value();
+  EXPECT_TRUE(ask_local(file, "last", 10s));
+  started->reset();
+  EXPECT_EQ(handled, (std::vector<std::string>{"first", "last"}));
+}
+
 TEST_F(LocalSocketTest, WaitsNoLongerThanItsDeadline) {
   const auto file = folder_ / "s";
   std::promise<void> go_on;

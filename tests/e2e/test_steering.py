@@ -232,7 +232,8 @@ def test_a_process_that_hangs_is_seen_to_hang(job, messina):
         assert messina.run("status", "--check", "--stalled-after", "10h")[0].startswith("running: ")
     finally:
         job.process.send_signal(signal.SIGCONT)
-    wait_until("it answers again", lambda: job.status()["live"])
+    row = wait_until("it answers again", lambda: (lambda now: now if now["live"] else None)(job.status()))
+    assert row["progress"]["steering"] == [], "what got no answer was not done later"
     job.finish()
 
 
