@@ -141,7 +141,7 @@ const std::array kMetrics{
     Metric{"messina_write_concurrency", "gauge", nullptr, "Requests to the target at once, at most.",
            [](const Progress& p) { return one(p.write_concurrency); }},
     Metric{"messina_set_by_hand", "gauge", "setting",
-           "1 for each setting that was changed on the running job.",
+           "1 for each setting that was changed on the running job; absent if none was.",
            [](const Progress& p) { return set_by_hand(p); }},
 };
 
