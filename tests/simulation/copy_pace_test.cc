@@ -130,6 +130,7 @@ class PacedCatalog final : public endpoints::Catalog {
   }
   Task<Result<void>> create(const endpoints::TableDescription&) override { co_return Result<void>(); }
   Task<Result<bool>> empty() override { co_return true; }
+  Task<Result<void>> remove() override { co_return fail(ErrorKind::internal, "no job deletes tables"); }
 
  private:
   std::string id_;
