@@ -56,6 +56,7 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   CLI::App* copy = add_command(app, "copy", copy_page());
   add_sides(*copy, flags);
   add_copy_flags(*copy, flags);
+  add_tables_flags(*copy, flags);
   add_rename_flags(*copy, flags);
   add_schema_flags(*copy, flags);
   add_listen_flags(*copy, flags);
@@ -80,6 +81,7 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   CLI::App* schema = add_command(app, "schema", schema_page());
   add_sides(*schema, flags);
   add_schema_flags(*schema, flags);
+  add_tables_flags(*schema, flags);
   add_rename_flags(*schema, flags);
   schema->add_flag("--print", flags.print_table, "print the CreateTable request, and make nothing")
       ->group("Plan");

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/copy_job.h"
 #include "cli/load_plan.h"
+#include "cli/many_tables.h"
 #include "cli/migrations.h"
 #include "cli/watch.h"
 #include "console/json_line.h"
@@ -19,32 +20,11 @@
 namespace messina::cli {
 namespace {
 
-/// Both sides' tables are looked at and the target's is made, unless the job is done or was told not to look.
-Task<Result<void>> prepare(Session* session, const plan::CopyPlan* plan, Lanes* lanes,
-                           state::LedgerStore* store) {
-  Loop& loop = lanes->first_loop();
-  jobs::Lane& lane = lanes->first();
-  Result<void> contact = co_await check_contact(loop, lane, plan->transform, &session->stop());
-  if (!contact) co_return contact;
-  Result<std::optional<state::JobState>> begun = co_await store->load();
-  if (!begun) co_return fail(begun.error());
-  const bool done = *begun && (*begun)->phase == state::JobPhase::done && !plan->restart;
-  if (done || plan->schema == plan::SchemaMode::skip) co_return Result<void>();
-  const jobs::SchemaOptions options = schema_options(*plan);
-  Result<jobs::SchemaReport> report =
-      co_await jobs::prepare_schema(loop, lane.source, lane.target, options, &session->stop());
-  if (!report) co_return fail(report.error());
-  if (session->json())
-    session->display().result(console::schema_event(session->clock().wall(), *report) + "\n");
+void say_schema(Session& session, const jobs::SchemaReport& report) {
+  if (session.json())
+    session.display().result(console::schema_event(session.clock().wall(), report) + "\n");
   else
-    session->display().say(console::schema_text(*report));
-  if (!report->target) {
-    co_return fail(ErrorKind::not_found, fmt::format("the target has no table \"{}\", and --check-schema "
-                                                     "makes none: leave --check-schema out, or make it "
-                                                     "with `messina schema`",
-                                                     plan->target.table));
-  }
-  co_return Result<void>();
+    session.display().say(console::schema_text(report));
 }
 
 jobs::CopyContext copy_context(Session& session, Lanes& lanes, state::LedgerStore& store, Watch& watch) {
@@ -67,12 +47,15 @@ CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags
   if (!lanes) return {fail(lanes.error()), {}};
   state::LedgerStore store(std::move(opened.ledger), session.clock());
   jobs::Progress preparing;
+  preparing.table = plan.source.table;
   preparing.phase = "preparing";
   session.board().publish(preparing);
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
-  if (auto prepared = net::run_on(loop, prepare(&session, &plan, lanes->get(), &store)); !prepared)
-    return {fail(prepared.error()), {}};
+  const auto report =
+      net::run_on(loop, prepare_copy(&loop, &(*lanes)->first(), &plan, &store, &session.stop()));
+  if (!report) return {fail(report.error()), {}};
+  if (*report) say_schema(session, **report);
   jobs::CopyContext context = copy_context(session, **lanes, store, **watch);
   const jobs::CopyOptions options = copy_options(plan, loops);
   auto result = net::run_on(loop, jobs::copy(context, options));
@@ -196,15 +179,23 @@ CopyEnd copy_one(Session& session, const ReadUnit& unit, const Flags& flags, Ope
 }  // namespace
 
 ExitCode run_copy(Session& session, Flags& flags) {
-  const auto plan = load_plan(session, flags, Writes::yes);
-  if (!plan) return session.failed(plan.error());
-  if (flags.print_units) return print_units(session, *plan);
+  const auto loaded = load_plans(session, flags, Writes::yes);
+  if (!loaded) return session.failed(loaded.error());
+  if (const auto* many = std::get_if<plan::ManyTables>(&*loaded)) {
+    if (flags.listen)
+      return session.failed({ErrorKind::usage, "--listen shows one table's copy: leave it out with many tables"});
+    if (!flags.print_units) return copy_many(session, *many);
+    return for_each_table(session, *many,
+                          [&](const plan::CopyPlan& plan) { return print_units(session, plan); });
+  }
+  const auto& plan = std::get<plan::CopyPlan>(*loaded);
+  if (flags.print_units) return print_units(session, plan);
   if (flags.listen)
     if (const auto at = parse_listen(*flags.listen, flags.listen_anyone); !at)
       return session.failed(at.error());
-  const CopyEnd end = in_state(session, *plan, migration_name(*plan),
-                               [&](OpenedState& opened) { return copy_in(session, *plan, flags, opened); });
-  return report_copy(session, *plan, end);
+  const CopyEnd end = in_state(session, plan, migration_name(plan),
+                               [&](OpenedState& opened) { return copy_in(session, plan, flags, opened); });
+  return report_copy(session, plan, end);
 }
 
 ExitCode run_copy_unit(Session& session, Flags& flags) {

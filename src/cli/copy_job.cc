@@ -16,6 +16,11 @@ namespace messina::cli {
 Result<OpenedState> open_state(const std::string& state_dir, const state::MigrationName& name,
                                const Clock& clock) {
   if (auto made = state::prepare_state_dir(state_dir); !made) return fail(made.error());
+  return open_migration(state_dir, name, clock);
+}
+
+Result<OpenedState> open_migration(const std::string& state_dir, const state::MigrationName& name,
+                                   const Clock& clock) {
   std::filesystem::path folder = std::filesystem::path(state_dir) / state::migration_folder(name);
   auto lock = state::MigrationLock::acquire(folder, clock);
   if (!lock) return fail(lock.error());
@@ -68,18 +73,68 @@ jobs::SchemaOptions schema_options(const plan::CopyPlan& plan) {
   return options;
 }
 
+Task<Result<std::optional<jobs::SchemaReport>>> prepare_copy(Loop* loop, jobs::Lane* lane,
+                                                             const plan::CopyPlan* plan,
+                                                             state::LedgerStore* store, Stop* stop) {
+  Result<void> contact = co_await check_contact(*loop, *lane, plan->transform, stop);
+  if (!contact) co_return fail(contact.error());
+  Result<std::optional<state::JobState>> begun = co_await store->load();
+  if (!begun) co_return fail(begun.error());
+  const bool done = *begun && (*begun)->phase == state::JobPhase::done && !plan->restart;
+  if (done || plan->schema == plan::SchemaMode::skip) co_return std::optional<jobs::SchemaReport>();
+  const jobs::SchemaOptions options = schema_options(*plan);
+  Result<jobs::SchemaReport> report =
+      co_await jobs::prepare_schema(*loop, lane->source, lane->target, options, stop);
+  if (!report) co_return fail(report.error());
+  if (!report->target) {
+    co_return fail(ErrorKind::not_found, fmt::format("the target has no table \"{}\", and --check-schema "
+                                                     "makes none: leave --check-schema out, or make it "
+                                                     "with `messina schema`",
+                                                     plan->target.table));
+  }
+  co_return std::optional<jobs::SchemaReport>(std::move(*report));
+}
+
+Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
+                                             Stop* stop) {
+  const Result<void> contact = co_await check_contact(*loop, *lane, plan->transform, stop);
+  if (!contact) co_return fail(contact.error());
+  const jobs::SchemaOptions options = schema_options(*plan);
+  Result<jobs::SchemaReport> report =
+      co_await jobs::prepare_schema(*loop, lane->source, lane->target, options, stop);
+  co_return report;
+}
+
+jobs::CopySummary summary_of(const state::JobState& state) {
+  jobs::CopySummary summary;
+  for (const state::UnitRecord& unit : state.units) {
+    summary.counts += unit.counts;
+    if (unit.state == state::UnitState::skipped) ++summary.units_skipped;
+  }
+  summary.units = state.units.size();
+  summary.live_rejects = state.live_rejects;
+  return summary;
+}
+
 CopyEnd ended(Loop& loop, state::LedgerStore& store, Result<jobs::CopySummary> result) {
   if (result) return {std::move(result), {}};
   const auto state = net::run_on(loop, store.load());
   if (!state || !*state) return {std::move(result), {}};
-  jobs::CopySummary so_far;
-  for (const state::UnitRecord& unit : (*state)->units) {
-    so_far.counts += unit.counts;
-    if (unit.state == state::UnitState::skipped) ++so_far.units_skipped;
-  }
-  so_far.units = (*state)->units.size();
-  so_far.live_rejects = (*state)->live_rejects;
-  return {std::move(result), so_far};
+  return {std::move(result), summary_of(**state)};
+}
+
+console::Outcome outcome_of(const plan::CopyPlan& plan, const CopyEnd& end,
+                            const jobs::CopySummary& summary) {
+  console::Outcome outcome;
+  outcome.source = migration_name(plan).source;
+  outcome.target = migration_name(plan).target;
+  outcome.exit = !end.result                ? exit_code(end.result.error().kind)
+                 : summary.live_rejects > 0 ? ExitCode::done_with_rejects
+                                            : ExitCode::done;
+  outcome.finished = end.result.has_value();
+  outcome.summary = summary;
+  if (plan.state_dir != plan::CopyPlan().state_dir) outcome.state_flag = " --state " + plan.state_dir;
+  return outcome;
 }
 
 ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd& end) {
@@ -90,15 +145,7 @@ ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd
   if (summary != nullptr) {
     if (auto checked = console::check_counts(summary->counts); !checked)
       return session.failed(checked.error());
-    console::Outcome outcome;
-    outcome.source = migration_name(plan).source;
-    outcome.target = migration_name(plan).target;
-    outcome.exit = !end.result                 ? exit_code(end.result.error().kind)
-                   : summary->live_rejects > 0 ? ExitCode::done_with_rejects
-                                               : ExitCode::done;
-    outcome.finished = end.result.has_value();
-    outcome.summary = *summary;
-    if (plan.state_dir != plan::CopyPlan().state_dir) outcome.state_flag = " --state " + plan.state_dir;
+    const console::Outcome outcome = outcome_of(plan, end, *summary);
     session.result(console::summary_text(outcome), console::summary_event(session.clock().wall(), outcome));
     if (end.result) return outcome.exit;
   }

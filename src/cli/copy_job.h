@@ -25,9 +25,24 @@ struct OpenedState {
 };
 Result<OpenedState> open_state(const std::string& state_dir, const state::MigrationName& name,
                                const Clock& clock);
+/// The same in a state directory that is made already.
+Result<OpenedState> open_migration(const std::string& state_dir, const state::MigrationName& name,
+                                   const Clock& clock);
+
+/// Looks at both sides' tables and makes the target's, unless the job is done or was told not to look; then
+/// there is no report. Errors: of the sides, not_found (the target has no table and none may be made).
+Task<Result<std::optional<jobs::SchemaReport>>> prepare_copy(Loop* loop, jobs::Lane* lane,
+                                                             const plan::CopyPlan* plan,
+                                                             state::LedgerStore* store, Stop* stop);
+/// What `schema` does.
+Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
+                                             Stop* stop);
 
 jobs::CopyOptions copy_options(const plan::CopyPlan& plan, std::size_t lanes);
 jobs::SchemaOptions schema_options(const plan::CopyPlan& plan);
+
+/// What a ledger has of a job.
+jobs::CopySummary summary_of(const state::JobState& state);
 
 /// How a copy ended.
 struct CopyEnd {
@@ -37,6 +52,9 @@ struct CopyEnd {
 };
 /// Runs on the calling thread, which is no loop's.
 CopyEnd ended(Loop& loop, state::LedgerStore& store, Result<jobs::CopySummary> result);
+
+/// The event of a copy that came to its end, or of what there is of it so far.
+console::Outcome outcome_of(const plan::CopyPlan& plan, const CopyEnd& end, const jobs::CopySummary& summary);
 
 /// Says how a copy ended, after checking that its numbers add up.
 ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd& end);

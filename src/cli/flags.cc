@@ -251,6 +251,37 @@ void add_policy_flags(CLI::App& command, Flags& flags) {
   add_text(command, "--bucket", flags.bucket, "NAME", "the bucket of an export")->group("Policy");
 }
 
+void add_tables_flags(CLI::App& command, Flags& flags) {
+  plan::Draft& draft = flags.draft;
+  const std::string group = "Many tables";
+  add_parsed(
+      command, "--tables", draft.tables,
+      [](const std::string& text) -> Result<std::vector<plan::TableEntry>> {
+        const auto names = plan::parse_table_list(text);
+        if (!names) return fail(names.error());
+        std::vector<plan::TableEntry> entries;
+        for (const std::string& name : *names) {
+          entries.emplace_back().table = name;
+          entries.back().from = "--tables";
+        }
+        return entries;
+      },
+      "LIST", "names and patterns, as 'orders*,customers'; SOURCE and TARGET then name no table")
+      ->group(group);
+  add_parsed(command, "--exclude", draft.exclude, plan::parse_table_list, "LIST",
+             "names and patterns to leave out")
+      ->group(group);
+  add_parsed(command, "--target-name", draft.target_name, plan::check_target_name, "TEXT",
+             "what they are called on the target (default: {table})")
+      ->group(group);
+  add_parsed(command, "--order", draft.order, plan::parse_table_order, "ORDER",
+             "which go first: size (the biggest, default), name, given")
+      ->group(group);
+  add_whole(command, "--parallel-tables", draft.parallel_tables, 1, plan::kMostParallelTables,
+            "how many at once (default: 4)")
+      ->group(group);
+}
+
 void add_migration_flag(CLI::App& command, Flags& flags) {
   command
       .add_option("--migration", flags.migration,

@@ -58,6 +58,8 @@ void add_schema_flags(CLI::App& command, Flags& flags);
 void add_rename_flags(CLI::App& command, Flags& flags);
 void add_check_flags(CLI::App& command, Flags& flags);
 void add_policy_flags(CLI::App& command, Flags& flags);
+/// --tables and what belongs to it.
+void add_tables_flags(CLI::App& command, Flags& flags);
 void add_migration_flag(CLI::App& command, Flags& flags);
 /// --listen and what goes with it.
 void add_listen_flags(CLI::App& command, Flags& flags);

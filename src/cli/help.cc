@@ -53,6 +53,14 @@ Examples
   messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --read-rcu 500
       --rename customer_id=customer --drop debug_info
   messina copy --plan orders.yaml --json --listen 127.0.0.1:9464
+  messina copy dynamodb://us-east-1 alternator://scylla-1:8000 --tables 'orders*,customers'
+      --target-name '{table}_v2' --read-rcu 4000
+
+Many tables
+  With --tables, SOURCE and TARGET name a region or a cluster. Each table is a migration of
+  its own; one that fails does not stop the others. Run again, the same command skips what
+  is done. --read-rcu, --write-concurrency and --memory are limits of all tables together.
+  The exit code is the worst of all: 4, then 2, 3, 1 and 0.
 )" + kExitCodes};
 }
 

@@ -19,9 +19,10 @@
 namespace messina::cli {
 namespace {
 
+using endpoints::SharedPools;
 using plan::EndpointSpec;
-/// Makes one side's endpoint on a loop. Credentials are renewed on the home loop, for all.
-using Maker = std::function<endpoints::Endpoint(net::EventLoop&)>;
+/// As of Sides. Credentials are renewed on the home loop, for all.
+using Maker = std::function<endpoints::Endpoint(net::EventLoop&, const std::string& table, SharedPools&)>;
 
 net::ClientOptions http_options(const EndpointSpec& spec) {
   net::ClientOptions http;
@@ -48,7 +49,6 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, 
   auto credentials = open_credentials(spec, side, *endpoint, *profiles, home);
   if (!credentials) return fail(credentials.error());
   endpoints::DynamoDbOptions options;
-  options.table = spec.table;
   options.region = spec.region;
   options.origin = endpoint->origin;
   options.consistent_reads = consistent_reads;
@@ -68,16 +68,17 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, 
   };
   const endpoints::SideServices services{beside(aws::SideService::streams), beside(aws::SideService::sts),
                                          beside(aws::SideService::kms)};
-  return [options, services](net::EventLoop& loop) {
-    endpoints::Endpoint made = endpoints::make_dynamodb(loop, options);
-    made.inspect = endpoints::inspect_dynamodb(loop, options, services);
+  return [options, services](net::EventLoop& loop, const std::string& table, SharedPools& pools) {
+    endpoints::DynamoDbOptions of_table = options;
+    of_table.table = table;
+    endpoints::Endpoint made = endpoints::make_dynamodb(loop, of_table, &pools);
+    made.inspect = endpoints::inspect_dynamodb(loop, of_table, services);
     return made;
   };
 }
 
 Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) {
   endpoints::AlternatorOptions options;
-  options.table = spec.table;
   options.contact = {spec.host, spec.port, spec.tls};
   options.datacenter = spec.datacenter;
   options.rack = spec.rack;
@@ -93,9 +94,11 @@ Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) 
   options.proxy_for = proxy_for();
   if (spec.max_batch_items) options.max_batch_items = *spec.max_batch_items;
   const auto cluster = std::make_shared<endpoints::AlternatorCluster>(options);
-  return [options, cluster](net::EventLoop& loop) {
-    endpoints::Endpoint made = endpoints::make_alternator(loop, options, cluster);
-    made.inspect = endpoints::inspect_alternator(loop, options);
+  return [options, cluster](net::EventLoop& loop, const std::string& table, SharedPools& pools) {
+    endpoints::AlternatorOptions of_table = options;
+    of_table.table = table;
+    endpoints::Endpoint made = endpoints::make_alternator(loop, of_table, cluster, &pools);
+    made.inspect = endpoints::inspect_alternator(loop, of_table);
     return made;
   };
 }
@@ -114,18 +117,48 @@ std::size_t loop_count(std::uint32_t asked) {
   return std::min(cores, kMostLoops);
 }
 
-Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops) {
-  auto lanes = std::make_unique<Lanes>();
+Result<std::unique_ptr<Sides>> Sides::open(const plan::CopyPlan& plan, std::size_t loops) {
+  auto sides = std::make_unique<Sides>();
   for (std::size_t i = 0; i < loops; ++i)
-    lanes->loops_.push_back(std::make_unique<net::EventLoop>(fmt::format("loop-{}", i)));
-  net::EventLoop& home = *lanes->loops_.front();
-  const auto source = maker(plan.source, "source", !plan.eventually_consistent, home);
+    sides->loops_.emplace_back().loop = std::make_unique<net::EventLoop>(fmt::format("loop-{}", i));
+  net::EventLoop& home = *sides->loops_.front().loop;
+  auto source = maker(plan.source, "source", !plan.eventually_consistent, home);
   if (!source) return fail(source.error());
-  const auto target = maker(plan.target, "target", true, home);
+  auto target = maker(plan.target, "target", true, home);
   if (!target) return fail(target.error());
-  for (const auto& loop : lanes->loops_)
-    lanes->lanes_.push_back({loop.get(), (*source)(*loop), (*target)(*loop)});
-  return lanes;
+  sides->source_ = *std::move(source);
+  sides->target_ = *std::move(target);
+  for (LoopOfSides& of : sides->loops_) {
+    // Whoever asks first would make the connections; here that is certainly one thread.
+    sides->source_(*of.loop, plan.source.table, of.source);
+    sides->target_(*of.loop, plan.target.table, of.target);
+  }
+  return sides;
+}
+
+TableLanes Sides::table(const std::string& source, const std::string& target, std::size_t turn) {
+  std::vector<jobs::Lane> lanes;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    LoopOfSides& of = loops_[(i + turn) % loops_.size()];
+    lanes.push_back(
+        {of.loop.get(), source_(*of.loop, source, of.source), target_(*of.loop, target, of.target)});
+  }
+  return TableLanes(std::move(lanes));
+}
+
+// Connections and chores live on the loop, so they must die there too.
+
+Task<void> Sides::drop_pools(LoopOfSides* of) {
+  of->source.reset();
+  of->target.reset();
+  co_return;
+}
+
+Sides::~Sides() {
+  for (LoopOfSides& of : loops_) net::run_on(*of.loop, drop_pools(&of));
+  // They hold the credentials, which are renewed on a loop.
+  source_ = nullptr;
+  target_ = nullptr;
 }
 
 namespace {
@@ -138,9 +171,15 @@ Task<void> drop_endpoints(jobs::Lane* lane) {
 
 }  // namespace
 
-Lanes::~Lanes() {
-  // Their connections and chores live on the loop, so they must die there too.
-  for (std::size_t i = 0; i < lanes_.size(); ++i) net::run_on(*loops_[i], drop_endpoints(&lanes_[i]));
+TableLanes::~TableLanes() {
+  for (jobs::Lane& lane : lanes_) net::run_on(*lane.loop, drop_endpoints(&lane));
+}
+
+Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops) {
+  auto sides = Sides::open(plan, loops);
+  if (!sides) return fail(sides.error());
+  TableLanes table = (*sides)->table(plan.source.table, plan.target.table);
+  return std::make_unique<Lanes>(*std::move(sides), std::move(table));
 }
 
 Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop) {

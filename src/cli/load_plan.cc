@@ -89,25 +89,54 @@ Result<void> resolve_aws(plan::EndpointSpec& spec, const std::string& side) {
   return {};
 }
 
-Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes) {
+namespace {
+
+/// The plan file's draft, empty without one. Says its notices.
+Result<plan::Draft> file_draft(Session& session, const Flags& flags, const plan::Environment& environment) {
+  if (flags.plan_file.empty()) return plan::Draft();
+  const auto yaml = read_file(flags.plan_file);
+  if (!yaml) return fail(yaml.error());
+  auto parsed = plan::parse_plan_file(*yaml, flags.plan_file, environment);
+  if (!parsed) return parsed;
+  for (const std::string& notice : parsed->notices) session.notice("info", notice);
+  return parsed;
+}
+
+Result<void> resolve_sides(plan::CopyPlan& plan) {
+  if (auto resolved = resolve_aws(plan.source, "source"); !resolved) return resolved;
+  return resolve_aws(plan.target, "target");
+}
+
+}  // namespace
+
+Result<std::variant<plan::CopyPlan, plan::ManyTables>> load_plans(Session& session, Flags& flags,
+                                                                  Writes writes) {
   if (auto added = add_addresses(flags); !added) return fail(added.error());
-  plan::Draft file;
   const plan::Environment environment = process_environment();
-  if (!flags.plan_file.empty()) {
-    const auto yaml = read_file(flags.plan_file);
-    if (!yaml) return fail(yaml.error());
-    auto parsed = plan::parse_plan_file(*yaml, flags.plan_file, environment);
-    if (!parsed) return fail(parsed.error());
-    file = std::move(*parsed);
-    for (const std::string& notice : file.notices) session.notice("info", notice);
+  const auto file = file_draft(session, flags, environment);
+  if (!file) return fail(file.error());
+  if (plan::names_many_tables(flags.draft, *file)) {
+    auto many = plan::make_many_tables(flags.draft, *file, environment, read_file);
+    if (!many) return fail(many.error());
+    if (auto resolved = resolve_sides(many->common); !resolved) return fail(resolved.error());
+    return *std::move(many);
   }
-  auto plan = plan::make_plan(flags.draft, file, environment, read_file);
-  if (!plan) return plan;
-  if (auto resolved = resolve_aws(plan->source, "source"); !resolved) return fail(resolved.error());
-  if (auto resolved = resolve_aws(plan->target, "target"); !resolved) return fail(resolved.error());
+  auto plan = plan::make_plan(flags.draft, *file, environment, read_file);
+  if (!plan) return fail(plan.error());
+  if (auto resolved = resolve_sides(*plan); !resolved) return fail(resolved.error());
   if (writes == Writes::yes)
     if (auto checked = plan::check_addresses(*plan); !checked) return fail(checked.error());
-  return plan;
+  return *std::move(plan);
+}
+
+Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes) {
+  auto loaded = load_plans(session, flags, writes);
+  if (!loaded) return fail(loaded.error());
+  if (std::holds_alternative<plan::ManyTables>(*loaded))
+    return fail(ErrorKind::usage,
+                "the plan names many tables, and this command works on one: name it by SOURCE "
+                "TARGET, or by --migration NAME (`messina status` lists them)");
+  return std::get<plan::CopyPlan>(*std::move(loaded));
 }
 
 Result<void> complete_plan(plan::CopyPlan& plan, const Flags& flags) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <string>
+#include <variant>
 
 #include "base/error.h"
 #include "cli/flags.h"
@@ -18,8 +19,13 @@ Result<std::string> read_file(const std::string& path);
 
 enum class Writes : bool { no, yes };
 
-/// Errors: usage, config. Says the plan file's notices. With Writes::yes the target may be AWS only by leave.
+/// One table. Errors: usage, config. Says the plan file's notices. With Writes::yes the target may be AWS
+/// only by leave.
 Result<plan::CopyPlan> load_plan(Session& session, Flags& flags, Writes writes);
+
+/// One table, or many of them: for the commands that do both.
+Result<std::variant<plan::CopyPlan, plan::ManyTables>> load_plans(Session& session, Flags& flags,
+                                                                  Writes writes);
 
 /// A plan from JSON gets its secrets, from the flags or from where the JSON says, and what AWS's files have;
 /// then it is checked as one from load_plan().

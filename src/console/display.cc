@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "console/events.h"
 #include "console/progress_text.h"
+#include "console/tables_text.h"
 
 namespace messina::console {
 namespace {
@@ -101,20 +102,29 @@ void Display::tick() {
   draw();
 }
 
+void Display::redraw(std::string line) {
+  if (line == drawn_) return;
+  // One write, and the rest of the old line is erased behind the new one: nothing flickers.
+  output_.err("\r" + line + "\x1b[K");
+  drawn_ = std::move(line);
+}
+
 void Display::draw() {
   if (stopped_) return;
+  if (tables_) {
+    const jobs::TablesProgress progress = tables_();
+    if (style_ == Style::terminal) redraw(tables_terminal_line(progress, output_.width()));
+    if (style_ == Style::plain) output_.err(tables_plain_line(progress) + "\n");
+    if (style_ == Style::json) output_.out(tables_progress_events(clock_.wall(), progress));
+    return;
+  }
   const jobs::Progress progress = board_.snapshot();
   // Nothing was published yet.
   if (progress.phase.empty()) return;
   switch (style_) {
-    case Style::terminal: {
-      std::string line = terminal_line(progress, output_.width());
-      if (line == drawn_) return;
-      // One write, and the rest of the old line is erased behind the new one: nothing flickers.
-      output_.err("\r" + line + "\x1b[K");
-      drawn_ = std::move(line);
+    case Style::terminal:
+      redraw(terminal_line(progress, output_.width()));
       break;
-    }
     case Style::plain:
       output_.err(plain_line(progress) + "\n");
       break;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "jobs/progress_board.h"
+#include "jobs/tables_progress.h"
 
 namespace messina::console {
 
@@ -39,6 +40,10 @@ class Display {
   Display(const Display&) = delete;
   Display& operator=(const Display&) = delete;
 
+  /// Draws many tables from `progress` instead of the board's one. Before start(); what it calls outlives
+  /// stop().
+  void watch_tables(std::function<jobs::TablesProgress()> progress) { tables_ = std::move(progress); }
+
   /// Starts the thread that calls tick().
   void start();
   /// Ends it and clears the line; later lines go straight out. Idempotent.
@@ -52,12 +57,14 @@ class Display {
  private:
   void clear_line();
   void draw();
+  void redraw(std::string line);
   void serve();
 
   const jobs::ProgressBoard& board_;
   const Output output_;
   const Style style_;
   const Clock& clock_;
+  std::function<jobs::TablesProgress()> tables_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -5,7 +5,6 @@
 #include "console/json_line.h"
 
 namespace messina::console {
-namespace {
 
 std::string counts_json(const state::Counts& counts) {
   return JsonLine()
@@ -18,6 +17,8 @@ std::string counts_json(const state::Counts& counts) {
       .number("wcu", counts.wcu)
       .str();
 }
+
+namespace {
 
 std::string_view name_of(jobs::SchemaNote::Level level) {
   return level == jobs::SchemaNote::Level::stop ? "stop" : "note";
@@ -39,6 +40,7 @@ std::string steering_json(const std::vector<jobs::SteeringNote>& notes) {
 
 JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
   return line.text("job", progress.job)
+      .text("table", progress.table)
       .text("phase", progress.phase)
       .raw("counts", counts_json(progress.counts))
       .whole("units", progress.units)

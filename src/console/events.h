@@ -16,6 +16,9 @@
 
 namespace messina::console {
 
+/// Counts as all events hold them.
+std::string counts_json(const state::Counts& counts);
+
 std::string notice_event(WallTime time, std::string_view level, std::string_view message);
 std::string schema_event(WallTime time, const jobs::SchemaReport& report);
 std::string progress_event(WallTime time, const jobs::Progress& progress);

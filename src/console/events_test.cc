@@ -13,6 +13,7 @@
 #include "console/check_text.h"
 #include "console/health.h"
 #include "console/json_line.h"
+#include "console/tables_text.h"
 
 namespace messina::console {
 namespace {
@@ -70,6 +71,23 @@ CheckReport full_check() {
   return report;
 }
 
+/// The event of all tables, which follows those of the tables that run.
+std::string tables_progress_line() {
+  jobs::TablesProgress progress;
+  progress.running.push_back(full_progress());
+  progress.eta_s = 1;
+  const std::string lines = tables_progress_events(kTime, progress);
+  const std::size_t second = lines.find('\n') + 1;
+  return lines.substr(second, lines.size() - second - 1);
+}
+
+jobs::TableOutcome some_table(bool failed) {
+  jobs::TableOutcome table;
+  table.source = "a";
+  if (failed) table.error = Error{ErrorKind::denied, "m"};
+  return table;
+}
+
 std::vector<std::string> every_event() {
   MigrationStatus idle;
   MigrationStatus running;
@@ -86,6 +104,9 @@ std::vector<std::string> every_event() {
   return {notice_event(kTime, "info", "m"),
           schema_event(kTime, full_schema()),
           schema_event(kTime, no_target),
+          tables_progress_line(),
+          tables_event(kTime, {.job = "copy", .tables = {some_table(false), some_table(true)}}),
+          tables_event(kTime, {.job = "copy", .tables = {some_table(true)}}),
           progress_event(kTime, full_progress()),
           progress_event(kTime, unknown),
           summary_event(kTime, {}),

@@ -31,6 +31,12 @@ std::string& JsonLine::begin(std::string_view key) {
   return out_;
 }
 
+std::string JsonLine::quoted(std::string_view value) {
+  std::string out;
+  append_json_string(out, valid_utf8(value));
+  return out;
+}
+
 JsonLine& JsonLine::text(std::string_view key, std::string_view value) {
   append_json_string(begin(key), valid_utf8(value));
   return *this;

@@ -28,6 +28,9 @@ class JsonLine {
   /// `json` is a JSON value already.
   JsonLine& raw(std::string_view key, std::string_view json);
 
+  /// A JSON string, as text() writes it.
+  static std::string quoted(std::string_view value);
+
   /// The object, without the line's end.
   std::string str() const { return out_ + '}'; }
 

@@ -5,24 +5,19 @@
 
 #include <fmt/format.h>
 
+#include "console/line_parts.h"
 #include "console/numbers.h"
 
 namespace messina::console {
 namespace {
-
-/// A field of the line; those with the highest rank are left out first.
-struct Part {
-  int rank;
-  std::string text;
-};
 
 bool moves_data(const jobs::Progress& progress) {
   return progress.phase == "copying" || progress.phase == "paused" || progress.phase == "finishing" ||
          progress.phase == "done";
 }
 
-std::vector<Part> parts_of(const jobs::Progress& progress) {
-  std::vector<Part> parts;
+std::vector<LinePart> parts_of(const jobs::Progress& progress) {
+  std::vector<LinePart> parts;
   parts.push_back({0, progress.job});
   if (progress.phase != "copying")
     parts.push_back({1, progress.phase.empty() ? "preparing" : progress.phase});
@@ -46,9 +41,9 @@ std::vector<Part> parts_of(const jobs::Progress& progress) {
   return parts;
 }
 
-std::string joined(const std::vector<Part>& parts) {
+std::string joined(const std::vector<LinePart>& parts) {
   std::string line;
-  for (const Part& part : parts) {
+  for (const LinePart& part : parts) {
     if (!line.empty()) line += "  ";
     line += part.text;
   }
@@ -87,12 +82,11 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-std::string terminal_line(const jobs::Progress& progress, std::size_t width) {
+std::string fitted_line(std::vector<LinePart> parts, std::size_t width) {
   const std::size_t room = width > 1 ? width - 1 : 1;
-  std::vector<Part> parts = parts_of(progress);
   std::string line = one_line(joined(parts));
   while (columns(line) > room && parts.size() > 1) {
-    const auto least = std::ranges::max_element(parts, {}, &Part::rank);
+    const auto least = std::ranges::max_element(parts, {}, &LinePart::rank);
     if (least->rank == 0) break;
     parts.erase(least);
     line = one_line(joined(parts));
@@ -100,6 +94,12 @@ std::string terminal_line(const jobs::Progress& progress, std::size_t width) {
   return cut(line, room);
 }
 
-std::string plain_line(const jobs::Progress& progress) { return one_line(joined(parts_of(progress))); }
+std::string whole_line(const std::vector<LinePart>& parts) { return one_line(joined(parts)); }
+
+std::string terminal_line(const jobs::Progress& progress, std::size_t width) {
+  return fitted_line(parts_of(progress), width);
+}
+
+std::string plain_line(const jobs::Progress& progress) { return whole_line(parts_of(progress)); }
 
 }  // namespace messina::console

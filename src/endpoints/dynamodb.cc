@@ -177,6 +177,21 @@ Task<Result<bool>> TableCatalog::empty() {
   }
 }
 
+/// ListTables belongs to no table, but the connection and the signature are the same.
+class TableListing final : public Listing {
+ public:
+  explicit TableListing(std::shared_ptr<Table> table) : table_(std::move(table)) {}
+
+  Task<Result<Names>> list(const std::string& after) override {
+    auto body = list_tables_request(after);
+    auto names = co_await table_->ask(aws::kListTables, std::move(body), parse_list_tables);
+    co_return names;
+  }
+
+ private:
+  std::shared_ptr<Table> table_;
+};
+
 class TableScan final : public Scannable {
  public:
   explicit TableScan(std::shared_ptr<Table> table) : table_(std::move(table)) {}
@@ -407,12 +422,19 @@ std::unique_ptr<aws::DynamoDbClient> make_cloudwatch(net::EventLoop& loop, const
   return std::make_unique<aws::DynamoDbClient>(loop, std::move(pools), std::move(client));
 }
 
+/// `table "orders" (dynamodb, us-east-1)`; without a table the whole of it.
+std::string named(const std::string& table, std::string_view kind, std::string_view where) {
+  return table.empty() ? fmt::format("{}, {}", kind, where)
+                       : fmt::format("table \"{}\" ({}, {})", table, kind, where);
+}
+
 Endpoint assemble(std::shared_ptr<Table> table, std::string authority) {
   Endpoint endpoint;
   endpoint.display = table->client.display();
   endpoint.authority = std::move(authority);
   endpoint.table = table->name;
   endpoint.catalog = std::make_unique<TableCatalog>(table);
+  endpoint.listing = std::make_unique<TableListing>(table);
   endpoint.scan = std::make_unique<TableScan>(table);
   endpoint.put = std::make_unique<TablePut>(std::move(table));
   return endpoint;
@@ -431,18 +453,22 @@ AlternatorCluster::AlternatorCluster(const AlternatorOptions& options)
   nodes = std::make_shared<aws::NodeSet>(std::move(set));
 }
 
-Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options) {
-  aws::NodeSetOptions set;
-  set.contact = options.origin;
-  set.display = "dynamodb " + aws::host_header(options.origin);
-  auto pools = aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
-                                    options.proxy_for);
+Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options, SharedPools* shared) {
+  SharedPools own;
+  SharedPools& pools = shared != nullptr ? *shared : own;
+  if (!pools) {
+    aws::NodeSetOptions set;
+    set.contact = options.origin;
+    set.display = "dynamodb " + aws::host_header(options.origin);
+    pools = aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
+                                 options.proxy_for);
+  }
   aws::DynamoDbClientOptions client;
-  client.display = fmt::format("table \"{}\" (dynamodb, {})", options.table, options.region);
+  client.display = named(options.table, "dynamodb", options.region);
   client.region = options.region;
   client.credentials = options.credentials;
   client.clocks = options.clocks;
-  auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
+  auto table = std::make_shared<Table>(loop, pools, std::move(client), TableName{options.table},
                                        std::make_shared<std::atomic<std::size_t>>(options.max_batch_items));
   table->consistent_reads = options.consistent_reads;
   Endpoint endpoint =
@@ -452,17 +478,19 @@ Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options) {
 }
 
 Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
-                         const std::shared_ptr<AlternatorCluster>& cluster) {
-  auto pools = aws::NodePools::make(loop, cluster->nodes, options.http, options.proxy_for);
+                         const std::shared_ptr<AlternatorCluster>& cluster, SharedPools* shared) {
+  SharedPools own;
+  SharedPools& pools = shared != nullptr ? *shared : own;
+  if (!pools) pools = aws::NodePools::make(loop, cluster->nodes, options.http, options.proxy_for);
   const auto address = aws::host_header(options.contact);
   aws::DynamoDbClientOptions client;
-  client.display = fmt::format("table \"{}\" (alternator, {})", options.table, address);
+  client.display = named(options.table, "alternator", address);
   client.region = options.region;
   client.credentials = options.credentials;
   client.clocks = options.clocks;
   client.alternator = true;
   client.gzip_requests = options.gzip_requests;
-  auto table = std::make_shared<Table>(loop, std::move(pools), std::move(client), TableName{options.table},
+  auto table = std::make_shared<Table>(loop, pools, std::move(client), TableName{options.table},
                                        cluster->max_batch_items);
   table->consistent_reads = options.consistent_reads;
   return assemble(std::move(table), "alternator " + address);

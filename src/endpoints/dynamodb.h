@@ -69,9 +69,14 @@ struct AlternatorCluster {
   std::shared_ptr<std::atomic<std::size_t>> max_batch_items;
 };
 
-/// The endpoint belongs to `loop` and may be made on any thread before its first use.
-Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options);
+/// One loop's connections to a side. Endpoints of many tables can share them: they are made by the first that
+/// is given an empty one, for its options.
+using SharedPools = std::shared_ptr<aws::NodePools>;
+
+/// The endpoint belongs to `loop` and may be made on any thread before its first use. An empty table's name
+/// stands for the whole region or cluster: only `listing` is of use then.
+Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options, SharedPools* pools = nullptr);
 Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
-                         const std::shared_ptr<AlternatorCluster>& cluster);
+                         const std::shared_ptr<AlternatorCluster>& cluster, SharedPools* pools = nullptr);
 
 }  // namespace messina::endpoints

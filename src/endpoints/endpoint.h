@@ -124,6 +124,18 @@ class Capacity {
   virtual Task<Result<std::vector<Consumption>>> consumed(WallTime from, WallTime to) = 0;
 };
 
+/// The tables of a whole region or cluster.
+class Listing {
+ public:
+  virtual ~Listing() = default;
+  struct Names {
+    std::vector<std::string> names;
+    std::string next;  ///< to ask for the next page with; empty at the end
+  };
+  /// One attempt at the page after `after` (empty: the first). Errors as of Catalog.
+  virtual Task<Result<Names>> list(const std::string& after) = 0;
+};
+
 // ---------------------------------------------------------------------------------------------- history
 
 /// The form in which a page's records are.
@@ -218,6 +230,7 @@ struct Endpoint {
   std::string authority;
   TableName table;
   std::unique_ptr<Catalog> catalog;
+  std::unique_ptr<Listing> listing;
   std::unique_ptr<Scannable> scan;
   std::unique_ptr<Writable> put;
   std::unique_ptr<Capacity> capacity;

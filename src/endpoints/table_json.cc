@@ -295,6 +295,24 @@ std::string create_table_request(const TableDescription& wanted) {
   return out;
 }
 
+std::string list_tables_request(std::string_view after) {
+  return after.empty() ? "{}" : fmt::format("{{\"ExclusiveStartTableName\":{}}}", json_string(after));
+}
+
+Result<Listing::Names> parse_list_tables(std::string_view body) {
+  const auto answer = parse_object(body);
+  if (!answer) return fail(answer.error());
+  const auto* names = answer->if_contains("TableNames");
+  if (!names || !names->is_array()) return fail(ErrorKind::corrupt, "it lacks TableNames");
+  Listing::Names page;
+  for (const auto& name : names->get_array()) {
+    if (!name.is_string()) return fail(ErrorKind::corrupt, "TableNames holds what is no text");
+    page.names.emplace_back(name.get_string());
+  }
+  page.next = text_in(*answer, "LastEvaluatedTableName");
+  return page;
+}
+
 std::string table_request(const TableName& table) {
   return "{\"TableName\":" + json_string(table.value) + '}';
 }

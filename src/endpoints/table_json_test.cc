@@ -159,6 +159,18 @@ TEST(CreateTable, ProvisionedWithIndexes) {
       "\"WriteCapacityUnits\":6}}");
 }
 
+TEST(ListTables, GoesOnAfterTheLastName) {
+  EXPECT_EQ(list_tables_request(""), "{}");
+  EXPECT_EQ(list_tables_request("a.b"), R"({"ExclusiveStartTableName":"a.b"})");
+  const auto page = parse_list_tables(R"({"LastEvaluatedTableName":"b","TableNames":["a","b"]})");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(page->next, "b");
+  EXPECT_EQ(parse_list_tables(R"({"TableNames":[]})")->next, "");
+  EXPECT_EQ(parse_list_tables("{}").error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(parse_list_tables(R"({"TableNames":[1]})").error().kind, ErrorKind::corrupt);
+}
+
 TEST(CreateTable, NamesAreEscaped) {
   auto table = wanted();
   table.key.partition.name = "a\"b\\c";

@@ -275,6 +275,7 @@ void Conductor::sample_waits() {
 
 Progress Conductor::progress(std::string in_phase, const Totals& totals) {
   Progress p;
+  p.table = run_->context.lanes->front().source.table.value;
   p.phase = std::move(in_phase);
   p.counts = totals.counts;
   p.units = unit_count();

@@ -17,6 +17,7 @@
 #include "endpoints/endpoint.h"
 #include "item/transform.h"
 #include "jobs/progress_board.h"
+#include "jobs/shared_budgets.h"
 #include "jobs/steering.h"
 #include "pace/capacity_share.h"
 #include "pace/concurrency_limit.h"
@@ -65,7 +66,8 @@ struct CopyContext {
   state::JobStore* store = nullptr;
   ProgressBoard* board = nullptr;
   Stop* stop = nullptr;
-  Steering* steering = nullptr;  ///< may be null: nobody steers
+  Steering* steering = nullptr;     ///< may be null: nobody steers
+  SharedBudgets* shared = nullptr;  ///< may be null: no other copies run beside it
   Random random{0};
 };
 

@@ -14,27 +14,47 @@ using pace::SpeedHolder;
 /// How often a paused reader looks whether it may go on.
 constexpr Duration kPausedNap = std::chrono::milliseconds(100);
 
+/// A page's requests to the job's own budget and to the one of all tables.
+struct ReadRequest {
+  ReadBudget::Request own;
+  SharedBudgets::Reads::Request shared;
+};
+
+/// The place in the lines, or what was charged already, is given back.
+void give_up(CopyRun& run, MonoTime now, ReadRequest& request, bool charged) {
+  if (charged)
+    run.read_budget.answered(now, request.own, 0, 0);
+  else
+    run.read_budget.give_up(request.own);
+  if (run.context.shared != nullptr) run.context.shared->reads.give_up(request.shared);
+}
+
 /// Waits until the page may be asked for; false if the job was halted meanwhile.
-Task<bool> may_read(CopyRun& run, Loop& loop, UnitWork& work, ReadBudget::Request& request) {
+Task<bool> may_read(CopyRun& run, Loop& loop, UnitWork& work, ReadRequest& request) {
+  bool charged = false;  // to the job's own budget
   while (!run.halt.requested()) {
     const MonoTime now = loop.now();
     if (run.paused) {
-      run.read_budget.give_up(request);
+      give_up(run, now, request, std::exchange(charged, false));
       co_await loop.sleep_for(kPausedNap, &run.halt);
       continue;
     }
     if (work.read_not_before > now) {
-      run.read_budget.give_up(request);
+      give_up(run, now, request, std::exchange(charged, false));
       const Waits::Guard waiting(run.waits, SpeedHolder::hot_partition);
       co_await loop.sleep_until(work.read_not_before, &run.halt);
       continue;
     }
-    const std::optional<Duration> nap = run.read_budget.ask(now, request);
+    std::optional<Duration> nap;
+    if (!charged) nap = run.read_budget.ask(now, request.own);
+    charged = !nap;
+    if (charged && run.context.shared != nullptr)
+      nap = run.context.shared->reads.ask(now, request.shared, request.own.charge);
     if (!nap) co_return true;
     const Waits::Guard waiting(run.waits, SpeedHolder::read_budget);
     co_await loop.sleep_for(*nap, &run.halt);
   }
-  run.read_budget.give_up(request);
+  give_up(run, loop.now(), request, charged);
   co_return false;
 }
 
@@ -69,16 +89,18 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
   }
   Retry retry;
   while (!run->halt.requested()) {
-    ReadBudget::Request request;
+    ReadRequest request;
     const bool granted = co_await may_read(*run, loop, *work, request);
     if (!granted) co_return;
     Result<endpoints::Page> page;
     {
       const Waits::Guard waiting(run->waits, SpeedHolder::source_latency);
-      page = co_await scan.read_some(work->unit, cursor, request.items);
+      page = co_await scan.read_some(work->unit, cursor, request.own.items);
     }
-    run->read_budget.answered(loop.now(), request, page ? page->records.size() : 0,
+    run->read_budget.answered(loop.now(), request.own, page ? page->records.size() : 0,
                               page ? page->cost_rcu : 0);
+    if (run->context.shared != nullptr)
+      run->context.shared->reads.answered(loop.now(), request.shared, page ? page->cost_rcu : 0);
     if (page) {
       work->hot.answered();
       work->read_not_before = loop.now() + work->hot.pause();

@@ -26,9 +26,11 @@ CopyRun::CopyRun(CopyContext& job_context, const CopyOptions& job_options, const
       options(job_options),
       tuning(job_tuning),
       started(job_context.lanes->front().loop->now()),
-      memory(static_cast<std::int64_t>(job_options.memory_bytes)),
-      permits(job_options.write_concurrency.value_or(job_options.write_bounds.start)),
-      write_limit(permits, job_options.write_concurrency, job_options.write_bounds),
+      own_memory(static_cast<std::int64_t>(job_options.memory_bytes)),
+      memory(job_context.shared != nullptr ? job_context.shared->memory : own_memory),
+      permits(job_options.write_concurrency.value_or(job_options.write_bounds.start),
+              job_context.shared != nullptr ? &job_context.shared->writes : nullptr),
+      write_limit(permits.own(), job_options.write_concurrency, job_options.write_bounds),
       read_budget(started),
       write_budget(started),
       page_lease_(lease_bytes(kPageBytes, kPageBytes, !job_options.transform.empty())) {}
@@ -68,7 +70,7 @@ std::string CopyRun::recent_trouble(MonoTime now) const {
 }
 
 void CopyRun::release_all() {
-  memory.set_capacity(INT64_MAX / 2);
+  own_memory.set_capacity(INT64_MAX / 2);
   write_limit.close();
   recorder.close();
 }

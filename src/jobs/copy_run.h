@@ -60,8 +60,10 @@ struct CopyRun {
   std::optional<Error> failure() const;
   bool failed() const { return failed_; }
 
-  AsyncSemaphore memory;   ///< bytes of pages, from asking for one until its last record is settled
-  AsyncSemaphore permits;  ///< write() calls on the wire
+  AsyncSemaphore own_memory;
+  /// Bytes of pages, from asking for one until its last record is settled; the shared ones where there are.
+  AsyncSemaphore& memory;
+  Permits permits;         ///< write() calls on the wire
   WriteLimit write_limit;  ///< sets their number
   ReadBudget read_budget;
   WriteBudget write_budget;

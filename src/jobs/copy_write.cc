@@ -108,7 +108,7 @@ bool answered_failure(const Error& error) {
 
 /// A permit to send now; an empty lease if nothing may be sent any more. A halted job still sends what it has
 /// not tried yet, so as to end at a page boundary, but it waits for nothing any more.
-Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
+Task<Permits::Permit> permission(PageWrite& page, bool tried_before) {
   CopyRun& run = *page.run;
   Loop& loop = page.loop();
   for (;;) {
@@ -131,12 +131,12 @@ Task<AsyncSemaphore::Lease> permission(PageWrite& page, bool tried_before) {
       continue;
     }
     const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
-    AsyncSemaphore::Lease permit = co_await run.permits.acquire(1);
+    Permits::Permit permit = co_await run.permits.acquire(1);
     // The wait for it may have been long.
     if (run.failed() || (run.paused && !run.halt.requested())) continue;
     if (page.caps.stamped || loop.now() <= run.send_until.load()) co_return permit;
   }
-  co_return AsyncSemaphore::Lease();
+  co_return Permits::Permit();
 }
 
 /// Whether a permit in hand may be used for another batch at once; else it goes back and permission() waits.
@@ -148,7 +148,7 @@ bool may_go_on(const PageWrite& page) {
          (page.caps.stamped || now <= run.send_until.load());
 }
 
-Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit);
+Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, Permits::Permit permit);
 
 void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
   const auto middle = batch.records.begin() + static_cast<std::ptrdiff_t>(batch.records.size() / 2);
@@ -162,8 +162,7 @@ void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
       part.same_failures = kSameFailures - 1;
       part.failures = kFailures - 1;
     }
-    page->writers.spawn(page->loop().executor(),
-                        write_batches(page, std::move(part), AsyncSemaphore::Lease()));
+    page->writers.spawn(page->loop().executor(), write_batches(page, std::move(part), Permits::Permit()));
   }
 }
 
@@ -345,7 +344,7 @@ Task<void> take_write_budget(PageWrite& page, std::span<const std::string_view> 
 /// Starts more writers of the page, as long as it has batches and there are permits that nobody waits for.
 void add_writers(const std::shared_ptr<PageWrite>& page) {
   while (page->more() && may_go_on(*page)) {
-    AsyncSemaphore::Lease permit;
+    Permits::Permit permit;
     if (!page->run->permits.try_acquire(1, permit)) return;
     Batch batch;
     take_next(*page, batch);
@@ -356,7 +355,7 @@ void add_writers(const std::shared_ptr<PageWrite>& page) {
 /// Waits for a permit, then writes what is left of the page.
 Task<void> write_rest(std::shared_ptr<PageWrite> page) {
   page->successor_waits = true;
-  AsyncSemaphore::Lease permit = co_await permission(*page, false);
+  Permits::Permit permit = co_await permission(*page, false);
   page->successor_waits = false;
   if (!page->more()) co_return;
   if (permit.amount() == 0) {
@@ -371,7 +370,7 @@ Task<void> write_rest(std::shared_ptr<PageWrite> page) {
 
 /// Batch after batch with one permit, for as long as all goes well. Before it waits for anything it gives the
 /// permit back, and leaves the page's other batches to a successor.
-Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, AsyncSemaphore::Lease permit) {
+Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, Permits::Permit permit) {
   CopyRun& run = *page->run;
   const Unsettled unsettled(run);
   endpoints::Writable& target = *page->work->lane->target.put;

@@ -19,6 +19,7 @@ struct SteeringNote {
 
 struct Progress {
   std::string job = "copy";
+  std::string table;     ///< of the source
   std::string phase;     ///< preparing, waiting, copying, paused, finishing, done, stopped
   state::Counts counts;  ///< of the whole job, former runs included
   std::uint64_t units = 0, units_done = 0, units_skipped = 0;

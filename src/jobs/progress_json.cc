@@ -19,6 +19,7 @@ namespace json = boost::json;
 template <class ProgressRef, class Visit>
 void for_each_field(ProgressRef& p, Visit visit) {
   visit("job", p.job);
+  visit("table", p.table);
   visit("phase", p.phase);
   visit("pages", p.counts.pages);
   visit("readItems", p.counts.read_items);

@@ -1,6 +1,6 @@
 // A progress snapshot as JSON: what the ledger keeps for `status`, and what the JSON events are made of.
 //
-//   {"job":"copy","phase":"copying","pages":12,"readItems":1200,"readBytes":150000,"writtenItems":1199,"rejectedItems":1,
+//   {"job":"copy","table":"orders","phase":"copying","pages":12,"readItems":1200,"readBytes":150000,"writtenItems":1199,"rejectedItems":1,
 //    "rcu":48.5,"wcu":0,"units":16,"unitsDone":3,"unitsSkipped":0,"expectedItems":9000,"expectedBytes":1125000,
 //    "share":0.13,"itemsPerS":400,"bytesPerS":50000,"rcuPerS":16,"etaS":19.5,"holder":"target latency",
 //    "holderDetail":"","unknownOutcomes":0,"retries":2,"throttles":1,"memoryBytes":4194304,"elapsedS":3.1,

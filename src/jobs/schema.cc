@@ -17,8 +17,9 @@ using endpoints::TableStatus;
 using Level = SchemaNote::Level;
 
 constexpr std::string_view kIsolationTag = "system:write_isolation";
-/// How often a table that is being made is looked at.
-constexpr Duration kPollTable = std::chrono::seconds(1);
+/// How often a table that is being made is looked at: an Alternator's is there at once, AWS takes some
+/// seconds.
+constexpr Duration kFirstPoll = std::chrono::milliseconds(50), kLastPoll = std::chrono::seconds(1);
 
 /// Tags that belong to AWS or to ScyllaDB and cannot be carried over.
 bool reserved_tag(std::string_view name) { return name.starts_with("aws:") || name.starts_with("system:"); }
@@ -142,6 +143,7 @@ Task<Result<void>> create_table(Loop& loop, endpoints::Catalog* catalog, const T
 Task<Result<TableDescription>> wait_until_active(Loop& loop, endpoints::Endpoint& target,
                                                  const SchemaOptions& options, Stop* stop) {
   const MonoTime give_up = loop.now() + options.wait_for_active;
+  Duration pause = kFirstPoll;
   for (;;) {
     Result<TableDescription> found = co_await describe(loop, target.catalog.get(), stop, nullptr);
     const bool coming =
@@ -154,7 +156,8 @@ Task<Result<TableDescription>> wait_until_active(Loop& loop, endpoints::Endpoint
                       target.display,
                       std::chrono::duration_cast<std::chrono::seconds>(options.wait_for_active).count()));
     }
-    co_await loop.sleep_for(kPollTable, stop);
+    co_await loop.sleep_for(pause, stop);
+    pause = std::min(2 * pause, kLastPoll);
     if (stop != nullptr && stop->requested()) {
       co_return fail(ErrorKind::stopped,
                      "stopped while the target's table was being created: run it again to go on");

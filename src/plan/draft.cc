@@ -151,8 +151,8 @@ Result<void> check_dynamodb(const EndpointSpec& spec, std::string_view side) {
   return {};
 }
 
+/// All but the table's name.
 Result<void> check_side(const EndpointSpec& spec, std::string_view side) {
-  if (auto checked = check_table_name(spec.table, spec.kind, side); !checked) return checked;
   const bool alternator = spec.kind == EndpointKind::alternator;
   if (auto checked = check_role(spec, side); !checked) return checked;
   if (auto checked = alternator ? check_alternator(spec, side) : check_dynamodb(spec, side); !checked)
@@ -170,6 +170,21 @@ Result<void> check_side(const EndpointSpec& spec, std::string_view side) {
     return fail(ErrorKind::usage,
                 fmt::format("--{}-max-connections {} is not from 1 to 1024", side, *spec.max_connections));
   return {};
+}
+
+/// `from`: where the address was written, if that is known.
+Result<void> check_table(const EndpointSpec& spec, std::string_view side, std::string_view from = {}) {
+  if (!spec.table.empty()) return check_table_name(spec.table, spec.kind, side);
+  if (from.find(':') != std::string_view::npos)
+    return fail(ErrorKind::usage,
+                fmt::format("{0}: the {1} names no table: add \"table\" to it, or choose many "
+                            "tables by \"tables\" or --tables",
+                            from, side));
+  return fail(
+      ErrorKind::usage,
+      fmt::format("the {} names no table: write dynamodb://REGION/TABLE, alternator://HOST:PORT/TABLE or "
+                  "alternators://HOST:PORT/TABLE (TLS), or choose many tables by --tables",
+                  side));
 }
 
 Result<void> check_transform(const item::TransformRules& rules) {
@@ -267,8 +282,13 @@ Result<EndpointSpec> make_side(const SideDraft& flags, const SideDraft& file, st
   return spec;
 }
 
-Result<CopyPlan> make_plan(const Draft& flags, const Draft& file, const Environment& environment,
-                           const FileReader& read_file) {
+namespace {
+
+Result<void> check_settings(const CopyPlan& plan);
+
+/// All but the tables' names.
+Result<CopyPlan> make_settings(const Draft& flags, const Draft& file, const Environment& environment,
+                               const FileReader& read_file) {
   CopyPlan plan;
   auto source = make_side(flags.source, file.source, "source", environment, read_file);
   if (!source) return fail(source.error());
@@ -299,11 +319,11 @@ Result<CopyPlan> make_plan(const Draft& flags, const Draft& file, const Environm
   set_if(plan.clock_error, first_of(flags.clock_error, file.clock_error));
   set_if(plan.dead_after, first_of(flags.dead_after, file.dead_after));
   set_if(plan.state_dir, first_of(flags.state_dir, file.state_dir));
-  if (auto checked = check_plan(plan); !checked) return fail(checked.error());
+  if (auto checked = check_settings(plan); !checked) return fail(checked.error());
   return plan;
 }
 
-Result<void> check_plan(const CopyPlan& plan) {
+Result<void> check_settings(const CopyPlan& plan) {
   if (auto checked = check_side(plan.source, "source"); !checked) return checked;
   if (auto checked = check_side(plan.target, "target"); !checked) return checked;
   if (auto checked = check_transform(plan.transform); !checked) return checked;
@@ -343,6 +363,54 @@ Result<void> check_plan(const CopyPlan& plan) {
                 "a time, as in 30s");
   if (plan.state_dir.empty()) return fail(ErrorKind::usage, "--state names no directory");
   return {};
+}
+
+/// Where a side's address was written, for a message.
+const std::string& place_of(const SideDraft& flags, const SideDraft& file) {
+  return flags.address ? flags.address_from : file.address_from;
+}
+
+}  // namespace
+
+Result<CopyPlan> make_plan(const Draft& flags, const Draft& file, const Environment& environment,
+                           const FileReader& read_file) {
+  auto plan = make_settings(flags, file, environment, read_file);
+  if (!plan) return plan;
+  const std::string &source_from = place_of(flags.source, file.source),
+                    &target_from = place_of(flags.target, file.target);
+  if (auto checked = check_table(plan->source, "source", source_from); !checked) return fail(checked.error());
+  if (auto checked = check_table(plan->target, "target", target_from); !checked) return fail(checked.error());
+  return plan;
+}
+
+Result<void> check_plan(const CopyPlan& plan) {
+  if (auto checked = check_table(plan.source, "source"); !checked) return checked;
+  if (auto checked = check_table(plan.target, "target"); !checked) return checked;
+  return check_settings(plan);
+}
+
+bool names_many_tables(const Draft& flags, const Draft& file) { return flags.tables || file.tables; }
+
+Result<ManyTables> make_many_tables(const Draft& flags, const Draft& file, const Environment& environment,
+                                    const FileReader& read_file) {
+  auto common = make_settings(flags, file, environment, read_file);
+  if (!common) return fail(common.error());
+  for (const auto& [spec, side] : {std::pair(&common->source, "source"), {&common->target, "target"}})
+    if (!spec->table.empty())
+      return fail(
+          ErrorKind::usage,
+          fmt::format("the {} names the table {}, and {} chooses tables: leave the table out of the address",
+                      side, shown(spec->table), flags.tables ? "--tables" : "the plan's \"tables\""));
+  if (!common->skip_segments.empty())
+    return fail(ErrorKind::usage,
+                "segments can be left out of one table only, not of many: copy that one by itself");
+  ManyTables many{std::move(*common), {}};
+  many.choice.entries = *first_of(flags.tables, file.tables);
+  set_if(many.choice.exclude, first_of(flags.exclude, file.exclude));
+  set_if(many.choice.target_name, first_of(flags.target_name, file.target_name));
+  set_if(many.choice.order, first_of(flags.order, file.order));
+  set_if(many.choice.parallel, first_of(flags.parallel_tables, file.parallel_tables));
+  return many;
 }
 
 Result<void> check_addresses(const CopyPlan& plan) {

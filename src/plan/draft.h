@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "plan/plan.h"
+#include "plan/tables.h"
 
 namespace messina::plan {
 
@@ -60,6 +61,12 @@ struct Draft {
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::chrono::milliseconds> clock_error, dead_after;
   std::optional<std::string> state_dir;
+  // Many tables: see TableChoice.
+  std::optional<std::vector<TableEntry>> tables;
+  std::optional<std::vector<std::string>> exclude;
+  std::optional<std::string> target_name;
+  std::optional<TableOrder> order;
+  std::optional<std::uint32_t> parallel_tables;
   /// What was accepted but has no effect here, for the log: once each.
   std::vector<std::string> notices;
 };
@@ -70,11 +77,24 @@ struct Draft {
 Result<CopyPlan> make_plan(const Draft& flags, const Draft& file, const Environment& environment,
                            const FileReader& read_file);
 
+/// The same for many tables: a plan whose sides name no table (they are a region, or a cluster), and the
+/// choice of tables. Its tables' own plans come from plan_for() (tables.h), and are to be checked by
+/// check_plan() each.
+struct ManyTables {
+  CopyPlan common;
+  TableChoice choice;
+};
+Result<ManyTables> make_many_tables(const Draft& flags, const Draft& file, const Environment& environment,
+                                    const FileReader& read_file);
+/// True when a list or a pattern of tables was given.
+bool names_many_tables(const Draft& flags, const Draft& file);
+
 /// One side alone, for commands that work on one.
 Result<EndpointSpec> make_side(const SideDraft& flags, const SideDraft& file, std::string_view side,
                                const Environment& environment, const FileReader& read_file);
 
-/// The rules that span fields; make_plan() applies them, and so does whoever gets a plan from JSON.
+/// The rules that span fields, and the tables' names; make_plan() applies them, and so does whoever gets a
+/// plan from JSON.
 Result<void> check_plan(const CopyPlan& plan);
 
 /// SOURCE = TARGET, and writing to a real AWS table without leave: asked when region and endpoint are known.

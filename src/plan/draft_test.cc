@@ -159,6 +159,47 @@ TEST(MakePlan, RefusesTlsSettingsWithoutTls) {
   EXPECT_EQ(refusal(flags), "accepted");
 }
 
+TEST(MakePlan, WantsATableOnEachSide) {
+  EXPECT_EQ(refusal(two_sides("dynamodb://us-east-1")),
+            "the source names no table: write dynamodb://REGION/TABLE, alternator://HOST:PORT/TABLE or "
+            "alternators://HOST:PORT/TABLE (TLS), or choose many tables by --tables");
+  Draft file = two_sides("dynamodb://us-east-1/orders", "alternator://h:8000");
+  file.target.address_from = "p.yaml:3";
+  EXPECT_EQ(
+      refusal({}, file),
+      "p.yaml:3: the target names no table: add \"table\" to it, or choose many tables by \"tables\" or "
+      "--tables");
+}
+
+TEST(MakeManyTables, WantsRegionsAndClusters) {
+  const auto many = [](Draft flags, const Draft& file = {}) {
+    auto made = make_many_tables(flags, file, environment({}), no_file);
+    return made ? std::string("accepted") : made.error().message;
+  };
+  Draft flags = two_sides("dynamodb://us-east-1", "alternator://h:8000");
+  EXPECT_FALSE(names_many_tables(flags, {}));
+  flags.tables.emplace().emplace_back().table = "orders*";
+  EXPECT_TRUE(names_many_tables(flags, {}));
+  EXPECT_EQ(many(flags), "accepted");
+  Draft with_table = flags;
+  with_table.target.address = parse_uri("alternator://h:8000/orders", "target").value();
+  EXPECT_EQ(many(with_table),
+            "the target names the table \"orders\", and --tables chooses tables: leave the table out of the "
+            "address");
+  Draft skips = flags;
+  skips.segments = 4;
+  skips.skip_segments = {1};
+  EXPECT_NE(many(skips).find("of one table only"), std::string::npos);
+  Draft file;
+  file.tables.emplace().emplace_back().table = "of the plan";
+  file.parallel_tables = 9;
+  file.target_name = "{table}_2";
+  const auto made = make_many_tables(flags, file, environment({}), no_file).value();
+  EXPECT_EQ(made.choice.entries.front().table, "orders*");
+  EXPECT_EQ(made.choice.parallel, 9u);
+  EXPECT_EQ(made.choice.target_name, "{table}_2");
+}
+
 TEST(IsRealAws, KnowsOverrides) {
   auto spec = parse_uri("dynamodb://us-east-1/orders", "target").value();
   EXPECT_TRUE(is_real_aws(spec));

@@ -19,7 +19,7 @@ enum class EndpointKind : std::uint8_t { dynamodb, alternator };
 /// One side of a move. Secrets are never part of to_json() (plan/plan_json.h).
 struct EndpointSpec {
   EndpointKind kind = EndpointKind::dynamodb;
-  std::string table;
+  std::string table;  ///< empty: the whole region or cluster, of which many tables are chosen (plan/tables.h)
   std::string region;  ///< dynamodb: from the URI, --SIDE-region, the profile or AWS_REGION
   std::optional<std::string> endpoint_url;  ///< dynamodb: an override; http:// or https://
   std::string host;                         ///< alternator: first contact point

@@ -1,10 +1,13 @@
 #include "plan/plan_file.h"
 
 #include <algorithm>
+#include <map>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "plan/plan_keys.h"
 #include "plan/text.h"
 #include "plan/units.h"
 #include "plan/uri.h"
@@ -27,23 +30,48 @@ class PlanFileReader {
   }
 
  private:
+  using Handlers = std::map<std::string_view, Handler>;
+
+  /// What the keys of some places do: `handlers` has the honoured ones, and those of the others that need
+  /// more than their row of plan_keys.h says.
+  Keys keys(std::initializer_list<std::string_view> places, Handlers handlers) {
+    Keys known;
+    for (const PlanKey* key : keys_in(places)) {
+      Handler handler;
+      if (const auto found = handlers.extract(key->name)) {
+        handler = std::move(found.mapped());
+      } else if (key->use == KeyUse::ignored) {
+        handler = ignored(std::string(key->says));
+      } else if (key->use == KeyUse::refused) {
+        handler = refused(*key);
+      } else {
+        throw std::logic_error(fmt::format("nothing honours the plan's key {}", key->name));
+      }
+      // Migrator's savepoint files write what is absent as null.
+      if (key->origin != KeyOrigin::ours)
+        handler = [handler = std::move(handler)](const Field& field) {
+          if (!field.node.IsNull()) handler(field);
+        };
+      known.emplace_back(key->name, std::move(handler));
+    }
+    if (!handlers.empty())
+      throw std::logic_error(fmt::format("plan_keys.cc lacks the key {}", handlers.begin()->first));
+    return known;
+  }
+
   /// Accepted, without effect: said once in the log.
   Handler ignored(const std::string& why) {
-    return [this, why](const Field& field) { notice(field, why); };
-  }
-  void notice(const Field& field, const std::string& why) {
-    draft_.notices.push_back(fmt::format("{}: key \"{}\" {}", yaml_.where(field), field.path, why));
-  }
-  /// A switch that may stand there only as `allowed`.
-  Handler only(bool allowed, const std::string& why) {
-    return [this, allowed, why](const Field& field) {
-      if (yaml_.boolean(field) != allowed) yaml_.fail_at(field, why);
+    return [this, why](const Field& field) {
+      draft_.notices.push_back(fmt::format("{}: key \"{}\" {}", yaml_.where(field), field.path, why));
     };
   }
-  Handler empty_list(const std::string& why) {
-    return [this, why](const Field& field) {
-      if (field.node.IsNull()) return;
-      if (!yaml_.list(field).empty()) yaml_.fail_at(field, why);
+  /// Only a value that asks for nothing may stand there: an empty list, or false.
+  Handler refused(const PlanKey& key) {
+    return [this, &key](const Field& field) {
+      const bool asks = key.shape == KeyShape::flag
+                            ? yaml_.boolean(field)
+                            : key.origin == KeyOrigin::ours || !yaml_.list(field).empty();
+      if (asks) yaml_.fail_at(field, std::string(key.says));
     };
   }
   template <class T>
@@ -61,20 +89,29 @@ class PlanFileReader {
   Handler rate_into(std::optional<double>& to) {
     return [this, &to](const Field& field) { to = yaml_.rate(field); };
   }
-  Handler budget_into(std::optional<double>& to) {
+  Handler budget_into(std::optional<double>& to) { return parsed_into(to, parse_budget); }
+  template <class T, class Parse>
+  Handler parsed_into(std::optional<T>& to, Parse parse) {
+    return [this, &to, parse](const Field& field) { to = T(yaml_.parsed(field, parse)); };
+  }
+
+  /// Migrator's, which may be more than the whole: that is taken as the whole.
+  Handler percent_into(std::optional<double>& to) {
     return [this, &to](const Field& field) {
-      to = yaml_.parsed(field, [](const std::string& value) { return parse_budget(value); });
+      // Hadoop's dynamodb connector, from which Migrator has the setting, takes these.
+      static constexpr double kLeast = 0.1, kMost = 1.5;
+      to = yaml_.rate(field);
+      if (*to < kLeast || *to > kMost)
+        yaml_.fail_at(field, fmt::format("{} is not from {} to {} (1 is the table's whole capacity)", *to,
+                                         kLeast, kMost));
+      to = std::min(*to, 1.0);
     };
   }
-  Handler share_into(std::optional<double>& to) {
-    return [this, &to](const Field& field) {
-      to = yaml_.parsed(field, [](const std::string& value) { return parse_share(value); });
-    };
+  Handler renames_into(std::optional<std::map<std::string, std::string, std::less<>>>& to) {
+    return [this, &to](const Field& field) { read_renames(field, to.emplace()); };
   }
-  Handler duration_into(std::optional<std::chrono::milliseconds>& to) {
-    return [this, &to](const Field& field) {
-      to = yaml_.parsed(field, [](const std::string& value) { return parse_duration(value); });
-    };
+  Handler drops_into(std::optional<std::set<std::string, std::less<>>>& to) {
+    return [this, &to](const Field& field) { read_drops(field, to.emplace()); };
   }
 
   Keys top_keys() {
@@ -82,51 +119,38 @@ class PlanFileReader {
       return [this, &draft, name](const Field& field) { read_side(field, draft, name); };
     };
     const Handler skip_segments = [this](const Field& field) { read_skip_segments(field); };
-    return {
+    Handlers handlers{
         {"version", [this](const Field& field) { read_version(field); }},
         {"source", side(draft_.source, "source")},
         {"target", side(draft_.target, "target")},
-        {"renames", [this](const Field& field) { read_renames(field); }},
-        {"drop", [this](const Field& field) { read_drops(field); }},
+        {"tables", [this](const Field& field) { read_tables(field); }},
+        {"exclude", [this](const Field& field) { read_exclude(field); }},
+        {"target-name", parsed_into(draft_.target_name, check_target_name)},
+        {"order", parsed_into(draft_.order, parse_table_order)},
+        {"parallel-tables", whole_into(draft_.parallel_tables, 1, kMostParallelTables)},
+        {"renames", renames_into(draft_.renames)},
+        {"drop", drops_into(draft_.drops)},
         {"segments", whole_into(draft_.segments, 1, kMaxSegments)},
         {"skipSegments", skip_segments},
         {"skip-segments", skip_segments},
         {"read-rcu", budget_into(draft_.read_rcu_per_s)},
-        {"read-share", share_into(draft_.read_share)},
+        {"read-share", parsed_into(draft_.read_share, parse_share)},
         {"eventually-consistent", boolean_into(draft_.eventually_consistent)},
         {"write-wcu", budget_into(draft_.write_wcu_per_s)},
-        {"write-share", share_into(draft_.write_share)},
+        {"write-share", parsed_into(draft_.write_share, parse_share)},
         {"write-concurrency", whole_into(draft_.write_concurrency, 1, kMaxCount)},
         {"loops", whole_into(draft_.loops, 1, 256)},
-        {"memory",
-         [this](const Field& field) {
-           draft_.memory_bytes =
-               yaml_.parsed(field, [](const std::string& value) { return parse_size(value); });
-         }},
-        {"schema",
-         [this](const Field& field) {
-           draft_.schema =
-               yaml_.parsed(field, [](const std::string& value) { return parse_schema_mode(value); });
-         }},
+        {"memory", parsed_into(draft_.memory_bytes, parse_size)},
+        {"schema", parsed_into(draft_.schema, parse_schema_mode)},
         {"write-isolation", text_into(draft_.write_isolation)},
         {"into-existing", boolean_into(draft_.into_existing)},
-        {"clock-error", duration_into(draft_.clock_error)},
-        {"dead-after", duration_into(draft_.dead_after)},
+        {"clock-error", parsed_into(draft_.clock_error, parse_duration)},
+        {"dead-after", parsed_into(draft_.dead_after, parse_duration)},
         {"state", text_into(draft_.state_dir)},
-        {"allow-write-aws",
-         [this](const Field& field) {
-           yaml_.fail_at(field, "this is a flag only: it is said anew each time");
-         }},
-        {"restart",
-         [this](const Field& field) {
-           yaml_.fail_at(field, "this is a flag only: it is said anew each time");
-         }},
         {"savepoints", [this](const Field& field) { read_savepoints(field); }},
-        {"skipTokenRanges",
-         empty_list("token ranges belong to CQL sources, which this version does not do yet")},
-        {"skipParquetFiles", empty_list("Parquet files are not a source of messina")},
-        {"validation", ignored("is not used: this version does not compare tables yet")},
+        {"validation", [this](const Field& field) { read_validation(field); }},
     };
+    return keys({"plan"}, std::move(handlers));
   }
 
   void read_version(const Field& field) {
@@ -137,12 +161,11 @@ class PlanFileReader {
                                 version, kPlanVersion));
   }
 
-  void read_renames(const Field& field) {
-    auto& renames = draft_.renames.emplace();
+  void read_renames(const Field& field, std::map<std::string, std::string, std::less<>>& renames) {
     if (field.node.IsNull()) return;
     for (const Field& element : yaml_.list(field)) {
       std::optional<std::string> from, to;
-      yaml_.mapping(element, {{"from", text_into(from)}, {"to", text_into(to)}});
+      yaml_.mapping(element, keys({"rename"}, {{"from", text_into(from)}, {"to", text_into(to)}}));
       if (!from || !to) yaml_.fail_at(element, "a rename has the keys \"from\" and \"to\"");
       for (const std::string& name : {*from, *to})
         if (auto checked = check_attribute_name(name); !checked)
@@ -152,8 +175,7 @@ class PlanFileReader {
     }
   }
 
-  void read_drops(const Field& field) {
-    auto& drops = draft_.drops.emplace();
+  void read_drops(const Field& field, std::set<std::string, std::less<>>& drops) {
     if (field.node.IsNull()) return;
     for (const Field& element : yaml_.list(field)) {
       const std::string name = yaml_.text(element);
@@ -171,21 +193,64 @@ class PlanFileReader {
   }
 
   void read_savepoints(const Field& field) {
-    const Handler folder = [this](const Field& path) { draft_.state_dir = yaml_.text(path); };
-    yaml_.mapping(
-        field, {{"path", folder},
-                {"intervalSeconds", ignored("is not used: the ledger is written a few times a second")},
-                {"target", [this, folder](const Field& target) {
-                   yaml_.mapping(
-                       target, {{"type",
-                                 [this](const Field& type) {
-                                   if (yaml_.text(type) != "filesystem")
-                                     yaml_.fail_at(
-                                         type,
-                                         "the ledger lies in a local directory: only filesystem is possible");
-                                 }},
-                                {"path", folder}});
-                 }}});
+    const Handler folder = text_into(draft_.state_dir);
+    // What other types have beside it is not looked at.
+    const Handler target = [this, folder](const Field& at) {
+      if (!at.node.IsMap()) yaml_.fail_at(at, "this must be a mapping with \"type\" and \"path\"");
+      for (const Field& each : yaml_.members(at)) {
+        if (each.path.ends_with(".type") && yaml_.text(each) != "filesystem")
+          yaml_.fail_at(each, "the ledger lies in a local directory: only filesystem is possible");
+        if (each.path.ends_with(".path")) folder(each);
+      }
+    };
+    yaml_.mapping(field, keys({"savepoints"}, {{"path", folder}, {"target", target}}));
+  }
+
+  /// One notice for all of it; its keys are looked at all the same.
+  void read_validation(const Field& field) {
+    Draft inner;
+    std::swap(inner.notices, draft_.notices);
+    yaml_.mapping(field, keys({"validation"}, {}));
+    std::swap(inner.notices, draft_.notices);
+    const auto known = keys_in({"plan"});
+    const auto key = std::ranges::find(known, "validation", [](const PlanKey* each) { return each->name; });
+    ignored(std::string((*key)->says))(field);
+  }
+
+  // ----------------------------------------------------------------------------------------- many tables
+
+  void read_tables(const Field& field) {
+    auto& entries = draft_.tables.emplace();
+    for (const Field& element : yaml_.list(field)) {
+      TableEntry entry;
+      entry.from = yaml_.where(element);
+      if (element.node.IsMap()) {
+        std::optional<std::string> table;
+        Handlers handlers{{"table", text_into(table)},
+                          {"target", parsed_into(entry.target, check_entry_target)},
+                          {"renames", renames_into(entry.renames)},
+                          {"drop", drops_into(entry.drops)},
+                          {"segments", whole_into(entry.segments, 1, kMaxSegments)}};
+        yaml_.mapping(element, keys({"table"}, std::move(handlers)));
+        if (!table) yaml_.fail_at(element, "\"table\" is missing");
+        entry.table = std::move(*table);
+      } else {
+        entry.table = yaml_.text(element);
+      }
+      if (auto checked = check_table_pattern(entry.table); !checked)
+        yaml_.fail_at(element, checked.error().message);
+      entries.push_back(std::move(entry));
+    }
+    if (entries.empty()) yaml_.fail_at(field, "the list is empty: name at least one table");
+  }
+
+  void read_exclude(const Field& field) {
+    auto& patterns = draft_.exclude.emplace();
+    for (const Field& element : yaml_.list(field)) {
+      patterns.push_back(yaml_.text(element));
+      if (auto checked = check_table_pattern(patterns.back()); !checked)
+        yaml_.fail_at(element, checked.error().message);
+    }
   }
 
   // ------------------------------------------------------------------------------------------ sides
@@ -194,6 +259,7 @@ class PlanFileReader {
   struct Block {
     std::optional<std::string> type, uri, table, region, host_text, url;
     std::optional<std::uint32_t> port;
+    bool alternator = false;  ///< has a mapping of that name
   };
 
   void read_side(const Field& field, SideDraft& side, const std::string& name) {
@@ -219,12 +285,14 @@ class PlanFileReader {
       return;
     }
     if (!block.type) yaml_.fail_at(field, "there is neither \"type\" nor \"uri\"");
-    if (!block.table) yaml_.fail_at(field, "\"table\" is missing");
     EndpointSpec spec;
-    spec.kind = *block.type == "alternator" ? EndpointKind::alternator : EndpointKind::dynamodb;
-    spec.table = *block.table;
-    if (auto checked = check_table_name(spec.table, spec.kind, name); !checked)
-      yaml_.fail_at(field, checked.error().message);
+    spec.kind =
+        *block.type == "alternator" || block.alternator ? EndpointKind::alternator : EndpointKind::dynamodb;
+    // Without one there must be "tables" or --tables, which is seen when all layers are there (draft.h).
+    spec.table = block.table.value_or("");
+    if (block.table)
+      if (auto checked = check_table_name(spec.table, spec.kind, name); !checked)
+        yaml_.fail_at(field, checked.error().message);
     // Migrator's files name a region for Alternator too, since its SDK asks for one; it means nothing there.
     if (spec.kind == EndpointKind::dynamodb) spec.region = block.region.value_or("");
     if (spec.kind == EndpointKind::alternator && !block.host_text && !block.url)
@@ -239,7 +307,7 @@ class PlanFileReader {
     if (!type) return;
     const Field at{type, field.path + ".type", type.Mark().line + 1};
     const std::string value = yaml_.text(at);
-    if (value == "dynamodb" || value == "alternator") return;
+    if (value == "dynamodb" || value == "dynamo" || value == "alternator") return;
     for (const std::string_view later : {"dynamodb-s3-export", "cassandra", "scylla"})
       if (value == later)
         yaml_.fail_at(
@@ -282,14 +350,27 @@ class PlanFileReader {
     spec.port = has_port ? url->port : url->tls ? kAlternatorTlsPort : kAlternatorPort;
   }
 
+  Handlers alternator_handlers(SideDraft& side) {
+    return {{"datacenter", text_into(side.datacenter)},
+            {"rack", text_into(side.rack)},
+            {"compression", boolean_into(side.gzip_requests)},
+            {"maxItemsPerBatch", whole_into(side.max_batch_items, 1, 100)},
+            {"maxConnections", whole_into(side.max_connections, 1, 1024)}};
+  }
+
   Keys side_keys(SideDraft& side, Block& block, bool is_target) {
-    Keys keys = {
+    Handlers handlers{
         {"type", text_into(block.type)},
         {"uri", text_into(block.uri)},
         {"table", text_into(block.table)},
         {"region", text_into(block.region)},
         {"endpoint", [this, &block](const Field& field) { read_endpoint(field, block); }},
-        {"credentials", [this, &side](const Field& field) { read_credentials(field, side.credentials); }},
+        {"credentials", [this, &side](const Field& field) { read_credentials(field, side); }},
+        {"alternator",
+         [this, &side, &block](const Field& field) {
+           block.alternator = true;
+           yaml_.mapping(field, keys({"alternator"}, alternator_handlers(side)));
+         }},
         {"profile", text_into(side.credentials.profile)},
         {"access-key", text_into(side.credentials.access_key)},
         {"secret-key-env", text_into(side.credentials.secret_key_env)},
@@ -297,35 +378,20 @@ class PlanFileReader {
         {"session-token-env", text_into(side.credentials.session_token_env)},
         {"session-token-file", text_into(side.credentials.session_token_file)},
         {"ca-file", text_into(side.ca_file)},
-        {"datacenter", text_into(side.datacenter)},
-        {"rack", text_into(side.rack)},
         {"gzip", boolean_into(side.gzip_requests)},
-        {"compression", boolean_into(side.gzip_requests)},
         {"max-batch-items", whole_into(side.max_batch_items, 1, 100)},
-        {"maxItemsPerBatch", whole_into(side.max_batch_items, 1, 100)},
         {"max-connections", whole_into(side.max_connections, 1, 1024)},
-        {"maxConnections", whole_into(side.max_connections, 1, 1024)},
-        {"maxMapTasks", ignored("is Spark's and not used: see --loops")},
     };
-    for (const char* key : {"activeRefreshIntervalMs", "idleRefreshIntervalMs", "optimizeHeaders",
-                            "removeConsumedCapacity", "connectionMaxIdleTimeMs", "connectionTimeToLiveMs",
-                            "connectionAcquisitionTimeoutMs", "connectionTimeoutMs"})
-      keys.emplace_back(key, ignored("is not used: messina has its own way"));
+    handlers.merge(alternator_handlers(side));
     if (is_target) {
-      keys.emplace_back("writeThroughput", ignored("is not used: --write-concurrency limits the writing"));
-      keys.emplace_back("throughputWritePercent",
-                        ignored("is not used: --write-concurrency limits the writing"));
-      keys.emplace_back("billingMode", ignored("is not used: the target's table takes the source's mode"));
-      keys.emplace_back("streamChanges",
-                        only(false, "this version copies history only: changes are not followed yet"));
-      keys.emplace_back("skipInitialSnapshotTransfer", only(false, "this version copies history only"));
-    } else {
-      keys.emplace_back("scanSegments", whole_into(draft_.segments, 1, kMaxSegments));
-      keys.emplace_back("readThroughput", rate_into(draft_.read_rcu_per_s));
-      keys.emplace_back("throughputReadPercent",
-                        ignored("is not used yet: give the rate itself, as readThroughput or read-rcu"));
+      handlers.merge(Handlers{{"writeThroughput", rate_into(draft_.write_wcu_per_s)},
+                              {"throughputWritePercent", percent_into(draft_.write_share)}});
+      return keys({"side", "alternator", "target"}, std::move(handlers));
     }
-    return keys;
+    handlers.merge(Handlers{{"scanSegments", whole_into(draft_.segments, 1, kMaxSegments)},
+                            {"readThroughput", rate_into(draft_.read_rcu_per_s)},
+                            {"throughputReadPercent", percent_into(draft_.read_share)}});
+    return keys({"side", "alternator", "source"}, std::move(handlers));
   }
 
   void read_endpoint(const Field& field, Block& block) {
@@ -333,19 +399,29 @@ class PlanFileReader {
       block.url = yaml_.text(field);
       return;
     }
-    yaml_.mapping(field, {{"host", text_into(block.host_text)}, {"port", whole_into(block.port, 1, 65'535)}});
+    yaml_.mapping(field, keys({"endpoint"}, {{"host", text_into(block.host_text)},
+                                             {"port", whole_into(block.port, 1, 65'535)}}));
     if (!block.host_text) yaml_.fail_at(field, "\"host\" is missing");
   }
 
-  void read_credentials(const Field& field, CredentialsDraft& credentials) {
-    yaml_.mapping(field,
-                  {{"accessKey", text_into(credentials.access_key)},
-                   {"secretKey", text_into(credentials.secret_key)},
-                   {"assumeRole", [this](const Field& role) {
-                      yaml_.fail_at(
-                          role,
-                          "roles are not assumed by this version: put the role's keys into the environment");
-                    }}});
+  void read_credentials(const Field& field, SideDraft& side) {
+    const Handler role = [this, &side](const Field& at) {
+      yaml_.mapping(at, keys({"assumeRole"}, {{"arn", text_into(side.credentials.role_arn)},
+                                              {"sessionName", text_into(side.credentials.role_session_name)}}));
+      if (!side.credentials.role_arn) yaml_.fail_at(at, "\"arn\" is missing");
+    };
+    const Handler secret = [this, &side](const Field& at) {
+      std::string value = yaml_.text(at);
+      // Newer versions of Migrator hide secrets in their savepoint files.
+      if (value == "<redacted>")
+        yaml_.fail_at(at,
+                      "this savepoint file hides the secret: write ${VARIABLE} instead, or leave the "
+                      "credentials out and give them by flags");
+      side.credentials.secret_key = Secret(std::move(value));
+    };
+    yaml_.mapping(field, keys({"credentials"}, {{"accessKey", text_into(side.credentials.access_key)},
+                                                {"secretKey", secret},
+                                                {"assumeRole", role}}));
   }
 
   YamlReader yaml_;

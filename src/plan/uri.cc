@@ -163,12 +163,12 @@ Result<EndpointSpec> parse_uri(std::string_view text, std::string_view side) {
     return fail(
         ErrorKind::usage,
         fmt::format("the {} {} holds \"?\" or \"#\": options are flags (see --help)", side, shown(text)));
-  const std::size_t slash = rest.find('/');
-  if (slash == std::string_view::npos || slash + 1 == rest.size())
-    return fail(ErrorKind::usage, fmt::format("the {} {} names no table: {}", side, shown(text), kForms));
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
   const std::string_view authority = rest.substr(0, slash);
-  spec.table = percent_decoded(rest.substr(slash + 1));
-  if (auto checked = check_table_name(spec.table, spec.kind, side); !checked) return fail(checked.error());
+  if (slash + 1 < rest.size()) {
+    spec.table = percent_decoded(rest.substr(slash + 1));
+    if (auto checked = check_table_name(spec.table, spec.kind, side); !checked) return fail(checked.error());
+  }
 
   if (spec.kind == EndpointKind::dynamodb) {
     if (!authority.empty())

@@ -21,8 +21,9 @@ inline constexpr std::size_t kTableNameMax = 255;
 inline constexpr std::size_t kAlternatorTableNameMax = 192;
 
 /// Reads an address. `side` is "source" or "target" and appears in messages. An empty region stays empty; a
-/// missing port becomes the usual one. ErrorKind::usage for what is malformed, and for a password in the
-/// address, which is not shown.
+/// missing port becomes the usual one. Without a table ("dynamodb://us-east-1") it names a whole region or
+/// cluster: whether that will do, make_plan() and make_many_tables() say. ErrorKind::usage for what is
+/// malformed, and for a password in the address, which is not shown.
 Result<EndpointSpec> parse_uri(std::string_view text, std::string_view side);
 
 /// 3 to 255 (192) of a-z, A-Z, 0-9, "_", "-", "."; ErrorKind::usage shows the name escaped.

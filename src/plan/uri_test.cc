@@ -34,6 +34,20 @@ TEST(Uri, ReadsAlternator) {
   EXPECT_EQ(parse_uri("alternators://[::1]/orders", "target").value().port, kAlternatorTlsPort);
 }
 
+TEST(Uri, MayNameAWholeRegionOrCluster) {
+  for (const char* text : {"dynamodb://us-east-1", "dynamodb://us-east-1/"}) {
+    const auto spec = parse_uri(text, "source");
+    ASSERT_TRUE(spec) << text;
+    EXPECT_EQ(spec->region, "us-east-1");
+    EXPECT_EQ(spec->table, "");
+  }
+  const auto cluster = parse_uri("alternators://scylla", "target");
+  ASSERT_TRUE(cluster);
+  EXPECT_EQ(cluster->host, "scylla");
+  EXPECT_EQ(cluster->port, kAlternatorTlsPort);
+  EXPECT_EQ(cluster->table, "");
+}
+
 TEST(Uri, NeverShowsAPassword) {
   for (const char* text :
        {"alternator://user:hunter2@h:8000/orders", "alternator://user:hun/ter2@h:8000/orders",
@@ -49,8 +63,6 @@ TEST(Uri, SaysWhatIsWrong) {
   EXPECT_NE(refusal("dynamdb://us-east-1/orders").find("did you mean \"dynamodb\"?"), std::string::npos);
   for (const char* scheme : {"s3", "export", "scylla", "cassandra"})
     EXPECT_NE(refusal(std::string(scheme) + "://h/t").find("does not do yet"), std::string::npos) << scheme;
-  EXPECT_NE(refusal("dynamodb://us-east-1").find("names no table"), std::string::npos);
-  EXPECT_NE(refusal("dynamodb://us-east-1/").find("names no table"), std::string::npos);
   EXPECT_NE(refusal("dynamodb:us-east-1/orders").find("lacks \"//\""), std::string::npos);
   EXPECT_NE(refusal("dynamodb://us_east/orders").find("region \"us_east\""), std::string::npos);
   EXPECT_NE(refusal("dynamodb://us-east-1/orders?x=1").find("options are flags"), std::string::npos);

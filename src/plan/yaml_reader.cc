@@ -46,6 +46,14 @@ void YamlReader::mapping(const Field& field, const Keys& keys) const {
   }
 }
 
+std::vector<Field> YamlReader::members(const Field& field) const {
+  std::vector<Field> fields;
+  for (const auto& pair : field.node)
+    if (pair.first.IsScalar())
+      fields.push_back({pair.second, field.path + "." + pair.first.Scalar(), pair.first.Mark().line + 1});
+  return fields;
+}
+
 std::vector<Field> YamlReader::list(const Field& field) const {
   if (!field.node.IsSequence()) fail_at(field, "this must be a list");
   std::vector<Field> fields;

@@ -41,6 +41,8 @@ class YamlReader {
 
   /// Calls the handler of each key. Unknown, repeated and non-text keys are errors.
   void mapping(const Field& field, const Keys& keys) const;
+  /// The values of a mapping whose keys are not looked at.
+  std::vector<Field> members(const Field& field) const;
   std::vector<Field> list(const Field& field) const;
   /// Scalars, after ${ENV} substitution.
   std::string text(const Field& field) const;

@@ -125,6 +125,7 @@ class Case:
         text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "{id}", text)
         text = re.sub(r"\bin \d+(\.\d+)? m?s\b", "in {elapsed}", text)
         text = re.sub(r"settled for .*? \(limit", "settled for {elapsed} (limit", text)
+        text = re.sub(r" +\d+(\.\d+)? m?s$", "  {elapsed}", text, flags=re.M)
         text = re.sub(r'"(elapsed_s|rcu|wcu)":[0-9.e+-]+', r'"\1":{number}', text)
         text = re.sub(r"-to-([A-Za-z0-9_.-]+)-[0-9a-f]{12}", r"-to-\1-{hash}", text)
         text = re.sub(r"\bpid \d+", "pid {pid}", text)

@@ -1,0 +1,235 @@
+#include "cli/many_tables.h"
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "cli/choose_tables.h"
+#include "cli/copy_job.h"
+#include "cli/load_plan.h"
+#include "cli/migrations.h"
+#include "console/summary.h"
+#include "console/tables_text.h"
+#include "plan/units.h"
+
+namespace messina::cli {
+namespace {
+
+/// Tables that are prepared (state opened, tables described and made) beside those that copy, so that one is
+/// ready whenever a turn is free. Small tables take longer to prepare than to copy.
+constexpr std::size_t kPreparedAhead = 12;
+
+using jobs::TableEnd;
+using jobs::TableOutcome;
+
+/// One run over many tables: threads that take one table after the other from start to end.
+class ManyRuns {
+ public:
+  ManyRuns(Session& session, const plan::ManyTables& many, Sides& sides, TablesToRun tables,
+           std::size_t loops)
+      : session_(session),
+        plans_(std::move(tables.plans)),
+        sides_(sides),
+        loops_(loops),
+        parallel_(many.choice.parallel),
+        budgets_(limits_of(many.common, loops), sides.first_loop().now()),
+        runs_(std::move(tables.tables), many.choice.parallel, sides.first_loop().now()) {}
+
+  /// `work` does one table and never throws away what it began.
+  void run(TableOutcome (ManyRuns::*work)(std::size_t)) {
+    session_.display().watch_tables([this] { return runs_.progress(sides_.first_loop().now()); });
+    session_.display().start();
+    std::vector<std::thread> threads;
+    const std::size_t count = std::min(plans_.size(), parallel_ + std::max(kPreparedAhead, parallel_));
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, work] { serve(work); });
+    for (std::thread& thread : threads) thread.join();
+    session_.display().stop();
+  }
+
+  TableOutcome copy_table(std::size_t index);
+  TableOutcome make_table(std::size_t index);
+  std::vector<TableOutcome> outcomes() const { return runs_.outcomes(); }
+
+ private:
+  static jobs::SharedBudgets::Limits limits_of(const plan::CopyPlan& plan, std::size_t loops) {
+    const jobs::CopyOptions options = copy_options(plan, loops);
+    jobs::SharedBudgets::Limits limits;
+    limits.memory_bytes = plan.memory_bytes;
+    limits.write_concurrency = plan.write_concurrency.value_or(options.write_bounds.most);
+    if (plan.read_rcu_per_s && *plan.read_rcu_per_s != plan::kUnlimited)
+      limits.read_rcu_per_s = plan.read_rcu_per_s;
+    return limits;
+  }
+
+  void serve(TableOutcome (ManyRuns::*work)(std::size_t)) {
+    while (!session_.stop().requested()) {
+      const auto index = runs_.next();
+      if (!index) return;
+      TableOutcome outcome;
+      try {
+        outcome = (this->*work)(*index);
+      } catch (const std::exception& error) {
+        outcome = failed({ErrorKind::internal, error.what()});
+      }
+      outcome.source = plans_[*index].source.table;
+      outcome.target = plans_[*index].target.table;
+      say_failure(outcome);
+      runs_.end(*index, std::move(outcome));
+    }
+  }
+
+  static TableOutcome failed(const Error& error) {
+    TableOutcome outcome;
+    outcome.end = error.kind == ErrorKind::stopped ? TableEnd::stopped : TableEnd::failed;
+    outcome.error = error;
+    return outcome;
+  }
+
+  /// At once, since the end of the others may be hours away.
+  void say_failure(const TableOutcome& outcome) {
+    if (outcome.end != TableEnd::failed) return;
+    Error error = *outcome.error;
+    error.message = fmt::format("{}: {}", outcome.source, error.message);
+    const std::string text = session_.json()
+                                 ? console::error_event(session_.clock().wall(), error, outcome.exit()) + "\n"
+                                 : "messina: " + error.message + "\n";
+    session_.display().say(text);
+  }
+
+  void say_schema(const jobs::SchemaReport& report) {
+    if (session_.json()) {
+      session_.display().result(console::schema_event(session_.clock().wall(), report) + "\n");
+      return;
+    }
+    std::string text;
+    for (const jobs::SchemaNote& note : report.notes)
+      text += fmt::format("{}: note: {}\n", report.source.name.value, note.text);
+    if (!text.empty()) session_.display().say(text);
+  }
+
+  Session& session_;
+  const std::vector<plan::CopyPlan> plans_;
+  Sides& sides_;
+  const std::size_t loops_;
+  const std::size_t parallel_;
+  jobs::SharedBudgets budgets_;
+  jobs::TableRuns runs_;
+};
+
+TableOutcome ManyRuns::copy_table(std::size_t index) {
+  const plan::CopyPlan& plan = plans_[index];
+  if (auto checked = plan::check_plan(plan); !checked) return failed(checked.error());
+  auto opened = open_migration(plan.state_dir, migration_name(plan), session_.clock());
+  if (!opened) return failed(opened.error());
+  if (auto kept = remember_plan(opened->folder, plan); !kept) return failed(kept.error());
+  const auto former = opened->ledger->load();
+  if (!former) return failed(former.error());
+  const jobs::CopySummary before = *former ? summary_of(**former) : jobs::CopySummary();
+  const bool unclean = *former && (*former)->heartbeat_unix_ms.has_value();
+
+  jobs::ProgressBoard& board = runs_.begin(index, before.counts);
+  jobs::Progress preparing;
+  preparing.table = plan.source.table;
+  preparing.phase = "preparing";
+  preparing.counts = before.counts;
+  board.publish(preparing);
+
+  TableLanes lanes = sides_.table(plan.source.table, plan.target.table, index);
+  Loop& loop = *lanes.first().loop;
+  state::LedgerStore store(std::move(opened->ledger), session_.clock());
+  const auto report = net::run_on(loop, prepare_copy(&loop, &lanes.first(), &plan, &store, &session_.stop()));
+  if (!report) return failed(report.error());
+  if (*report) say_schema(**report);
+
+  const jobs::TableRuns::Turn turn = runs_.take_turn(unclean);
+  if (session_.stop().requested()) return failed({ErrorKind::stopped, "stopped before its turn came"});
+  jobs::CopyContext context;
+  context.lanes = &lanes.lanes();
+  context.store = &store;
+  context.board = &board;
+  context.stop = &session_.stop();
+  context.shared = &budgets_;
+  context.random = Random(entropy_seed());
+  const jobs::CopyOptions options = copy_options(plan, loops_);
+  auto result = net::run_on(loop, jobs::copy(context, options));
+  const CopyEnd end = ended(loop, store, std::move(result));
+
+  TableOutcome outcome = end.result ? TableOutcome() : failed(end.result.error());
+  const jobs::CopySummary* summary = end.result ? &*end.result : end.so_far ? &*end.so_far : nullptr;
+  if (summary != nullptr) {
+    if (auto checked = console::check_counts(summary->counts); !checked) return failed(checked.error());
+    outcome.counts = summary->counts;
+    outcome.live_rejects = summary->live_rejects;
+    outcome.elapsed_s = static_cast<double>(summary->elapsed.count()) / 1000;
+  }
+  if (end.result) outcome.end = end.result->was_already_done ? TableEnd::already_done : TableEnd::done;
+  if (summary != nullptr && session_.json())
+    session_.display().result(
+        console::summary_event(session_.clock().wall(), outcome_of(plan, end, *summary)) + "\n");
+  return outcome;
+}
+
+TableOutcome ManyRuns::make_table(std::size_t index) {
+  const plan::CopyPlan& plan = plans_[index];
+  if (auto checked = plan::check_plan(plan); !checked) return failed(checked.error());
+  TableLanes lanes = sides_.table(plan.source.table, plan.target.table, index);
+  Loop& loop = *lanes.first().loop;
+  const auto report = net::run_on(loop, make_target(&loop, &lanes.first(), &plan, &session_.stop()));
+  if (!report) return failed(report.error());
+  say_schema(*report);
+  TableOutcome outcome;
+  outcome.end = report->created ? TableEnd::made : TableEnd::was_there;
+  return outcome;
+}
+
+ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t loops, const std::string& job,
+                  TableOutcome (ManyRuns::*work)(std::size_t)) {
+  const auto started = session.clock().now();
+  auto sides = Sides::open(many.common, loops);
+  if (!sides) return session.failed(sides.error());
+  auto tables = choose(session, many, **sides);
+  if (!tables) return session.failed(tables.error());
+  ManyRuns runs(session, many, **sides, *std::move(tables), loops);
+  runs.run(work);
+  console::TablesOutcome outcome;
+  outcome.job = job;
+  outcome.tables = runs.outcomes();
+  outcome.elapsed_s = std::chrono::duration<double>(session.clock().now() - started).count();
+  if (many.common.state_dir != plan::CopyPlan().state_dir)
+    outcome.state_flag = " --state " + many.common.state_dir;
+  session.result(console::tables_text(outcome), console::tables_event(session.clock().wall(), outcome));
+  return jobs::worst(outcome.tables);
+}
+
+}  // namespace
+
+ExitCode copy_many(Session& session, const plan::ManyTables& many) {
+  // Once for all of them: it writes the directory's README.
+  if (auto made = state::prepare_state_dir(many.common.state_dir); !made) return session.failed(made.error());
+  return run_many(session, many, loop_count(many.common.loops), "copy", &ManyRuns::copy_table);
+}
+
+ExitCode make_many(Session& session, const plan::ManyTables& many) {
+  return run_many(session, many, 1, "schema", &ManyRuns::make_table);
+}
+
+ExitCode for_each_table(Session& session, const plan::ManyTables& many,
+                        const std::function<ExitCode(const plan::CopyPlan&)>& each) {
+  std::vector<plan::CopyPlan> plans;
+  {
+    auto sides = Sides::open(many.common, 1);
+    if (!sides) return session.failed(sides.error());
+    auto tables = choose(session, many, **sides);
+    if (!tables) return session.failed(tables.error());
+    plans = std::move(tables->plans);
+  }
+  for (const plan::CopyPlan& plan : plans) {
+    if (auto checked = plan::check_plan(plan); !checked) return session.failed(checked.error());
+    if (const ExitCode exit = each(plan); exit != ExitCode::done) return exit;
+  }
+  return ExitCode::done;
+}
+
+}  // namespace messina::cli

@@ -1,0 +1,20 @@
+// copy and schema over many tables of a source: each is a migration of its own.
+#pragma once
+#include <functional>
+
+#include "base/error.h"
+#include "cli/session.h"
+#include "plan/draft.h"
+
+namespace messina::cli {
+
+/// Chooses the tables, runs them beside each other and says what became of each. One that fails does not stop
+/// the others. Returns the worst of their exit codes (jobs/table_runs.h).
+ExitCode copy_many(Session& session, const plan::ManyTables& many);
+ExitCode make_many(Session& session, const plan::ManyTables& many);
+
+/// Calls `each` with every table's plan, in their order, until one does not end with `done`.
+ExitCode for_each_table(Session& session, const plan::ManyTables& many,
+                        const std::function<ExitCode(const plan::CopyPlan&)>& each);
+
+}  // namespace messina::cli
