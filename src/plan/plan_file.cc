@@ -273,6 +273,10 @@ class PlanFileReader {
     Block block;
     check_type(field);
     yaml_.mapping(field, side_keys(side, block, name == "target"));
+    if (name == "source")
+      share_of(draft_.read_rcu_per_s, draft_.read_share);
+    else
+      share_of(draft_.write_wcu_per_s, draft_.write_share);
     if (block.uri) {
       for (const auto& [given, key] :
            {std::pair(block.type.has_value(), "type"), {block.table.has_value(), "table"}})
@@ -299,6 +303,13 @@ class PlanFileReader {
       yaml_.fail_at(field, "an Alternator needs \"endpoint\" with \"host\" and \"port\"");
     apply_endpoint(field, spec, block);
     side.address = std::move(spec);
+  }
+
+  /// Migrator takes the percentage of the throughput where there is one.
+  static void share_of(std::optional<double>& rate, std::optional<double>& share) {
+    if (!rate || !share) return;
+    *rate *= *share;
+    share.reset();
   }
 
   /// Before the keys are read: another type has other keys, and "unknown key" would be the wrong answer.

@@ -94,8 +94,8 @@ skipSegments: [1]
   EXPECT_EQ(draft->source.address->region, "eu-west-1");
   EXPECT_EQ(draft->source.credentials.secret_key->reveal(), "s3c:ret");
   EXPECT_EQ(draft->segments, 16u);
-  EXPECT_EQ(draft->read_rcu_per_s, 500);
-  EXPECT_EQ(draft->read_share, 0.5);
+  EXPECT_EQ(draft->read_rcu_per_s, 250);  // half of 500
+  EXPECT_FALSE(draft->read_share);
   EXPECT_EQ(draft->target.address->host, "scylla");
   EXPECT_EQ(draft->target.address->port, 8000);
   EXPECT_EQ(draft->target.max_batch_items, 50u);
@@ -174,7 +174,6 @@ TEST(PlanFile, TakesMigratorsBudgetsAndRoles) {
 target:
   type: dynamodb
   table: orders
-  writeThroughput: 100
   throughputWritePercent: 0.1
   billingMode: PAY_PER_REQUEST
   streamChanges: false
@@ -185,11 +184,12 @@ validation: {compareTimestamps: true, failuresToFetch: 100}
   EXPECT_EQ(draft->source.credentials.role_arn, "arn:aws:iam::1:role/r");
   EXPECT_EQ(draft->source.credentials.role_session_name, "move");
   EXPECT_EQ(draft->read_share, 1.5);
-  EXPECT_EQ(draft->write_wcu_per_s, 100);
+  EXPECT_FALSE(draft->write_wcu_per_s);
+  EXPECT_EQ(parse("target: {type: dynamodb, writeThroughput: 100}\n")->write_wcu_per_s, 100);
   EXPECT_EQ(draft->write_share, 0.1);
   ASSERT_EQ(draft->notices.size(), 2u);
   EXPECT_EQ(draft->notices[1],
-            "p.yaml:17: key \"validation\" is not used: this version does not compare tables yet");
+            "p.yaml:16: key \"validation\" is not used: this version does not compare tables yet");
   EXPECT_EQ(
       refusal("source: {throughputReadPercent: 2}\n"),
       "p.yaml:1: key \"source.throughputReadPercent\": 2 is not from 0.1 to 1.5 (1 is the table's whole "

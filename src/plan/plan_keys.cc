@@ -99,11 +99,11 @@ constexpr auto kKeys = std::to_array<PlanKey>({
     {"source", "scanSegments", honoured, theirs, KeyShape::whole, "as `segments`"},
     {"source", "readThroughput", honoured, theirs, KeyShape::number, "as `read-rcu`"},
     {"source", "throughputReadPercent", honoured, theirs, KeyShape::number,
-     "0.1 to 1.5: the share of the table's capacity to read with"},
+     "0.1 to 1.5: the share of `readThroughput`, else of the table's capacity, to read with"},
 
     {"target", "writeThroughput", honoured, theirs, KeyShape::number, "WCU a second, at most"},
     {"target", "throughputWritePercent", honoured, theirs, KeyShape::number,
-     "0.1 to 1.5: the share of the table's capacity to write with"},
+     "0.1 to 1.5: the share of `writeThroughput`, else of the table's capacity, to write with"},
     {"target", "billingMode", ignored, theirs, KeyShape::text,
      "is not used: the target's table takes the source's mode"},
     {"target", "streamChanges", refused, theirs, KeyShape::flag,
