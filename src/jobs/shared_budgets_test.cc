@@ -42,7 +42,7 @@ TEST(SharedReads, EveryTableTakesFromOneRate) {
   EXPECT_FALSE(reads.ask(later, one, 50));
   EXPECT_TRUE(reads.ask(later, other, 50));
   reads.answered(later, one, 0);  // it failed, and cost nothing
-  EXPECT_FALSE(reads.ask(later, other, 50));
+  EXPECT_FALSE(reads.ask(later + std::chrono::milliseconds(500), other, 50));
   reads.give_up(one);
   SharedBudgets::Reads unlimited(std::nullopt, start);
   EXPECT_FALSE(unlimited.ask(start, one, 1e9));

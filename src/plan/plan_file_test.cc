@@ -183,7 +183,7 @@ validation: {compareTimestamps: true, failuresToFetch: 100}
   ASSERT_TRUE(draft) << draft.error().message;
   EXPECT_EQ(draft->source.credentials.role_arn, "arn:aws:iam::1:role/r");
   EXPECT_EQ(draft->source.credentials.role_session_name, "move");
-  EXPECT_EQ(draft->read_share, 1.5);
+  EXPECT_EQ(draft->read_share, 1);  // more than the whole is the whole
   EXPECT_FALSE(draft->write_wcu_per_s);
   EXPECT_EQ(parse("target: {type: dynamodb, writeThroughput: 100}\n")->write_wcu_per_s, 100);
   EXPECT_EQ(draft->write_share, 0.1);
