@@ -76,6 +76,7 @@ def main():
     sim = Sim(build / "bin" / "messina-sim")
     total = options.tables * options.items
     many, one = [], []
+    load = os.getloadavg()[0]
     try:
         sim.make("one", total)
         for i in range(options.tables):
@@ -94,7 +95,8 @@ def main():
     text = f"""# Many tables
 
 {options.tables} tables of {options.items:,} items of {ITEM_BYTES} bytes against one table of {total:,}, from messina-sim to messina-sim on
-{os.cpu_count()} cores that all three share. Medians of {options.runs} runs; `python3 bench/tables.py` writes this file.
+{os.cpu_count()} cores that all of them share (load average before: {load:.1f}). Medians of {options.runs} runs;
+`python3 bench/tables.py` writes this file.
 
 | | wall | CPU of messina | items/s |
 |---|---|---|---|
