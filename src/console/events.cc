@@ -180,7 +180,7 @@ std::string migration_event(WallTime time, const MigrationStatus& status) {
 }
 
 std::string check_event(WallTime time, const MigrationStatus& status, const Check& check) {
-  return JsonLine("check", time)
+  return JsonLine("status_check", time)
       .text("folder", status.folder)
       .text("source", status.source)
       .text("target", status.target)
