@@ -208,6 +208,7 @@ class Bench:
                                      "median_s": cpu.median, "spread": cpu.spread, "ledger_share": max(shares),
                                      "threads": done[-1].threads}
             print(f"{segments} segments: {cpu.median:.2f} s of CPU, ledger {max(shares):.2%}", flush=True)
+        result["many_to_few"] = Sample([many.cpu_s / few.cpu_s for few, many in zip(runs[16], runs[1_000])]).median
         return result
 
     def microbenchmarks(self):
@@ -239,6 +240,17 @@ class Bench:
         return profile.read(text)
 
 
+def taken_into(former, results):
+    """The former results with what was measured again in its place."""
+    again = [key for key in ("ledger", "memory", "micro") if key in results]
+    former.update({key: results[key] for key in again})
+    newer = {row["name"]: row for row in results.get("matrix", [])}
+    former["matrix"] = [newer.get(row["name"], row) for row in former["matrix"]]
+    former.setdefault("again", []).append({"commit": results["machine"]["commit"], "date": results["machine"]["date"],
+                                           "load": results["load"], "what": again + list(newer)})
+    return former
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="build folder (default: %(default)s)")
@@ -247,6 +259,8 @@ def main():
     parser.add_argument("--only", choices=["matrix", "memory", "ledger", "micro"], action="append",
                         help="measure only this; results go to the JSON file, RESULTS.md stays as it is")
     parser.add_argument("--filter", default="", help="only cases of the matrix whose name contains this")
+    parser.add_argument("--again", action="store_true",
+                        help="take what is measured now into the results of the last run on this machine, and write RESULTS.md")
     options = parser.parse_args()
     wanted = set(options.only or ["matrix", "memory", "ledger", "micro"])
     partial = options.only is not None or options.filter != ""
@@ -267,9 +281,11 @@ def main():
         if "memory" in wanted:
             results["memory"] = bench.memory()
         raw = bench.build / "bench" / "results.json"
+        if options.again:
+            results = taken_into(json.loads(raw.read_text()), results)
         raw.write_text(json.dumps(results, indent=1))
     print(f"raw figures: {raw}")
-    if not partial:
+    if not partial or options.again:
         (root / "RESULTS.md").write_text(report.render(results))
         print(f"written: {root / 'RESULTS.md'}")
 
