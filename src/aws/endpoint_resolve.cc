@@ -138,8 +138,8 @@ Result<ResolvedEndpoint> resolve_endpoint(const Service& service, const std::opt
 }
 
 Result<std::optional<net::Origin>> resolve_cloudwatch_endpoint(std::string_view region, bool dynamodb_is_aws,
-                                                                const net::Environment& environment,
-                                                                const Profiles& profiles) {
+                                                               const net::Environment& environment,
+                                                               const Profiles& profiles) {
   auto chosen = resolve_endpoint(kCloudWatchService, {}, region, environment, profiles);
   if (!chosen) return fail(chosen.error());
   if (chosen->is_aws && !dynamodb_is_aws) return std::optional<net::Origin>();

@@ -183,7 +183,8 @@ ExitCode run_copy(Session& session, Flags& flags) {
   if (!loaded) return session.failed(loaded.error());
   if (const auto* many = std::get_if<plan::ManyTables>(&*loaded)) {
     if (flags.listen)
-      return session.failed({ErrorKind::usage, "--listen shows one table's copy: leave it out with many tables"});
+      return session.failed(
+          {ErrorKind::usage, "--listen shows one table's copy: leave it out with many tables"});
     if (!flags.print_units) return copy_many(session, *many);
     return for_each_table(session, *many,
                           [&](const plan::CopyPlan& plan) { return print_units(session, plan); });

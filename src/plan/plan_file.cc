@@ -417,8 +417,9 @@ class PlanFileReader {
 
   void read_credentials(const Field& field, SideDraft& side) {
     const Handler role = [this, &side](const Field& at) {
-      yaml_.mapping(at, keys({"assumeRole"}, {{"arn", text_into(side.credentials.role_arn)},
-                                              {"sessionName", text_into(side.credentials.role_session_name)}}));
+      yaml_.mapping(at,
+                    keys({"assumeRole"}, {{"arn", text_into(side.credentials.role_arn)},
+                                          {"sessionName", text_into(side.credentials.role_session_name)}}));
       if (!side.credentials.role_arn) yaml_.fail_at(at, "\"arn\" is missing");
     };
     const Handler secret = [this, &side](const Field& at) {
