@@ -32,6 +32,7 @@ std::string percent(double share) {
 }  // namespace
 
 double CapacityShare::capacity() const {
+  if (!units_) return default_warm_;
   if (!units_->on_demand) return units_->provisioned;
   if (units_->most) return *units_->most;
   return units_->warm.value_or(default_warm_);
@@ -55,7 +56,7 @@ CapacityShare::Decision CapacityShare::of_warm(MonoTime now, double used_per_s) 
   }
   double rate = warm * warm_share_;
   std::string why = fmt::format("{} of the {} {}/s that the on-demand table bears{}", percent(warm_share_),
-                                shown(warm), unit_, units_->warm ? "" : " at least");
+                                shown(warm), unit_, units_ && units_->warm ? "" : " at least");
   if (application_ && (warm - *application_) / 2 < rate) {
     rate = (warm - *application_) / 2;
     why = fmt::format("half of what is free: the on-demand table bears {} {}/s, the application uses {}",

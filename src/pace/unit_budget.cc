@@ -26,7 +26,7 @@ Duration nap_for(double missing, double rate) {
 double UnitBudget::most_saved() const {
   double largest = 0;
   for (const Waiting& waiting : line_) largest = std::max(largest, waiting.amount);
-  return *rate_ * Seconds(kBurst).count() + largest;
+  return rate_.value_or(0) * Seconds(kBurst).count() + largest;
 }
 
 void UnitBudget::advance(MonoTime now) {

@@ -405,7 +405,7 @@ Result<ManyTables> make_many_tables(const Draft& flags, const Draft& file, const
     return fail(ErrorKind::usage,
                 "segments can be left out of one table only, not of many: copy that one by itself");
   ManyTables many{std::move(*common), {}};
-  many.choice.entries = *first_of(flags.tables, file.tables);
+  set_if(many.choice.entries, first_of(flags.tables, file.tables));
   set_if(many.choice.exclude, first_of(flags.exclude, file.exclude));
   set_if(many.choice.target_name, first_of(flags.target_name, file.target_name));
   set_if(many.choice.order, first_of(flags.order, file.order));

@@ -184,6 +184,7 @@ std::string_view partition_of(std::string_view region) {
 Result<std::set<PolicyJob>> parse_policy_jobs(std::string_view text) {
   std::set<PolicyJob> jobs;
   std::vector<std::string> names;
+  names.reserve(std::size(kJobs));
   for (const auto& [name, job] : kJobs) names.emplace_back(name);
   while (true) {
     const std::size_t comma = text.find(',');
