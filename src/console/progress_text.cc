@@ -24,13 +24,7 @@ std::vector<LinePart> parts_of(const jobs::Progress& progress) {
   if (progress.paused && progress.phase != "paused") parts.push_back({1, "paused"});
   if (!moves_data(progress) && progress.counts.read_items == 0) return parts;
   parts.push_back({0, percent(progress.share_done)});
-  parts.push_back({3, counted(progress.counts.read_items, "item")});
-  parts.push_back({5, bytes(static_cast<double>(progress.counts.read_bytes))});
-  parts.push_back({1, rate(progress.items_per_s) + " items/s"});
-  parts.push_back({6, rate(progress.rcu_per_s) + " RCU/s"});
-  if (progress.eta_s) parts.push_back({2, "ETA " + duration(*progress.eta_s)});
-  if (progress.counts.rejected_items > 0)
-    parts.push_back({2, grouped(progress.counts.rejected_items) + " rejected"});
+  add_volume_and_speed(progress, parts);
   if (progress.unknown_outcomes > 0)
     parts.push_back({7, grouped(progress.unknown_outcomes) + " to send again"});
   if (!progress.holder.empty() && progress.holder != "nothing") {
