@@ -1,6 +1,8 @@
 #include "jobs/table_runs.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <utility>
 
 namespace messina::jobs {
@@ -105,7 +107,7 @@ TablesProgress TableRuns::progress(MonoTime now) {
   const std::lock_guard lock(mutex_);
   TablesProgress all;
   all.tables = runs_.size();
-  std::vector<std::pair<double, Progress>> running;
+  std::multimap<double, Progress, std::greater<>> running;  // biggest first
   double done_weight = 0;
   state::Counts fresh;
   const auto add = [&](const state::Counts& counts, const state::Counts& before) {
@@ -129,9 +131,8 @@ TablesProgress TableRuns::progress(MonoTime now) {
     if (progress.phase.empty()) continue;
     add(progress.counts, run->before);
     done_weight += progress.share_done * run->table.weight;
-    running.emplace_back(run->table.weight, std::move(progress));
+    running.emplace(run->table.weight, std::move(progress));
   }
-  std::ranges::stable_sort(running, [](const auto& a, const auto& b) { return a.first > b.first; });
   for (auto& [weight, progress] : running) all.running.push_back(std::move(progress));
   all.share_done = total_weight_ > 0 ? std::min(1.0, done_weight / total_weight_) : 0;
   // A table that fails may count less in the end than it has shown.

@@ -119,13 +119,17 @@ std::vector<std::size_t> order_tables(std::span<const ChosenTable> tables, Table
                                       std::span<const std::optional<std::uint64_t>> sizes) {
   std::vector<std::size_t> indexes(tables.size());
   std::iota(indexes.begin(), indexes.end(), std::size_t{0});
-  if (order == TableOrder::name)
-    std::ranges::stable_sort(indexes, {}, [&](std::size_t i) { return tables[i].source; });
-  if (order == TableOrder::size)
-    std::ranges::stable_sort(indexes, [&](std::size_t a, std::size_t b) {
+  // Ties keep the plan's order. (Not by stable_sort: libstdc++ 12's does not compile without warnings by
+  // clang.)
+  if (order == TableOrder::name) {
+    std::ranges::sort(indexes, {}, [&](std::size_t i) { return std::pair(tables[i].source, i); });
+  }
+  if (order == TableOrder::size) {
+    std::ranges::sort(indexes, [&](std::size_t a, std::size_t b) {
       if (sizes[a].has_value() != sizes[b].has_value()) return sizes[a].has_value();
-      return sizes[a].value_or(0) > sizes[b].value_or(0);
+      return sizes[a] != sizes[b] ? sizes[a] > sizes[b] : a < b;
     });
+  }
   return indexes;
 }
 
