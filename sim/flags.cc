@@ -28,6 +28,19 @@ Examples:
       pages rendered once, writes swallowed
 )";
 
+/// What is said of streams; what is not said is as the personality has it.
+struct StreamWords {
+  std::optional<std::size_t> shards;
+  std::optional<double> retention_s;
+  std::optional<double> iterator_life_s;
+  std::optional<double> roll_s;
+  std::optional<double> split_s;
+  std::optional<std::size_t> max_shards;
+  std::optional<int> delay_ms;
+  bool unlimited = false;
+  double ttl_sweep_s = 0;
+};
+
 /// The words of the command line before they are checked.
 struct Words {
   std::optional<std::uint16_t> dynamodb_port;
@@ -50,6 +63,7 @@ struct Words {
   bool on_demand = false;
   double burst_seconds = 1;
   int metrics_delay_ms = 0;
+  StreamWords streams;
   std::vector<std::string> faults;
   std::vector<std::string> tables;
   std::vector<std::string> preload;
@@ -58,6 +72,27 @@ struct Words {
   std::string key_file;
   std::optional<std::uint64_t> seed;
 };
+
+void define_streams(CLI::App& app, StreamWords& words) {
+  const auto number = [&](const char* flag, auto& to, const char* help) {
+    app.add_option(flag, to, help)->check(CLI::NonNegativeNumber)->group("Streams");
+  };
+  number("--stream-shards", words.shards, "Shards of a new stream (DynamoDB: 4, Alternator: 32)");
+  number("--stream-retention-seconds", words.retention_s, "How long records stay (24 hours)");
+  number("--iterator-life-seconds", words.iterator_life_s,
+         "How long DynamoDB's shard iterators live (15 minutes)");
+  number("--stream-roll-seconds", words.roll_s,
+         "All shards are closed and followed so often; 0: never (DynamoDB: 4 hours, Alternator: never)");
+  number("--stream-split-seconds", words.split_s,
+         "One of DynamoDB's shards splits so often; 0: never (the default)");
+  number("--stream-max-shards", words.max_shards, "No more splits beyond so many open shards (64)");
+  number("--stream-delay-ms", words.delay_ms, "Alternator's records show so much later (10000)");
+  app.add_flag("--no-stream-limits", words.unlimited,
+               "DynamoDB takes any number of GetRecords and DescribeStream, not 5 and 10 a second")
+      ->group("Streams");
+  number("--ttl-sweep-seconds", words.ttl_sweep_s,
+         "Expired items are deleted so often; 0: only by POST /_sim/tables/NAME/expire (the default)");
+}
 
 void define(CLI::App& app, Words& words) {
   app.add_option("--dynamodb", words.dynamodb_port, "Port of the DynamoDB service; 0: a free one");
@@ -94,6 +129,7 @@ void define(CLI::App& app, Words& words) {
   app.add_option("--metrics-delay-ms", words.metrics_delay_ms,
                  "CloudWatch tells what was consumed so much later")
       ->check(CLI::NonNegativeNumber);
+  define_streams(app, words.streams);
   app.add_option("--fault", words.faults,
                  "A fault: "
                  "kind=…[,operation=…,table=…,node=…,probability=…,count=…,skip=…,ms=…,attribute=…,on="
@@ -170,6 +206,24 @@ Result<TableFlag> read_table(const std::string& text) {
           json_string(name), schema, definitions)};
 }
 
+Duration seconds(double value) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
+}
+
+void set_streams(EngineSettings& settings, const StreamWords& words) {
+  StreamRules& rules = settings.personality.streams;
+  const bool alternator = settings.personality.alternator;
+  if (words.shards) rules.shards = *words.shards;
+  if (words.retention_s) rules.retention = seconds(*words.retention_s);
+  if (words.iterator_life_s && !alternator) rules.iterator_life = seconds(*words.iterator_life_s);
+  if (words.roll_s) rules.roll_every = seconds(*words.roll_s);
+  if (words.split_s && !alternator) rules.split_every = seconds(*words.split_s);
+  if (words.max_shards) rules.max_open_shards = *words.max_shards;
+  if (words.delay_ms && alternator) rules.visible_after = std::chrono::milliseconds(*words.delay_ms);
+  if (words.unlimited) rules.call_limits = false;
+  settings.ttl_sweep = seconds(words.ttl_sweep_s);
+}
+
 EngineSettings common_settings(const Words& words, std::uint64_t seed) {
   EngineSettings settings;
   settings.seed = seed;
@@ -190,6 +244,7 @@ Result<ServiceFlags> alternator_flags(const Words& words, std::uint64_t seed) {
   personality = alternator(words.scylla == "5.2" ? ScyllaVersion::v5_2 : ScyllaVersion::v6_2);
   if (words.max_batch) personality.max_batch_write = *words.max_batch;
   personality.accepts_gzip = words.accept_gzip;
+  set_streams(service.settings, words.streams);
   // Either one address with a port per node, or one port with an address per node.
   const std::size_t count = std::max(words.nodes, words.alternator_ports.size());
   if (words.nodes > 1 && words.alternator_ports.size() > 1) {
@@ -230,6 +285,7 @@ Result<Flags> check(const Words& words) {
     ServiceFlags service;
     service.settings = common_settings(words, flags.seed);
     service.settings.personality = dynamodb();
+    set_streams(service.settings, words.streams);
     service.listen = {{*words.dynamodb_port}, {words.host}, words.certificate_file, words.key_file};
     if (!words.policy_file.empty()) {
       std::ifstream file(words.policy_file);

@@ -32,6 +32,12 @@ struct Request {
   std::string_view target_prefix() const;
 };
 
+/// The time at which a request executes.
+struct Moment {
+  MonoTime mono;
+  WallTime wall;
+};
+
 /// What to do to the connection around the answer.
 enum class Delivery : std::uint8_t { answer, cut, cut_in_body };
 

@@ -63,14 +63,15 @@ Outcome<std::uint64_t> Engine::load(std::string_view table_name, std::string_vie
     const auto inner = wrapper.all().size() == 1 ? wrapper.raw("Item") : std::nullopt;
     const bool wrapped =
         inner && !members_of(*inner).empty() && members_of(*inner).front().value.starts_with('{');
-    const auto item = check_item(wrapped ? *inner : line, (*table)->spec.keys, settings_.personality, "load");
+    auto item = check_item(wrapped ? *inner : line, (*table)->spec.keys, settings_.personality, "load");
     if (!item) {
       ApiError error = item.error();
       error.message = fmt::format("line {}: {}", count + 1, error.message);
       return std::unexpected(std::move(error));
     }
     apply(**table, item->key, &*item,
-          settings_.personality.last_write_wins ? std::optional(next_stamp(0)) : std::nullopt);
+          settings_.personality.last_write_wins ? std::optional(next_stamp(0)) : std::nullopt,
+          ChangeCause::put, wrapped ? *inner : line);
     ++count;
   }
   return count;
@@ -89,6 +90,7 @@ Answer Engine::control(const Request& request) {
     outcome = control_tables(request, path.substr(std::string_view("tables/").size()));
   if (path == "reset" && request.method == "POST") {
     tables_.clear();
+    streams_.clear();
     faults_.reset();
     late_.clear();
     calls_.clear();
@@ -116,6 +118,10 @@ Outcome<std::string> Engine::control_faults(const Request& request) {
       if (!rule.is_object()) return invalid("a fault must be an object");
       auto fault = Faults::parse(rule.get_object());
       if (!fault) return invalid(fault.error().message);
+      if (fault->kind == FaultKind::expire_iterator &&
+          settings_.personality.streams.iterator_life == Duration{}) {
+        return invalid("Alternator's iterators do not expire");
+      }
       if (fault->kind == FaultKind::wrong_crc && !settings_.personality.sends_crc) {
         return invalid("Alternator sends no CRC that could be wrong");
       }
@@ -162,6 +168,9 @@ Outcome<std::string> Engine::control_tables(const Request& request, std::string_
     }
     return invalid("\"status\" must be a table's status");
   }
+  if (action == "stream") return control_stream(**table, request);
+  if (action == "expire" && request.method == "POST")
+    return fmt::format("{{\"expired\":{}}}", expire_items(**table));
   if (action == "consumed") return control_consumed(**table, request);
   return refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
 }
@@ -264,6 +273,7 @@ std::string Engine::control_stats() const {
   for (const auto& [name, table] : tables_) {
     tables[name] =
         json::object{{"items", table.live_rows()}, {"bytes", table.live_bytes()}, {"id", table.id}};
+    if (table.stream) tables[name].get_object()["stream_records"] = table.stream->appended();
   }
   return json::serialize(json::object{{"calls", std::move(calls)},
                                       {"tables", std::move(tables)},

@@ -29,9 +29,9 @@ json::object Engine::describe_created(const Table& table) const {
   answer["CreationDateTime"] = seconds(table.created);
   answer["TableStatus"] = "ACTIVE";
   answer["TableId"] = table.id;
-  if (!table.spec.stream_view.empty()) {
-    answer["LatestStreamArn"] = "S" + table.id;
-    answer["LatestStreamLabel"] = table.stream_label;
+  if (table.stream) {
+    answer["LatestStreamArn"] = table.stream->identity().arn;
+    answer["LatestStreamLabel"] = table.stream->identity().label;
   }
   return answer;
 }
@@ -91,11 +91,14 @@ json::object Engine::describe_dynamodb(const Table& table) const {
     if (!list.is_array()) list.emplace_array();
     list.get_array().push_back(std::move(description));
   }
-  if (!spec.stream_view.empty()) {
+  if (table.streams()) {
     answer["StreamSpecification"] =
-        json::object{{"StreamEnabled", true}, {"StreamViewType", spec.stream_view}};
-    answer["LatestStreamLabel"] = table.stream_label;
-    answer["LatestStreamArn"] = stream_arn_of(table);
+        json::object{{"StreamEnabled", true}, {"StreamViewType", table.stream->identity().view.name}};
+  }
+  // Also of a stream that was disabled, as long as it may be read.
+  if (table.stream && !table.stream->gone(now().mono)) {
+    answer["LatestStreamLabel"] = table.stream->identity().label;
+    answer["LatestStreamArn"] = table.stream->identity().arn;
   }
   if (table.forced_status == "ARCHIVED") {
     answer["ArchivalSummary"] = json::object{{"ArchivalDateTime", seconds(table.created)},
@@ -145,11 +148,11 @@ json::object Engine::describe_alternator(const Table& table) const {
     if (used) definitions.push_back(definition);
   }
   answer["AttributeDefinitions"] = std::move(definitions);
-  if (!spec.stream_view.empty()) {
-    answer["LatestStreamArn"] = "S" + table.id;
-    answer["LatestStreamLabel"] = table.stream_label;
+  if (table.stream) {
+    answer["LatestStreamArn"] = table.stream->identity().arn;
+    answer["LatestStreamLabel"] = table.stream->identity().label;
     answer["StreamSpecification"] =
-        json::object{{"StreamEnabled", true}, {"StreamViewType", spec.stream_view}};
+        json::object{{"StreamEnabled", true}, {"StreamViewType", table.stream->identity().view.name}};
   }
   return answer;
 }

@@ -75,7 +75,12 @@ Engine::Engine(EngineSettings settings, const Clock& clock)
       clock_(clock),
       random_(settings_.seed),
       faults_(settings_.seed),
-      last_stamp_us_(settings_.nodes.size(), 0) {}
+      started_(clock.wall()),
+      last_stamp_us_(settings_.nodes.size(), 0) {
+  if (settings_.personality.streams.call_limits)
+    describe_stream_calls_ = TokenBucket(kDescribeStreamPerSecond, 1, now().mono);
+  if (settings_.ttl_sweep > Duration{}) next_sweep_ = now().mono + settings_.ttl_sweep;
+}
 
 void Engine::set_node_address(std::size_t node, std::string host, std::uint16_t port) {
   settings_.nodes.at(node).host = std::move(host);
@@ -103,20 +108,43 @@ std::int64_t Engine::next_stamp(std::size_t node) {
   return last_stamp_us_[node] = std::max(us, last_stamp_us_[node] + 1);
 }
 
+std::optional<MonoTime> Engine::next_due() const {
+  std::optional<MonoTime> next = next_sweep_;
+  const auto consider = [&](std::optional<MonoTime> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  if (!late_.empty()) consider(late_.begin()->first);
+  for (const auto& [arn, stream] : streams_) consider(stream->next_change());
+  return next;
+}
+
 /// Whatever became due since the last request happens now, in its order and with its own time: nothing else
 /// can have observed the tables in between.
 void Engine::run_due() {
   const MonoTime present = now().mono;
-  while (!late_.empty() && late_.begin()->first <= present) {
-    const auto due = late_.extract(late_.begin());
-    executing_at_ = due.key();
-    const LateWrite& write = due.mapped();
-    dispatch(Request{"POST", "/", write.headers, write.body, write.node});
+  for (auto due = next_due(); due && *due <= present; due = next_due()) {
+    executing_at_ = *due;
+    if (!late_.empty() && late_.begin()->first <= *due) {
+      const auto late = late_.extract(late_.begin());
+      const LateWrite& write = late.mapped();
+      dispatch(Request{"POST", "/", write.headers, write.body, write.node});
+      ++late_writes_done_;
+    }
+    for (const auto& [arn, stream] : streams_) {
+      const auto change = stream->next_change();
+      if (change && *change <= *due) stream->change_as_scheduled(now());
+    }
+    if (next_sweep_ && *next_sweep_ <= *due) {
+      sweep();
+      // Of sweeps that nobody could observe only the last is made up for.
+      const auto missed = (present - *next_sweep_) / settings_.ttl_sweep;
+      next_sweep_ = *next_sweep_ + std::max<Duration::rep>(1, missed) * settings_.ttl_sweep;
+    }
     executing_at_.reset();
-    ++late_writes_done_;
   }
   std::erase_if(tables_,
                 [&](const auto& entry) { return entry.second.gone_at && *entry.second.gone_at <= present; });
+  std::erase_if(streams_, [&](const auto& entry) { return entry.second->gone(present); });
 }
 
 std::vector<std::string> Engine::tables_of(const Request& request) const {
@@ -127,6 +155,13 @@ std::vector<std::string> Engine::tables_of(const Request& request) const {
   if (const auto items = parameters.raw("RequestItems")) {
     for (Member& member : members_of(*items)) tables.push_back(std::move(member.name));
   }
+  std::string stream = parameters.text("StreamArn").value_or("");
+  if (const auto iterator = parse_iterator(parameters.text("ShardIterator").value_or(""),
+                                           settings_.personality.streams.style)) {
+    stream = iterator->stream;
+  }
+  if (const auto found = streams_.find(stream); found != streams_.end())
+    tables.push_back(found->second->identity().table);
   return tables;
 }
 
@@ -212,6 +247,12 @@ Answer Engine::spoil(FaultKind kind, const Request& request, const Admission& ad
     }
     case FaultKind::expired_credentials:
       return error("ExpiredTokenException", "The security token included in the request is expired", 400);
+    case FaultKind::throttle_stream_limit:
+    case FaultKind::throttle_stream_rate:
+    case FaultKind::throttle_stream_capacity:
+      return throttled_stream_call(kind);
+    case FaultKind::expire_iterator:
+      return error("ExpiredIteratorException", std::string(kIteratorExpired), 400);
     case FaultKind::access_denied:
       return error(
           "AccessDeniedException",

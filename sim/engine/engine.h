@@ -41,6 +41,9 @@ struct EngineSettings {
   bool unlimited = false;
   /// Unused throughput that is kept: kBurstSeconds as DynamoDB does at best, 1 for the strict rate.
   double burst_seconds = 1;
+  /// Expired items are deleted so often; zero: only when the control endpoint asks for it. DynamoDB takes
+  /// hours.
+  Duration ttl_sweep{};
   /// CloudWatch knows of what was consumed so much later.
   Duration metrics_delay{};
   std::vector<Node> nodes{Node{}};
@@ -50,12 +53,6 @@ struct EngineSettings {
 struct Admission {
   Duration wait{};  ///< execute it that much later
   FaultDecision faults;
-};
-
-/// The time at which a request executes.
-struct Moment {
-  MonoTime mono;
-  WallTime wall;
 };
 
 class Engine {
@@ -94,6 +91,7 @@ class Engine {
   // engine.cc
   Moment now() const;
   void run_due();
+  std::optional<MonoTime> next_due() const;
   Answer run(const Request& request, const Admission& admission);
   Answer spoil(FaultKind kind, const Request& request, const Admission& admission);
   Outcome<std::string> dispatch(const Request& request);
@@ -112,7 +110,6 @@ class Engine {
   Outcome<std::string> delete_table(const Parameters& p, const Request& r);
   Outcome<std::string> list_tables(const Parameters& p, const Request& r);
   Outcome<void> update_indexes(Table& table, const Parameters& p, const Request& r);
-  void update_stream(Table& table, bool enabled, std::string view);
   Outcome<Table*> find_table(std::string_view name);
   /// Also ACTIVE or UPDATING, as data calls need it.
   Outcome<Table*> usable_table(std::string_view name);
@@ -147,14 +144,23 @@ class Engine {
   Outcome<std::string> describe_kinesis(const Parameters& p, const Request& r);
   Outcome<std::string> put_resource_policy(const Parameters& p, const Request& r);
   Outcome<std::string> get_resource_policy(const Parameters& p, const Request& r);
-  std::string stream_arn_of(const Table& table) const;
-  Outcome<const Table*> table_of_stream(std::string_view arn) const;
+  Outcome<std::string> describe_key(const Parameters& p, const Request& r);
+  Answer security_token_service(const Request& request) const;
+
+  // ops_streams.cc
   Outcome<std::string> list_streams(const Parameters& p, const Request& r);
   Outcome<std::string> describe_stream(const Parameters& p, const Request& r);
   Outcome<std::string> shard_iterator(const Parameters& p, const Request& r);
   Outcome<std::string> get_records(const Parameters& p, const Request& r);
-  Outcome<std::string> describe_key(const Parameters& p, const Request& r);
-  Answer security_token_service(const Request& request) const;
+  Outcome<void> update_stream(Table& table, const Parameters& p);
+  void enable_stream(Table& table, const StreamView& view);
+  void disable_stream(Table& table);
+  Outcome<Stream*> find_stream(std::string_view arn) const;
+  std::string render_page(const Stream& stream, const StreamShard& shard, const StreamPage& page) const;
+  Answer throttled_stream_call(FaultKind kind) const;
+  // expiry.cc
+  std::uint64_t expire_items(Table& table);
+  void sweep();
 
   // ops_write.cc
   Outcome<std::string> put_item(const Parameters& p, const Request& r);
@@ -166,7 +172,10 @@ class Engine {
   /// Writes; DynamoDB's reads and writes are charged here, too.
   Outcome<void> charge_write(Table& table, std::size_t bytes, std::string_view operation);
   Outcome<void> charge_read(Table& table, double units, std::string_view operation);
-  void apply(Table& table, const RowKey& key, const CheckedItem* item, std::optional<std::int64_t> stamp);
+  /// Puts (`item`, whose text it takes) or deletes, and tells the table's stream. The key stands in
+  /// `key_source`, which is JSON text.
+  void apply(Table& table, const RowKey& key, CheckedItem* item, std::optional<std::int64_t> stamp,
+             ChangeCause cause, std::string_view key_source);
 
   // ops_batch.cc
   struct BatchWrite;
@@ -189,6 +198,8 @@ class Engine {
   Outcome<std::string> control_clock(const Request& request);
   Outcome<std::string> control_credentials(const Request& request);
   Outcome<std::string> control_policy(const Request& request);
+  // control_streams.cc
+  Outcome<std::string> control_stream(Table& table, const Request& request);
   std::string control_stats() const;
 
   EngineSettings settings_;
@@ -196,6 +207,12 @@ class Engine {
   Random random_;
   Faults faults_;
   std::map<std::string, Table, std::less<>> tables_;
+  /// By ARN; also of tables that are gone, until nothing is left of them.
+  std::map<std::string, std::shared_ptr<Stream>, std::less<>> streams_;
+  TokenBucket describe_stream_calls_;
+  WallTime started_;                    ///< the Alternator cluster's
+  std::int64_t last_stream_ms_ = 0;     ///< no two streams share a label
+  std::optional<MonoTime> next_sweep_;  ///< of expired items
   std::vector<std::int64_t> last_stamp_us_;
   std::multimap<MonoTime, LateWrite> late_;
   MonoTime stopped_until_{};

@@ -13,9 +13,7 @@ namespace json = boost::json;
 
 class Client {
  public:
-  explicit Client(EngineSettings settings) : engine_(std::move(settings), clock_) {
-    clock_.set_wall(WallTime(std::chrono::seconds(1'800'000'000)));
-  }
+  explicit Client(EngineSettings settings) : engine_(std::move(settings), clock_) {}
   explicit Client(Personality personality) : Client(with(std::move(personality))) {}
   static EngineSettings with(Personality personality) {
     EngineSettings settings;
@@ -24,10 +22,13 @@ class Client {
   }
 
   Answer send(std::string_view operation, std::string_view body, std::size_t node = 0) {
+    return send_to(operation == "GetMetricData" ? "GraniteServiceVersion20100801" : "DynamoDB_20120810",
+                   operation, body, node);
+  }
+  Answer send_to(std::string_view api, std::string_view operation, std::string_view body,
+                 std::size_t node = 0) {
     Request request;
-    const std::string api =
-        operation == "GetMetricData" ? "GraniteServiceVersion20100801." : "DynamoDB_20120810.";
-    request.headers.emplace_back("X-Amz-Target", api + std::string(operation));
+    request.headers.emplace_back("X-Amz-Target", std::string(api) + "." + std::string(operation));
     request.body = body;
     request.node = node;
     return engine_.handle(request);
@@ -75,7 +76,12 @@ class Client {
   Engine& engine() { return engine_; }
 
  private:
-  ManualClock clock_;
+  static ManualClock set_clock() {
+    ManualClock clock;
+    clock.set_wall(WallTime(std::chrono::seconds(1'800'000'000)));
+    return clock;
+  }
+  ManualClock clock_ = set_clock();  // before the engine, which looks at it when it starts
   Engine engine_;
 };
 

@@ -29,8 +29,33 @@ constexpr std::array kNames = {
     std::pair{FaultKind::expired_credentials, std::string_view("expired_credentials")},
     std::pair{FaultKind::access_denied, std::string_view("access_denied")},
     std::pair{FaultKind::stop, std::string_view("stop")},
+    std::pair{FaultKind::throttle_stream_limit, std::string_view("throttle_stream_limit")},
+    std::pair{FaultKind::throttle_stream_rate, std::string_view("throttle_stream_rate")},
+    std::pair{FaultKind::throttle_stream_capacity, std::string_view("throttle_stream_capacity")},
+    std::pair{FaultKind::expire_iterator, std::string_view("expire_iterator")},
+    std::pair{FaultKind::empty_page, std::string_view("empty_page")},
     std::pair{FaultKind::reject_items, std::string_view("reject_items")},
 };
+
+/// Kinds that only some calls can show.
+bool suits(FaultKind kind, std::string_view operation) {
+  switch (kind) {
+    case FaultKind::unprocessed:
+      return operation.starts_with("Batch");
+    case FaultKind::partial:
+      return operation == "BatchWriteItem";
+    case FaultKind::throttle_stream_limit:
+    case FaultKind::throttle_stream_rate:
+    case FaultKind::throttle_stream_capacity:
+      return operation == "GetRecords" || operation == "GetShardIterator" || operation == "DescribeStream" ||
+             operation == "ListStreams";
+    case FaultKind::expire_iterator:
+    case FaultKind::empty_page:
+      return operation == "GetRecords";
+    default:
+      return true;
+  }
+}
 
 Result<std::uint64_t> whole(const boost::json::value& value, std::string_view name) {
   if (value.is_int64() && value.get_int64() >= 0) return static_cast<std::uint64_t>(value.get_int64());
@@ -99,9 +124,7 @@ std::uint64_t Faults::add(FaultRule rule) {
 
 bool Faults::matches(const FaultRule& rule, std::string_view operation,
                      const std::vector<std::string>& tables, std::size_t node) {
-  if (rule.kind == FaultKind::unprocessed && !operation.starts_with("Batch")) return false;
-  if (rule.kind == FaultKind::partial && operation != "BatchWriteItem") return false;
-  return (rule.operation.empty() || rule.operation == operation) &&
+  return suits(rule.kind, operation) && (rule.operation.empty() || rule.operation == operation) &&
          (rule.table.empty() || std::ranges::find(tables, rule.table) != tables.end()) &&
          (!rule.node || *rule.node == node);
 }

@@ -36,7 +36,12 @@ enum class FaultKind : std::uint8_t {
   expired_credentials,  ///< ExpiredTokenException
   access_denied,        ///< AccessDeniedException
   stop,                 ///< this request and all that follow on every node wait until `ms` after it came
-  reject_items,         ///< puts of items that have the attribute `attribute` answer ValidationException
+  throttle_stream_limit,     ///< a call of the Streams API answers LimitExceededException,
+  throttle_stream_rate,      ///< … ThrottlingException,
+  throttle_stream_capacity,  ///< … ProvisionedThroughputExceededException; on Alternator RequestLimitExceeded
+  expire_iterator,           ///< GetRecords answers ExpiredIteratorException (DynamoDB only)
+  empty_page,                ///< GetRecords answers no records, though there may be some
+  reject_items,              ///< puts of items that have the attribute `attribute` answer ValidationException
 };
 
 std::string_view to_string(FaultKind kind);

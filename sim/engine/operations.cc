@@ -70,7 +70,7 @@ const std::map<std::string, Engine::OperationInfo, std::less<>>& Engine::operati
       {"GetResourcePolicy", {&Engine::get_resource_policy, {"ResourceArn"}, kDynamoDb, false}},
       {"ListStreams", {&Engine::list_streams, {"TableName", "Limit", "ExclusiveStartStreamArn"}, kStreams}},
       {"DescribeStream",
-       {&Engine::describe_stream, {"StreamArn", "Limit", "ExclusiveStartShardId"}, kStreams}},
+       {&Engine::describe_stream, {"StreamArn", "Limit", "ExclusiveStartShardId", "ShardFilter"}, kStreams}},
       {"GetShardIterator",
        {&Engine::shard_iterator, {"StreamArn", "ShardId", "ShardIteratorType", "SequenceNumber"}, kStreams}},
       {"GetRecords", {&Engine::get_records, {"ShardIterator", "Limit"}, kStreams}},

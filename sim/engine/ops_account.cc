@@ -1,4 +1,4 @@
-// What stands around a table: backups, Kinesis, resource policies, streams, keys, callers; and who may ask.
+// What stands around a table: backups, Kinesis, resource policies, keys, callers; and who may ask.
 #include <algorithm>
 #include <array>
 
@@ -13,9 +13,6 @@ namespace messina::sim {
 namespace {
 
 namespace json = boost::json;
-constexpr std::string_view kOnlyShard = "shardId-00000001800000000000-00000000";
-/// An iterator names its stream, so that GetRecords needs leave for that one.
-constexpr std::string_view kIteratorMark = "|0|";
 
 /// Calls that read or write items: those that need the table's key.
 bool touches_items(std::string_view operation) {
@@ -43,6 +40,7 @@ std::vector<Access> Engine::accesses_of(const Request& request) const {
     return {{action, parameters.has("TableName") ? arn_of(text("TableName")) + "/stream/*" : "*"}};
   if (parameters.has("StreamArn") && request.target_prefix().starts_with("DynamoDBStreams"))
     return {{action, text("StreamArn")}};
+  // An iterator names its stream, so that GetRecords needs leave for that one.
   if (operation == "GetRecords") {
     const std::string iterator = text("ShardIterator");
     return {{action, iterator.substr(0, iterator.find(kIteratorMark))}};
@@ -139,73 +137,6 @@ Outcome<std::string> Engine::get_resource_policy(const Parameters& p, const Requ
                                                          (*table)->spec.name));
   }
   return json::serialize(json::object{{"Policy", policy}, {"RevisionId", "1"}});
-}
-
-// ----------------------------------------------------------------------------------------------- streams
-// A stream of one shard that never closes and whose records are not simulated yet: enough to see that it is
-// there and may be read.
-
-std::string Engine::stream_arn_of(const Table& table) const {
-  if (settings_.personality.alternator) return "S" + table.id;
-  return fmt::format("{}/stream/{}", arn_of(table), table.stream_label);
-}
-
-Outcome<const Table*> Engine::table_of_stream(std::string_view arn) const {
-  for (const auto& [name, table] : tables_) {
-    if (!table.spec.stream_view.empty() && stream_arn_of(table) == arn) return &table;
-  }
-  return refuse("ResourceNotFoundException",
-                fmt::format("Requested resource not found: Stream: {} not found", arn));
-}
-
-Outcome<std::string> Engine::list_streams(const Parameters& p, const Request&) {
-  const auto wanted = p.text("TableName");
-  if (!wanted) return std::unexpected(wanted.error());
-  json::array streams;
-  for (const auto& [name, table] : tables_) {
-    if (table.spec.stream_view.empty() || (!wanted->empty() && name != *wanted)) continue;
-    streams.push_back(json::object{
-        {"StreamArn", stream_arn_of(table)}, {"TableName", name}, {"StreamLabel", table.stream_label}});
-  }
-  return json::serialize(json::object{{"Streams", std::move(streams)}});
-}
-
-Outcome<std::string> Engine::describe_stream(const Parameters& p, const Request&) {
-  const auto arn = p.text("StreamArn");
-  if (!arn) return std::unexpected(arn.error());
-  const auto table = table_of_stream(*arn);
-  if (!table) return std::unexpected(table.error());
-  const json::object shard{
-      {"ShardId", kOnlyShard},
-      {"SequenceNumberRange", json::object{{"StartingSequenceNumber", "100000000000000000001"}}}};
-  return json::serialize(
-      json::object{{"StreamDescription", json::object{{"StreamArn", *arn},
-                                                      {"StreamLabel", (*table)->stream_label},
-                                                      {"StreamStatus", "ENABLED"},
-                                                      {"StreamViewType", (*table)->spec.stream_view},
-                                                      {"TableName", (*table)->spec.name},
-                                                      {"Shards", json::array{shard}}}}});
-}
-
-Outcome<std::string> Engine::shard_iterator(const Parameters& p, const Request&) {
-  const auto arn = p.text("StreamArn");
-  const auto shard = p.text("ShardId");
-  if (!arn) return std::unexpected(arn.error());
-  if (!shard) return std::unexpected(shard.error());
-  if (const auto table = table_of_stream(*arn); !table) return std::unexpected(table.error());
-  if (*shard != kOnlyShard)
-    return refuse("ResourceNotFoundException", "Requested resource not found: Shard does not exist");
-  return json::serialize(json::object{{"ShardIterator", fmt::format("{}{}{}", *arn, kIteratorMark, *shard)}});
-}
-
-Outcome<std::string> Engine::get_records(const Parameters& p, const Request&) {
-  const auto iterator = p.text("ShardIterator");
-  if (!iterator) return std::unexpected(iterator.error());
-  const std::size_t mark = iterator->find(kIteratorMark);
-  if (mark == std::string::npos) return invalid("Invalid ShardIterator");
-  if (const auto table = table_of_stream(std::string_view(*iterator).substr(0, mark)); !table)
-    return std::unexpected(table.error());
-  return json::serialize(json::object{{"Records", json::array()}, {"NextShardIterator", *iterator}});
 }
 
 // ------------------------------------------------------------------------------------- other services

@@ -54,6 +54,7 @@ struct Engine::BatchWrite {
   RowKey key;
   std::optional<CheckedItem> item;  ///< absent: a delete
   std::string_view raw;             ///< {"PutRequest":…}
+  std::string_view raw_item;        ///< the item, or the key of a delete
 };
 
 Outcome<std::vector<Engine::BatchWrite>> Engine::read_batch(const Parameters& p, const Request& request) {
@@ -84,7 +85,7 @@ Outcome<std::vector<Engine::BatchWrite>> Engine::read_batch(const Parameters& p,
       if (kind.size() != 1)
         return invalid("Supplied WriteRequest must contain exactly one of PutRequest and DeleteRequest");
       const Parameters body(kind.front().value);
-      BatchWrite write{*table, {}, std::nullopt, raw};
+      BatchWrite write{*table, {}, std::nullopt, raw, {}};
       if (kind.front().name == "PutRequest" && body.has("Item")) {
         auto item = check_item(*body.raw("Item"), (*table)->spec.keys, personality, "BatchWriteItem");
         if (!item) return std::unexpected(item.error());
@@ -92,11 +93,13 @@ Outcome<std::vector<Engine::BatchWrite>> Engine::read_batch(const Parameters& p,
           return std::unexpected(ok.error());
         }
         write.key = item->key;
+        write.raw_item = *body.raw("Item");
         write.item = std::move(*item);
       } else if (kind.front().name == "DeleteRequest" && body.has("Key")) {
         auto key = check_key(*body.raw("Key"), (*table)->spec.keys, personality);
         if (!key) return std::unexpected(key.error());
         write.key = std::move(*key);
+        write.raw_item = *body.raw("Key");
       } else {
         return invalid("Unknown kind of write request: " + kind.front().name);
       }
@@ -112,7 +115,7 @@ Outcome<std::string> Engine::batch_write(const Parameters& p, const Request& req
   if (p.text("ReturnItemCollectionMetrics", "NONE") != "NONE") {
     return invalid("messina-sim does not know ReturnItemCollectionMetrics SIZE");
   }
-  const auto batch = read_batch(p, request);
+  auto batch = read_batch(p, request);
   if (!batch) return std::unexpected(batch.error());
   const bool unprocessed_fault = current_fault_ == FaultKind::unprocessed;
   const bool fails =
@@ -125,7 +128,7 @@ Outcome<std::string> Engine::batch_write(const Parameters& p, const Request& req
   Leftovers leftovers;
   std::map<std::string, double> units;
   std::size_t processed = 0;
-  for (const BatchWrite& write : *batch) {
+  for (BatchWrite& write : *batch) {
     const std::string& table = write.table->spec.name;
     const Row* old = write.table->find(write.key);
     const std::size_t bytes =
@@ -137,7 +140,8 @@ Outcome<std::string> Engine::batch_write(const Parameters& p, const Request& req
       leftovers.add(table, compact);
       continue;
     }
-    apply(*write.table, write.key, write.item ? &*write.item : nullptr, stamp);
+    apply(*write.table, write.key, write.item ? &*write.item : nullptr, stamp,
+          write.item ? ChangeCause::put : ChangeCause::remove, write.raw_item);
     units[table] += std::max(1.0, std::ceil(static_cast<double>(bytes) / 1024));
     ++processed;
   }

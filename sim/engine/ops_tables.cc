@@ -1,7 +1,6 @@
 // Calls about tables.
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "base/json_text.h"
@@ -72,14 +71,6 @@ void Engine::set_throughput(Table& table) {
   table.writes = bucket(spec.write_units, spec.most_writes, spec.warm_writes);
 }
 
-void Engine::update_stream(Table& table, bool enabled, std::string view) {
-  table.spec.stream_view = enabled ? std::move(view) : std::string();
-  if (!enabled) return;
-  const auto seconds = fmt::gmtime(std::chrono::system_clock::to_time_t(now().wall));
-  table.stream_label = settings_.personality.alternator ? fmt::format("\"{:%Y-%m-%dT%H:%M:%SZ}\"", seconds)
-                                                        : fmt::format("{:%Y-%m-%dT%H:%M:%S}.000", seconds);
-}
-
 Outcome<std::string> Engine::create_table(const Parameters&, const Request& request) {
   auto spec = parse_create_table(request.body, settings_.personality);
   if (!spec) return std::unexpected(spec.error());
@@ -93,7 +84,7 @@ Outcome<std::string> Engine::create_table(const Parameters&, const Request& requ
   table.id = new_uuid(random_);
   table.created = now().wall;
   table.active_at = now().mono + settings_.create_delay;
-  if (!table.spec.stream_view.empty()) update_stream(table, true, table.spec.stream_view);
+  if (const auto view = StreamView::parse(table.spec.stream_view)) enable_stream(table, *view);
   set_throughput(table);
   return json::serialize(json::object{{"TableDescription", describe_created(table)}});
 }
@@ -123,6 +114,7 @@ Outcome<std::string> Engine::delete_table(const Parameters& p, const Request&) {
                   fmt::format("Attempt to change a resource which is still in use: Table is being {}: {}",
                               status == "DELETING" ? "deleted" : "created or updated", *name));
   }
+  disable_stream(table);
   table.gone_at = now().mono + settings_.delete_delay;
   json::object description = describe(table);
   if (settings_.personality.alternator) {
@@ -202,6 +194,7 @@ Outcome<std::string> Engine::update_table(const Parameters& p, const Request& re
     return refuse("ResourceInUseException",
                   fmt::format("Attempt to change a resource which is still in use: {}", *name));
   }
+  if (const auto ok = update_stream(table, p); !ok) return std::unexpected(ok.error());
   if (const auto ok = update_indexes(table, p, request); !ok) return std::unexpected(ok.error());
   const json::object body = object_of(request.body);
   if (p.has("BillingMode")) table.spec.on_demand = text_at(body, "BillingMode") == "PAY_PER_REQUEST";
@@ -220,23 +213,19 @@ Outcome<std::string> Engine::update_table(const Parameters& p, const Request& re
   if (p.has("TableClass")) table.spec.table_class = text_at(body, "TableClass");
   if (p.has("DeletionProtectionEnabled"))
     table.spec.deletion_protection = p.flag("DeletionProtectionEnabled").value_or(false);
-  if (const auto raw = p.raw("StreamSpecification")) {
-    const Parameters stream(*raw);
-    update_stream(table, stream.flag("StreamEnabled").value_or(false),
-                  stream.text("StreamViewType").value_or(""));
-  }
   if (settings_.personality.alternator) {
     json::object answer = body;
     answer["CreationDateTime"] = std::chrono::system_clock::to_time_t(table.created);
     answer["TableStatus"] = "ACTIVE";
     answer["TableId"] = table.id;
-    if (!table.spec.stream_view.empty()) {
-      answer["LatestStreamArn"] = "S" + table.id;
-      answer["LatestStreamLabel"] = table.stream_label;
+    if (table.stream) {
+      answer["LatestStreamArn"] = table.stream->identity().arn;
+      answer["LatestStreamLabel"] = table.stream->identity().label;
     }
     return json::serialize(json::object{{"TableDescription", std::move(answer)}});
   }
   table.active_at = now().mono + settings_.create_delay;
+  if (p.has("StreamSpecification") && table.stream) table.stream->settle_at(table.active_at);
   table.updating = true;
   return json::serialize(json::object{{"TableDescription", describe(table)}});
 }

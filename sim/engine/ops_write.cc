@@ -41,11 +41,11 @@ std::string touched(const item::Item& item, const std::vector<UpdateAction>& act
   return item::to_json(project(item, paths));
 }
 
-struct Target {
-  Table* table;
-  RowKey key;
-  std::string_view raw_key;
-};
+/// A write that changes nothing: sets in another order and numbers in another form are the same to DynamoDB.
+bool is_same(const Row& row, const CheckedItem& item) {
+  if (row.json == item.json) return true;
+  return row.size_bytes == item.size_bytes && item::equal(parse_stored(row.json), parse_stored(item.json));
+}
 
 }  // namespace
 
@@ -67,9 +67,36 @@ Outcome<void> Engine::charge_read(Table& table, double units, std::string_view o
   return throttled(operation, "ProvisionedThroughputExceeded", table.spec.name);
 }
 
-void Engine::apply(Table& table, const RowKey& key, const CheckedItem* item,
-                   std::optional<std::int64_t> stamp) {
-  if (!table.write(key, item, stamp)) ++lost_writes_;
+void Engine::apply(Table& table, const RowKey& key, CheckedItem* item, std::optional<std::int64_t> stamp,
+                   ChangeCause cause, std::string_view key_source) {
+  if (!table.streams()) {
+    if (!table.write(key, item, stamp)) ++lost_writes_;
+    return;
+  }
+  const Row* old = table.find(key);
+  const bool existed = old != nullptr;
+  if (existed && item != nullptr && !settings_.personality.streams.logs_every_write && is_same(*old, *item)) {
+    table.write(key, item, stamp);
+    return;
+  }
+  Change change;
+  change.cause = cause;
+  change.existed = existed;
+  change.stamp_us = stamp;
+  change.key_source = key_source;
+  change.new_bytes = item == nullptr ? 0 : item->size_bytes;
+  Row before;
+  if (table.write(key, item, stamp, &before)) {
+    if (item != nullptr) change.new_image = table.find(key)->json;
+  } else {
+    // ScyllaDB logs it nevertheless, with what it found and what it would have written.
+    ++lost_writes_;
+    if (existed) before = *table.find(key);
+    if (item != nullptr) change.new_image = item->json;
+  }
+  change.old_bytes = before.size_bytes;
+  change.old_image = std::move(before.json);
+  table.stream->append(key, std::move(change), now());
 }
 
 Outcome<void> Engine::check_poison(std::string_view raw_item, const Table& table, std::string_view operation,
@@ -117,7 +144,7 @@ Outcome<std::string> Engine::put_item(const Parameters& p, const Request& reques
   if (!raw) return invalid("Value null at 'item' failed to satisfy constraint: Member must not be null");
   auto names = Names::read(p, settings_.personality);
   if (!names) return std::unexpected(names.error());
-  const auto item = check_item(*raw, (*table)->spec.keys, settings_.personality, "PutItem");
+  auto item = check_item(*raw, (*table)->spec.keys, settings_.personality, "PutItem");
   if (!item) return std::unexpected(item.error());
   if (const auto ok = check_poison(*raw, **table, "PutItem", request.node); !ok)
     return std::unexpected(ok.error());
@@ -132,7 +159,8 @@ Outcome<std::string> Engine::put_item(const Parameters& p, const Request& reques
   if (*wanted == "ALL_OLD" && old != nullptr) append_member(answer, "Attributes", old->json);
   if (!capacity->empty()) append_member(answer, "ConsumedCapacity", *capacity);
   apply(**table, item->key, &*item,
-        settings_.personality.last_write_wins ? std::optional(next_stamp(request.node)) : std::nullopt);
+        settings_.personality.last_write_wins ? std::optional(next_stamp(request.node)) : std::nullopt,
+        ChangeCause::put, *raw);
   return answer + "}";
 }
 
@@ -159,7 +187,8 @@ Outcome<std::string> Engine::delete_item(const Parameters& p, const Request& req
   if (*wanted == "ALL_OLD" && old != nullptr) append_member(answer, "Attributes", old->json);
   if (!capacity->empty()) append_member(answer, "ConsumedCapacity", *capacity);
   apply(**table, *key, nullptr,
-        settings_.personality.last_write_wins ? std::optional(next_stamp(request.node)) : std::nullopt);
+        settings_.personality.last_write_wins ? std::optional(next_stamp(request.node)) : std::nullopt,
+        ChangeCause::remove, p.raw("Key").value_or("{}"));
   return answer + "}";
 }
 
@@ -201,7 +230,7 @@ Outcome<std::string> Engine::update_item(const Parameters& p, const Request& req
   const item::Item before = old == nullptr ? parse_stored(raw_key) : parse_stored(old_json);
   const auto after = apply_update(actions, before);
   if (!after) return std::unexpected(after.error());
-  const auto item = check_changed(*after, old_json, raw_key, keys, settings_.personality);
+  auto item = check_changed(*after, old_json, raw_key, keys, settings_.personality);
   if (!item) return std::unexpected(item.error());
   if (const auto ok = check_poison(item->json, **table, "UpdateItem", request.node); !ok)
     return std::unexpected(ok.error());
@@ -217,7 +246,8 @@ Outcome<std::string> Engine::update_item(const Parameters& p, const Request& req
     append_member(answer, "Attributes", touched(before, actions));
   if (!capacity->empty()) append_member(answer, "ConsumedCapacity", *capacity);
   apply(**table, item->key, &*item,
-        settings_.personality.last_write_wins ? std::optional(next_stamp(request.node)) : std::nullopt);
+        settings_.personality.last_write_wins ? std::optional(next_stamp(request.node)) : std::nullopt,
+        ChangeCause::update, raw_key);
   return answer + "}";
 }
 

@@ -34,6 +34,16 @@ Personality alternator(ScyllaVersion version) {
   p.sends_request_id = false;
   p.unprocessed_items = false;
   p.chunk_over_bytes = 16 * 1024;
+  p.streams.style = StreamStyle::alternator;
+  p.streams.iterator_life = {};
+  p.streams.visible_after = std::chrono::seconds(10);
+  p.streams.shards = 32;  // as the recorded servers, which had 16 vnodes on 2 CPUs; by default it is 256
+  p.streams.roll_every = {};
+  p.streams.call_limits = false;
+  p.streams.logs_every_write = true;
+  p.streams.tells_trims = false;
+  p.streams.vanishes_when_disabled = true;
+  p.streams.space_in_shard_id = version == ScyllaVersion::v6_2;
   return p;
 }
 

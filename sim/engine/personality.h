@@ -4,6 +4,7 @@
 #include <string>
 
 #include "item/item_json.h"
+#include "sim/engine/stream_rules.h"
 
 namespace messina::sim {
 
@@ -40,6 +41,7 @@ struct Personality {
   bool unprocessed_items = true;
   /// Answers over this many bytes are chunked; 0: never.
   std::size_t chunk_over_bytes = 0;
+  StreamRules streams;
   bool accepts_gzip = false;  ///< request bodies with Content-Encoding gzip or deflate (ScyllaDB 2026.1)
 };
 

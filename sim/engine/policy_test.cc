@@ -101,6 +101,36 @@ TEST_F(PolicyTest, AsksForTheRightResources) {
             "AccessDeniedException");
 }
 
+TEST_F(PolicyTest, ReadingAStreamNeedsLeaveForThatStream) {
+  const std::string create =
+      R"({"TableName":"orders","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"p","KeyType":"HASH"}],)"
+      R"("AttributeDefinitions":[{"AttributeName":"p","AttributeType":"S"}],)"
+      R"("StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"}})";
+  const std::string streams =
+      R"({"Effect":"Allow","Action":"dynamodb:*","Resource":")" + std::string(kArn) + R"(/stream/*"},)";
+  Client client(settings(streams + R"({"Effect":"Allow","Action":"dynamodb:CreateTable","Resource":"*"})"));
+  ASSERT_EQ(send(client, "DynamoDB_20120810.CreateTable", create).status, 200);
+  const auto ask = [&](const std::string& operation, const std::string& body) {
+    return json::parse(*send(client, "DynamoDBStreams_20120810." + operation, body).body);
+  };
+  const json::value listed = ask("ListStreams", R"({"TableName":"orders"})");
+  const std::string arn(listed.at("Streams").at(0).at("StreamArn").as_string());
+  const json::value stream = ask("DescribeStream", R"({"StreamArn":")" + arn + "\"}");
+  const std::string shard(stream.at("StreamDescription").at("Shards").at(0).at("ShardId").as_string());
+  const json::value iterator = ask("GetShardIterator", R"({"StreamArn":")" + arn + R"(","ShardId":")" +
+                                                           shard + R"(","ShardIteratorType":"LATEST"})");
+  const std::string records =
+      R"({"ShardIterator":")" + std::string(iterator.at("ShardIterator").as_string()) + "\"}";
+  EXPECT_TRUE(ask("GetRecords", records).as_object().contains("Records"));
+  client.control("POST", "/_sim/policy",
+                 R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:GetRecords",)"
+                 R"("Resource":")" +
+                     std::string(kArn) + R"("}]})");
+  const Answer refused = send(client, "DynamoDBStreams_20120810.GetRecords", records);
+  EXPECT_THAT(*refused.body,
+              HasSubstr("is not authorized to perform: dynamodb:GetRecords on resource: " + arn));
+}
+
 TEST_F(PolicyTest, ItemsUnderAKeyNeedItsDecryption) {
   const std::string create =
       R"({"TableName":"orders","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"p","KeyType":"HASH"}],)"

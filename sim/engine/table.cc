@@ -4,15 +4,6 @@
 
 namespace messina::sim {
 
-bool TokenBucket::take(double units, MonoTime now) {
-  if (!limited()) return true;
-  tokens_ = std::min(cap_, tokens_ + rate_ * std::chrono::duration<double>(now - at_).count());
-  at_ = now;
-  if (tokens_ <= 0) return false;
-  tokens_ -= units;
-  return true;
-}
-
 std::string_view Table::status(MonoTime now) const {
   if (gone_at) return "DELETING";
   if (!forced_status.empty()) return forced_status;
@@ -31,7 +22,7 @@ void Table::account(const Row& row, int sign) {
   live_bytes_ += static_cast<std::uint64_t>(sign * static_cast<std::int64_t>(row.size_bytes));
 }
 
-bool Table::write(const RowKey& key, const CheckedItem* item, std::optional<std::int64_t> stamp_us) {
+bool Table::write(const RowKey& key, CheckedItem* item, std::optional<std::int64_t> stamp_us, Row* before) {
   const auto found = rows_.find(key);
   if (stamp_us && found != rows_.end()) {
     const Row& old = found->second;
@@ -39,17 +30,18 @@ bool Table::write(const RowKey& key, const CheckedItem* item, std::optional<std:
     if (*stamp_us == old.stamp_us && (old.deleted || (item != nullptr && item->json < old.json)))
       return false;
   }
-  if (item == nullptr && !stamp_us) {
-    if (found == rows_.end()) return true;
+  if (found != rows_.end()) {
     account(found->second, -1);
-    rows_.erase(found);
+    if (before != nullptr && !found->second.deleted) *before = std::move(found->second);
+  }
+  if (item == nullptr && !stamp_us) {
+    if (found != rows_.end()) rows_.erase(found);
     return true;
   }
   Row& row = found != rows_.end() ? found->second : rows_[key];
-  if (found != rows_.end()) account(row, -1);
   row.deleted = item == nullptr;
   row.stamp_us = stamp_us.value_or(0);
-  row.json = item == nullptr ? std::string() : item->json;
+  row.json = item == nullptr ? std::string() : std::move(item->json);
   row.size_bytes = item == nullptr ? 0 : static_cast<std::uint32_t>(item->size_bytes);
   account(row, +1);
   return true;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "sim/engine/api.h"
 #include "sim/engine/item_text.h"
 #include "sim/engine/personality.h"
+#include "sim/engine/stream.h"
+#include "sim/engine/token_bucket.h"
 
 namespace messina::sim {
 
@@ -21,25 +24,6 @@ namespace messina::sim {
 inline constexpr int kBurstSeconds = 300;
 /// What a new on-demand table bears (Developer Guide, "On-demand capacity mode").
 inline constexpr std::int64_t kWarmReads = 12'000, kWarmWrites = 4'000;
-
-/// Capacity units that refill with time. May run into debt: a request larger than what is left still passes
-/// once.
-class TokenBucket {
- public:
-  TokenBucket() = default;
-  /// Starts with one second's worth.
-  TokenBucket(double per_second, double burst_seconds, MonoTime now)
-      : rate_(per_second), cap_(per_second * burst_seconds), tokens_(per_second), at_(now) {}
-  bool limited() const { return rate_ > 0; }
-  /// Takes `units` if anything is left; false means throttled.
-  bool take(double units, MonoTime now);
-
- private:
-  double rate_ = 0;
-  double cap_ = 0;
-  double tokens_ = 0;
-  MonoTime at_{};
-};
 
 struct Row {
   std::string json;  ///< as Scan sends it; empty for a tombstone
@@ -69,7 +53,7 @@ struct TableSpec {
   std::int64_t most_reads = 0, most_writes = 0, warm_reads = 0, warm_writes = 0;
   std::vector<Index> indexes;
   std::map<std::string, std::string> tags;
-  std::string stream_view;  ///< empty: no stream
+  std::string stream_view;  ///< asked for by CreateTable; empty: no stream
   std::string table_class;
   bool deletion_protection = false;
   std::string ttl_attribute;  ///< empty: off
@@ -83,6 +67,8 @@ struct TableSpec {
 Outcome<TableSpec> parse_create_table(std::string_view body, const Personality& personality);
 /// OnDemandThroughput and WarmThroughput of CreateTable or UpdateTable.
 void read_on_demand(TableSpec& spec, const boost::json::object& request);
+/// What is wrong with a StreamViewType that StreamView::parse() refuses.
+std::string bad_stream_view(std::string_view view);
 /// Reads one GlobalSecondaryIndexUpdates[].Create or element of an index list.
 Outcome<Index> parse_index(const boost::json::object& json, const boost::json::array& definitions,
                            bool global);
@@ -100,8 +86,8 @@ class Table {
   using Rows = std::map<RowKey, Row>;
 
   TableSpec spec;
-  std::string id;  ///< a UUID, new whenever the table is made
-  std::string stream_label;
+  std::string id;                  ///< a UUID, new whenever the table is made
+  std::shared_ptr<Stream> stream;  ///< the latest, which may be disabled; null: none
   WallTime created{};
   MonoTime active_at{};              ///< CREATING or UPDATING until then
   bool updating = false;             ///< what it is before active_at: UPDATING instead of CREATING
@@ -120,10 +106,14 @@ class Table {
   std::uint64_t live_bytes() const { return live_bytes_ + pretended_bytes; }
   /// The live row, or null.
   const Row* find(const RowKey& key) const;
+  /// Its stream takes changes.
+  bool streams() const { return stream != nullptr && stream->enabled(); }
   /// Puts (`item`) or deletes (null). With a stamp the newest wins: an older write changes nothing and a
   /// delete leaves a tombstone; of equal stamps the delete wins, then the greater text, so that the order of
-  /// arrival is of no matter. Returns false if it lost.
-  bool write(const RowKey& key, const CheckedItem* item, std::optional<std::int64_t> stamp_us);
+  /// arrival is of no matter. Returns false if it lost. A write that wins takes the item's text, and moves
+  /// the live row that it replaces into `before`, if that is given.
+  bool write(const RowKey& key, CheckedItem* item, std::optional<std::int64_t> stamp_us,
+             Row* before = nullptr);
   void clear();
 
  private:

@@ -155,8 +155,10 @@ Outcome<void> read_features(TableSpec& spec, const Personality& personality) {
   const json::value* stream = spec.request.if_contains("StreamSpecification");
   if (stream != nullptr && stream->is_object()) {
     const json::value* enabled = stream->get_object().if_contains("StreamEnabled");
-    if (enabled != nullptr && *enabled == true)
+    if (enabled != nullptr && *enabled == true) {
       spec.stream_view = text_at(stream->get_object(), "StreamViewType");
+      if (!StreamView::parse(spec.stream_view)) return invalid(bad_stream_view(spec.stream_view));
+    }
   }
   spec.table_class = text_at(spec.request, "TableClass");
   const json::value* protection = spec.request.if_contains("DeletionProtectionEnabled");
@@ -165,6 +167,18 @@ Outcome<void> read_features(TableSpec& spec, const Personality& personality) {
 }
 
 }  // namespace
+
+std::string bad_stream_view(std::string_view view) {
+  if (view.empty()) {
+    return "One or more parameter values were invalid: StreamViewType must be specified when StreamEnabled "
+           "is "
+           "true";
+  }
+  return fmt::format(
+      "1 validation error detected: Value '{}' at 'streamSpecification.streamViewType' failed to satisfy "
+      "constraint: Member must satisfy enum value set: [NEW_AND_OLD_IMAGES, OLD_IMAGE, KEYS_ONLY, NEW_IMAGE]",
+      view);
+}
 
 void read_on_demand(TableSpec& spec, const json::object& request) {
   const auto read = [&](std::string_view block, std::string_view name, std::int64_t& to) {
