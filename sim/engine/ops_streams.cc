@@ -241,11 +241,7 @@ Outcome<std::string> Engine::shard_iterator(const Parameters& p, const Request&)
   if (!found) return std::unexpected(found.error());
   Stream& stream = **found;
   const bool scylla = settings_.personality.alternator;
-  StreamShard* shard = stream.find(*shard_id);
-  if (shard != nullptr) {
-    stream.trim_all(now().mono);
-    shard = stream.find(*shard_id);
-  }
+  const StreamShard* shard = stream.trimmed(*shard_id, now().mono);
   if (shard == nullptr)
     return refuse("ResourceNotFoundException",
                   scylla ? "Invalid ShardId" : "Requested resource not found: Shard does not exist");
@@ -290,7 +286,7 @@ Outcome<std::string> Engine::get_records(const Parameters& p, const Request&) {
   const Moment present = now();
   if (stream.expired(*iterator, present.mono))
     return refuse("ExpiredIteratorException", std::string(kIteratorExpired));
-  StreamShard* shard = stream.find(iterator->shard);
+  StreamShard* shard = stream.trimmed(iterator->shard, present.mono);
   if (shard == nullptr) {
     if (settings_.personality.streams.tells_trims)
       return refuse("TrimmedDataAccessException", std::string(kTrimmed));
@@ -298,7 +294,6 @@ Outcome<std::string> Engine::get_records(const Parameters& p, const Request&) {
   }
   if (!shard->calls.take(1, present.mono))
     return refuse("LimitExceededException", std::string(kRateExceeded));
-  stream.trim(*shard, present.mono);
   if (settings_.personality.streams.tells_trims && Stream::is_trimmed(iterator->position, *shard))
     return refuse("TrimmedDataAccessException", std::string(kTrimmed));
   const bool empty = current_fault_ == FaultKind::empty_page;

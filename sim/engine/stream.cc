@@ -15,7 +15,6 @@
 namespace messina::sim {
 namespace {
 
-constexpr std::int64_t kFirstToken = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kLastToken = std::numeric_limits<std::int64_t>::max();
 /// How a sequence number grows: by a random step, sometimes by a carry, so that its length changes within a
 /// shard, too.
@@ -202,6 +201,7 @@ std::optional<MonoTime> Stream::next_change() const {
 }
 
 void Stream::change_as_scheduled(Moment now) {
+  trim_all(now.mono);  // shards are made here for as long as nobody reads
   if (next_roll_ && *next_roll_ <= now.mono) {
     next_roll_ = *next_roll_ + rules_.roll_every;
     roll_all(now);
@@ -310,12 +310,23 @@ void Stream::trim(StreamShard& shard, MonoTime now) {
   }
 }
 
+bool Stream::over(const StreamShard& shard, MonoTime now) const {
+  return shard.closed_at && shard.records.empty() && *shard.closed_at + rules_.retention <= now;
+}
+
+StreamShard* Stream::trimmed(std::string_view id, MonoTime now) {
+  const auto found = shards_.find(id);
+  if (found == shards_.end()) return nullptr;
+  trim(found->second, now);
+  if (!over(found->second, now)) return &found->second;
+  shards_.erase(found);
+  return nullptr;
+}
+
 void Stream::trim_all(MonoTime now) {
   for (auto shard = shards_.begin(); shard != shards_.end();) {
     trim(shard->second, now);
-    const bool over = shard->second.closed_at && shard->second.records.empty() &&
-                      *shard->second.closed_at + rules_.retention <= now;
-    shard = over ? shards_.erase(shard) : std::next(shard);
+    shard = over(shard->second, now) ? shards_.erase(shard) : std::next(shard);
   }
 }
 
@@ -376,9 +387,14 @@ StreamPage Stream::read(const StreamShard& shard, StreamPosition from, std::size
   }
   if (!page.records.empty()) page.next = {page.records.back()->number, false};
   if (shard.open()) return page;
-  // ScyllaDB tells the end of a shard by an empty page only, and not before all that is in it may show.
-  page.drained =
-      scylla() ? page.records.empty() && shard.ending->high < visible_until : record == shard.records.end();
+  if (scylla()) {
+    // It tells the end of a shard by an empty page only, and not before all that is in it may show.
+    page.drained = page.records.empty() && shard.ending->high < visible_until;
+  } else {
+    // DynamoDB may tell it with the last records or by an empty page behind them: readers meet both here.
+    const bool tells_late = !page.records.empty() && page.records.back()->number.low % 2 == 1;
+    page.drained = record == shard.records.end() && !tells_late;
+  }
   return page;
 }
 

@@ -125,9 +125,10 @@ class Stream {
   /// Carries out what is scheduled for `now`, which must be next_change().
   void change_as_scheduled(Moment now);
 
-  /// Removes what is older than the retention, in one shard or in all; closed shards vanish with their last
-  /// record.
-  void trim(StreamShard& shard, MonoTime now);
+  /// The shard, without what is older than the retention; null if there is none, or nothing left of a closed
+  /// one.
+  StreamShard* trimmed(std::string_view shard, MonoTime now);
+  /// Removes what is older than the retention; closed shards vanish when all of it is, and they themselves.
   void trim_all(MonoTime now);
   /// Forgets all records there are, and the closed shards, as if the retention had passed.
   void forget_records();
@@ -138,7 +139,6 @@ class Stream {
   /// By id, which is the order of their making.
   using Shards = std::map<std::string, StreamShard, std::less<>>;
   const Shards& shards() const { return shards_; }
-  StreamShard* find(std::string_view shard);
 
   StreamPosition oldest(const StreamShard& shard) const;
   /// Behind everything that is there now.
@@ -153,6 +153,10 @@ class Stream {
   std::uint64_t appended() const { return appended_; }
 
  private:
+  StreamShard* find(std::string_view shard);
+  void trim(StreamShard& shard, MonoTime now);
+  /// Closed, empty, and for so long that it vanishes.
+  bool over(const StreamShard& shard, MonoTime now) const;
   bool scylla() const { return rules_.style == StreamStyle::alternator; }
   StreamShard& route(std::int64_t token);
   SequenceNumber next_number();

@@ -38,6 +38,15 @@ TEST_F(AlternatorStreamTest, HasTheNamesOfScylla) {
   EXPECT_EQ(text(client.ask("ListStreams", "{}").at("LastEvaluatedStreamArn")), client.arn());
 }
 
+TEST_F(AlternatorStreamTest, ShardsAreTheClustersAndSoTheSameInEveryTable) {
+  client.create("other", with_stream("NEW_IMAGE"));
+  const std::string other =
+      text(client.call("DescribeTable", R"({"TableName":"other"})").at("Table").at("LatestStreamArn"));
+  EXPECT_NE(other, client.arn());
+  EXPECT_EQ(client.ask("DescribeStream", client.of(other)).at("StreamDescription").at("Shards"),
+            json::value(client.shards()));
+}
+
 TEST_F(AlternatorStreamTest, APutIsARemovalAndAnInsertion) {
   client.put("a", R"("v":{"N":"1"})");
   EXPECT_TRUE(texts().empty()) << "records show 10 s late";
