@@ -58,6 +58,10 @@ class Reader:
                     break
         return len(self.events) != before
 
+    def begin_again(self):
+        """Reads every shard from its beginning, as one may whose iterators expired: images are applied once more."""
+        self.iterators, self.drained = {}, set()
+
     def apply(self, record):
         change = record["dynamodb"]
         key = change["Keys"]["p"]["S"]
@@ -161,6 +165,41 @@ def test_errors_have_boto3s_types(sims):
             client.get_records(ShardIterator=third)
     with pytest.raises(ClientError, match="Table already has an enabled stream"):
         enable(sim.dynamodb, "orders", "KEYS_ONLY")
+
+
+def test_a_reader_that_tries_again_survives_the_faults(sims):
+    kinds = {"throttle_stream_limit": 0.1, "throttle_stream_rate": 0.1, "throttle_stream_capacity": 0.1,
+             "expire_iterator": 0.05, "empty_page": 0.1}
+    faults = [f"--fault=kind={kind},probability={probability},on=dynamodb" for kind, probability in kinds.items()]
+    sim = sims("--dynamodb", 0, "--alternator", 0, "--no-stream-limits", "--stream-shards", 3, "--seed", 7, *faults)
+    make_table(sim.dynamodb, "orders", [("p", "S", "HASH")])
+    arn = enable(sim.dynamodb, "orders", "NEW_AND_OLD_IMAGES")
+    client = boto3.client(
+        "dynamodbstreams", endpoint_url=f"http://{sim.dynamodb_address}", region_name="us-east-1",
+        aws_access_key_id="test", aws_secret_access_key="test", config=Config(retries={"total_max_attempts": 1}))
+    reader = Reader(client, arn)
+    refusals = set()
+    fired = {}
+    for round_ in range(100):
+        write(sim.dynamodb, round_, keys=10)
+        if round_ % 5 == 0:
+            sim.control("dynamodb", "tables/orders/stream", {"roll": "all"})
+        try:
+            reader.poll()
+        except ClientError as error:
+            refusals.add(error.response["Error"]["Code"])
+            if "Expired" in error.response["Error"]["Code"]:
+                reader.begin_again()
+        fired = sim.control("dynamodb", "faults")["fired"]
+        if round_ > 10 and all(fired.get(kind) for kind in kinds):
+            break
+    assert all(fired.get(kind) for kind in kinds), fired
+    assert refusals == {"LimitExceededException", "ThrottlingException", "ProvisionedThroughputExceededException",
+                        "ExpiredIteratorException"}
+    sim.control("dynamodb", "faults", {"clear": 1})
+    while reader.poll():
+        pass
+    assert reader.items == scan(sim.dynamodb, "orders")
 
 
 def test_a_disabled_stream_is_read_to_its_end(sims):
