@@ -24,6 +24,8 @@ Examples:
   messina-sim --dynamodb 8000 --fault kind=throttle_key_range,operation=Scan,probability=0.01
   messina-sim --alternator 8001 --fault kind=cut_late,operation=BatchWriteItem,probability=0.02,ms=3000
       faults from the start; more of them: POST /_sim/faults (see sim/README.md)
+  messina-sim --dynamodb 8000 --stream-split-seconds 30 --stream-retention-seconds 600 --ttl-sweep-seconds 1
+      streams whose shards split and are trimmed while you look, items that expire
   messina-sim --dynamodb 8000 --alternator 8001 --bench items=10000000,size=1024,table=bench
       pages rendered once, writes swallowed
 )";
