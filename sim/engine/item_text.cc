@@ -52,10 +52,13 @@ std::string partition_bytes(const Value& value, std::string_view raw_value, cons
 Outcome<void> check_key_value(const Value& value, const KeyAttribute& attribute, bool hash,
                               const Personality& p) {
   if (item::type_of(value) != attribute.type) {
-    return invalid(
-        fmt::format("{}Type mismatch for key {} expected: {} actual: {}",
-                    p.alternator ? "" : "One or more parameter values were invalid: ", attribute.name,
-                    item::to_string(attribute.type), item::to_string(item::type_of(value))));
+    const auto expected = item::to_string(attribute.type), actual = item::to_string(item::type_of(value));
+    if (p.alternator)
+      return invalid(fmt::format("Type mismatch: expected type {} for key column {}, got type {}", expected,
+                                 attribute.name, actual));
+    return invalid(fmt::format(
+        "One or more parameter values were invalid: Type mismatch for key {} expected: {} actual: {}",
+        attribute.name, expected, actual));
   }
   if (is_empty_key(value)) {
     return invalid(fmt::format(

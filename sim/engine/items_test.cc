@@ -233,6 +233,55 @@ TEST(Items, QueriesAndIndexes) {
       "ValidationException");
 }
 
+/// A table whose index by_g has the keys g (S) and c (N).
+void create_indexed(Client& client) {
+  const Answer answer = client.send("CreateTable", R"({"TableName":"goods","BillingMode":"PAY_PER_REQUEST",
+      "KeySchema":[{"AttributeName":"p","KeyType":"HASH"}],
+      "AttributeDefinitions":[{"AttributeName":"p","AttributeType":"S"},{"AttributeName":"g","AttributeType":"S"},
+        {"AttributeName":"c","AttributeType":"N"}],
+      "GlobalSecondaryIndexes":[{"IndexName":"by_g","KeySchema":[{"AttributeName":"g","KeyType":"HASH"},
+        {"AttributeName":"c","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"}}]})");
+  ASSERT_EQ(answer.status, 200) << *answer.body;
+}
+
+TEST(Items, KeysOfIndexesHaveTheirTypesOrAreAbsent) {
+  Client client(dynamodb());
+  create_indexed(client);
+  const auto message = [](const Answer& answer) {
+    return answer.status == 200 ? "" : std::string(json::parse(*answer.body).at("message").as_string());
+  };
+  const std::string of_g =
+      "One or more parameter values were invalid: Type mismatch for Index Key g Expected: S Actual: N "
+      "IndexName: by_g";
+  EXPECT_EQ(message(client.send("PutItem", put("goods", "a", R"("x":{"S":"no keys of the index"})"))), "");
+  EXPECT_EQ(message(client.send("PutItem", put("goods", "a", R"("g":{"S":"y"},"c":{"N":"1"})"))), "");
+  EXPECT_EQ(message(client.send("PutItem", put("goods", "a", R"("g":{"N":"1"})"))), of_g);
+  EXPECT_EQ(
+      message(client.send("PutItem", put("goods", "a", R"("c":{"NULL":true})"))),
+      "One or more parameter values were invalid: Type mismatch for Index Key c Expected: N Actual: NULL "
+      "IndexName: by_g");
+  EXPECT_EQ(message(client.send("BatchWriteItem", R"({"RequestItems":{"goods":[
+      {"PutRequest":{"Item":{"p":{"S":"b"}}}},{"PutRequest":{"Item":{"p":{"S":"c"},"g":{"N":"1"}}}}]}})")),
+            of_g);
+  EXPECT_EQ(client.get("goods", "b"), "{}") << "a batch with such an item is refused whole";
+  EXPECT_EQ(message(client.send("UpdateItem",
+                                R"({"TableName":"goods","Key":{"p":{"S":"a"}},"UpdateExpression":"SET g = :v",
+      "ExpressionAttributeValues":{":v":{"N":"1"}}})")),
+            of_g);
+  EXPECT_EQ(message(client.send("UpdateItem",
+                                R"({"TableName":"goods","Key":{"p":{"S":"a"}},"UpdateExpression":"SET x = :v",
+      "ExpressionAttributeValues":{":v":{"N":"1"}}})")),
+            "");
+}
+
+TEST(Items, AlternatorSaysOfAnIndexsKeyWhatItSaysOfAKey) {
+  Client client(alternator(ScyllaVersion::v6_2));
+  create_indexed(client);
+  const Answer answer = client.send("PutItem", put("goods", "a", R"("g":{"N":"1"})"));
+  EXPECT_EQ(json::parse(*answer.body).at("message").as_string(),
+            "Type mismatch: expected type S for key column g, got type N");
+}
+
 TEST(Items, LoadAndDump) {
   Client client(dynamodb());
   client.create("orders");

@@ -89,6 +89,8 @@ Outcome<std::vector<Engine::BatchWrite>> Engine::read_batch(const Parameters& p,
       if (kind.front().name == "PutRequest" && body.has("Item")) {
         auto item = check_item(*body.raw("Item"), (*table)->spec.keys, personality, "BatchWriteItem");
         if (!item) return std::unexpected(item.error());
+        if (const auto ok = check_index_keys(item->json, (*table)->spec, personality); !ok)
+          return std::unexpected(ok.error());
         if (const auto ok = check_poison(*body.raw("Item"), **table, "BatchWriteItem", request.node); !ok) {
           return std::unexpected(ok.error());
         }

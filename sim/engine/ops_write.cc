@@ -1,5 +1,6 @@
 // PutItem, UpdateItem, DeleteItem.
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -146,6 +147,8 @@ Outcome<std::string> Engine::put_item(const Parameters& p, const Request& reques
   if (!names) return std::unexpected(names.error());
   auto item = check_item(*raw, (*table)->spec.keys, settings_.personality, "PutItem");
   if (!item) return std::unexpected(item.error());
+  if (const auto ok = check_index_keys(item->json, (*table)->spec, settings_.personality); !ok)
+    return std::unexpected(ok.error());
   if (const auto ok = check_poison(*raw, **table, "PutItem", request.node); !ok)
     return std::unexpected(ok.error());
   const Row* old = (*table)->find(item->key);
@@ -232,6 +235,10 @@ Outcome<std::string> Engine::update_item(const Parameters& p, const Request& req
   if (!after) return std::unexpected(after.error());
   auto item = check_changed(*after, old_json, raw_key, keys, settings_.personality);
   if (!item) return std::unexpected(item.error());
+  std::set<std::string, std::less<>> changed;
+  for (const UpdateAction& action : actions) changed.insert(std::get<std::string>(action.path.front()));
+  if (const auto ok = check_index_keys(item->json, (*table)->spec, settings_.personality, &changed); !ok)
+    return std::unexpected(ok.error());
   if (const auto ok = check_poison(item->json, **table, "UpdateItem", request.node); !ok)
     return std::unexpected(ok.error());
   const std::size_t charged = std::max(item->size_bytes, old == nullptr ? std::size_t{0} : old->size_bytes);

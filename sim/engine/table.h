@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/array.hpp>
@@ -75,6 +77,13 @@ Outcome<Index> parse_index(const boost::json::object& json, const boost::json::a
 /// "Table name" rules of both services.
 Outcome<void> check_table_name(std::string_view name, const Personality& personality);
 Outcome<void> check_isolation_tag(const std::map<std::string, std::string>& tags);
+
+/// A secondary index takes its keys' attributes only in the types that it was made with, or absent. `item` is
+/// one that is to be stored; `changed`: the attributes that an update sets, null for a whole put. What was
+/// there before the index was made may differ (Developer Guide, "Detecting and correcting index key
+/// violations").
+Outcome<void> check_index_keys(std::string_view item, const TableSpec& spec, const Personality& personality,
+                               const std::set<std::string, std::less<>>* changed = nullptr);
 
 /// What was consumed in each second, as CloudWatch adds it up.
 struct Consumed {

@@ -180,6 +180,32 @@ std::string bad_stream_view(std::string_view view) {
       view);
 }
 
+Outcome<void> check_index_keys(std::string_view text, const TableSpec& spec, const Personality& personality,
+                               const std::set<std::string, std::less<>>* changed) {
+  if (spec.indexes.empty()) return {};
+  const item::Item item = parse_stored(text);
+  const auto check = [&](const item::KeyAttribute& key, const Index& index) -> Outcome<void> {
+    const auto found = item.find(key.name);
+    if (found == item.end() || item::type_of(found->second) == key.type) return {};
+    if (changed != nullptr && !changed->contains(key.name)) return {};
+    const auto expected = item::to_string(key.type), actual = item::to_string(item::type_of(found->second));
+    // ScyllaDB keeps what an index needs in a column of its own, and says of it what it says of a key.
+    if (personality.alternator)
+      return invalid(fmt::format("Type mismatch: expected type {} for key column {}, got type {}", expected,
+                                 key.name, actual));
+    return invalid(
+        fmt::format("One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} "
+                    "Actual: {} IndexName: {}",
+                    key.name, expected, actual, index.name));
+  };
+  for (const Index& index : spec.indexes) {
+    if (auto ok = check(index.keys.partition, index); !ok) return ok;
+    if (!index.keys.sort) continue;
+    if (auto ok = check(*index.keys.sort, index); !ok) return ok;
+  }
+  return {};
+}
+
 void read_on_demand(TableSpec& spec, const json::object& request) {
   const auto read = [&](std::string_view block, std::string_view name, std::int64_t& to) {
     const json::value* object = request.if_contains(block);

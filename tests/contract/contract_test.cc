@@ -232,6 +232,28 @@ TEST_F(Contract, ABatchOfTooManyIsTooLarge) {
   EXPECT_EQ(scan({1, 1}).size(), items.size());
 }
 
+/// DynamoDB refuses an item whose attribute has another type than an index's key says, with its whole batch.
+TEST_F(Contract, AnIndexsKeyOfAnotherTypeIsRefused) {
+  if (kServer == "moto") GTEST_SKIP() << "moto looks at NULL alone, and in PutItem alone";
+  TableDescription table = wanted();
+  Index index;
+  index.name = "by_g";
+  index.key.partition = {"g", Type::S};
+  table.indexes.push_back(index);
+  create(table);
+  const auto outcome = put({item(1), item(2, R"("g":{"N":"1"})")});
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->kind, ErrorKind::refused) << outcome.error->message;
+  EXPECT_NE(outcome.error->message.find("Type mismatch"), std::string::npos) << outcome.error->message;
+  if (!is_alternator()) {
+    EXPECT_NE(outcome.error->message.find("Index Key g Expected: S Actual: N IndexName: by_g"),
+              std::string::npos)
+        << outcome.error->message;
+  }
+  put_all({item(1), item(2, R"("g":{"S":"fits"})"), item(3)});
+  EXPECT_EQ(scan({1, 1}).size(), 3u);
+}
+
 TEST_F(Contract, AWrongSecretIsDenied) {
   if (!is_sim()) GTEST_SKIP() << kServer << " does not check signatures";
   auto stranger = make_endpoint("not the secret");
