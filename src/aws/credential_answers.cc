@@ -43,6 +43,12 @@ Result<Credentials> check(Credentials found, bool needs_token, ErrorKind kind) {
   return found;
 }
 
+/// What STS's answer holds: <…Response><…Result>.
+pugi::xml_node result_of(const pugi::xml_document& document) {
+  return document.document_element().find_child(
+      [](const pugi::xml_node& node) { return std::string_view(node.name()).ends_with("Result"); });
+}
+
 }  // namespace
 
 Result<Credentials> parse_metadata_answer(std::string_view text) {
@@ -92,13 +98,21 @@ Result<Credentials> parse_sts_answer(std::string_view xml) {
   pugi::xml_document document;
   if (!document.load_buffer(xml.data(), xml.size())) return fail(ErrorKind::corrupt, "the answer is not XML");
   // <AssumeRoleResponse><AssumeRoleResult><Credentials>…
-  const auto result = document.document_element().find_child(
-      [](const pugi::xml_node& node) { return std::string_view(node.name()).ends_with("Result"); });
-  const auto fields = result.child("Credentials");
+  const auto fields = result_of(document).child("Credentials");
   const auto field = [&](const char* name) { return std::string(fields.child(name).text().get()); };
   return check({field("AccessKeyId"), Secret(field("SecretAccessKey")), Secret(field("SessionToken")),
                 parse_iso_time(field("Expiration"))},
                true, ErrorKind::corrupt);
+}
+
+Result<CallerIdentity> parse_caller_identity(std::string_view xml) {
+  pugi::xml_document document;
+  if (!document.load_buffer(xml.data(), xml.size())) return fail(ErrorKind::corrupt, "the answer is not XML");
+  const auto fields = result_of(document);
+  CallerIdentity caller{fields.child("Account").text().get(), fields.child("Arn").text().get()};
+  if (caller.account.empty() || caller.arn.empty())
+    return fail(ErrorKind::corrupt, "the answer names no account");
+  return caller;
 }
 
 Refusal parse_sts_refusal(std::string_view xml) {

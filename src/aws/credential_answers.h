@@ -25,6 +25,14 @@ Result<Credentials> parse_sso_answer(std::string_view json);
 /// AssumeRole and AssumeRoleWithWebIdentity of STS, in XML. Errors: corrupt.
 Result<Credentials> parse_sts_answer(std::string_view xml);
 
+/// Whose credentials they are.
+struct CallerIdentity {
+  std::string account;  ///< 12 digits
+  std::string arn;
+};
+/// GetCallerIdentity of STS, in XML. Errors: corrupt.
+Result<CallerIdentity> parse_caller_identity(std::string_view xml);
+
 /// A refusal of any of these services; both empty if the body says nothing that is understood.
 struct Refusal {
   std::string code, message;

@@ -16,7 +16,9 @@
 
 #include "aws/credential_process.h"
 #include "aws/credentials_test_support.h"
+#include "aws/endpoint_resolve.h"
 #include "aws/metadata_service.h"
+#include "aws/sts.h"
 #include "aws/times.h"
 #include "net/http_server.h"
 
@@ -143,6 +145,37 @@ TEST_F(CredentialFetch, AssumesARole) {
   EXPECT_THAT(asked.header("Authorization"), HasSubstr("Credential=AKIABASE/"));
   EXPECT_THAT(asked.header("Authorization"), HasSubstr("/eu-west-1/sts/aws4_request"));
   EXPECT_EQ(asked.header("X-Amz-Security-Token"), "base-token");
+}
+
+TEST_F(CredentialFetch, StsTellsWhoseCredentialsTheyAre) {
+  const auto ask = [this] {
+    ServerClocks clocks;
+    StsAccess access{parse_endpoint_url(service_.url()).value(), "eu-west-1", {}, &clocks};
+    const Credentials mine{"AKIA", Secret("s"), Secret("token")};
+    return net::run_on(loop_, caller_identity(loop_, std::move(access), mine, "STS here"));
+  };
+  service_.says(
+      200,
+      "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/u</Arn>"
+      "<UserId>U</UserId><Account>123456789012</Account></GetCallerIdentityResult>"
+      "</GetCallerIdentityResponse>");
+  const auto caller = ask();
+  ASSERT_TRUE(caller) << caller.error().message;
+  EXPECT_EQ(caller->account, "123456789012");
+  EXPECT_EQ(caller->arn, "arn:aws:iam::123456789012:user/u");
+  const auto asked = service_.asked();
+  EXPECT_EQ(asked.body, "Action=GetCallerIdentity&Version=2011-06-15");
+  EXPECT_THAT(asked.header("Authorization"), HasSubstr("Credential=AKIA/"));
+  EXPECT_EQ(asked.header("X-Amz-Security-Token"), "token");
+
+  service_.says(
+      403,
+      "<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>no</Message></Error></ErrorResponse>");
+  const auto refused = ask();
+  EXPECT_EQ(refused.error().kind, ErrorKind::denied);
+  EXPECT_THAT(refused.error().message, HasSubstr("STS here"));
+  service_.says(200, "<html/>");
+  EXPECT_EQ(ask().error().kind, ErrorKind::corrupt);
 }
 
 TEST_F(CredentialFetch, AChainOfRolesAsksForEach) {

@@ -11,6 +11,8 @@ namespace messina::aws {
 namespace {
 
 constexpr Operation kAssumeRole{"AssumeRole", OperationKind::read};
+constexpr Operation kCallerIdentity{"GetCallerIdentity", OperationKind::read};
+constexpr std::string_view kVersion = "2011-06-15";
 constexpr Operation kWebIdentity{"AssumeRoleWithWebIdentity", OperationKind::read};
 
 void append_parameter(std::string& body, std::string_view name, std::string_view value) {
@@ -23,7 +25,7 @@ std::string begin_body(const Operation& operation, const std::string& role_arn,
                        const std::string& session_name, std::optional<std::uint32_t> duration_s) {
   std::string body;
   append_parameter(body, "Action", operation.name);
-  append_parameter(body, "Version", "2011-06-15");
+  append_parameter(body, "Version", kVersion);
   append_parameter(body, "RoleArn", role_arn);
   append_parameter(body, "RoleSessionName", session_name);
   if (duration_s) append_parameter(body, "DurationSeconds", std::to_string(*duration_s));
@@ -35,8 +37,10 @@ std::string session_name(const std::string& given, WallTime now) {
   return given.empty() ? fmt::format("messina-{}", std::chrono::system_clock::to_time_t(now)) : given;
 }
 
-/// The answer's meaning, whichever of the two calls it was.
-Result<Issued> judge_reply(const Operation& operation, const Reply& reply, std::string_view subject) {
+/// What an answer means, by the parser of its call.
+template <class T>
+Result<T> judge_reply(const Operation& operation, const Reply& reply, std::string_view subject,
+                      Result<T> (*parse)(std::string_view xml)) {
   if (reply.status != 200) {
     const Refusal refusal = parse_sts_refusal(reply.body.reveal());
     Error error = classify_code(operation, reply.status, refusal.code, refusal.message, subject);
@@ -44,11 +48,11 @@ Result<Issued> judge_reply(const Operation& operation, const Reply& reply, std::
     if (refusal.code == "IDPCommunicationError") error.kind = ErrorKind::transient;
     return fail(std::move(error));
   }
-  auto credentials = parse_sts_answer(reply.body.reveal());
-  if (!credentials)
-    return fail(credentials.error().kind,
-                fmt::format("{}: {}: {}", subject, operation.name, credentials.error().message));
-  return Issued{std::move(*credentials), reply.server_time};
+  auto parsed = parse(reply.body.reveal());
+  if (!parsed)
+    return fail(parsed.error().kind,
+                fmt::format("{}: {}: {}", subject, operation.name, parsed.error().message));
+  return parsed;
 }
 
 net::Request post(std::string_view body) {
@@ -61,6 +65,34 @@ net::Request post(std::string_view body) {
 Error with_subject(Error error, const Operation& operation, std::string_view subject) {
   error.message = fmt::format("{}: {}: {}", subject, operation.name, error.message);
   return error;
+}
+
+/// One signed call; a second one where the first told that this machine's clock is wrong. `server_time` may
+/// be null.
+template <class T>
+Task<Result<T>> ask_signed(net::EventLoop& loop, StsAccess access, Operation operation, Secret body,
+                           const Credentials& signer_keys, std::string subject,
+                           Result<T> (*parse)(std::string_view xml), std::optional<WallTime>* server_time) {
+  Signer signer;
+  for (bool corrected = false;;) {
+    net::Request request = post(body.reveal());
+    request.headers.add("Host", host_header(access.origin));
+    SigningRequest signing;
+    signing.headers = &request.headers;
+    signing.body_digest = sha256(request.body);
+    signing.region = access.region;
+    signing.service = "sts";
+    signing.time = access.clocks->at(access.origin, loop.wall());
+    request.headers.append(signer.sign(signing, signer_keys));
+    Result<Reply> reply = co_await exchange(loop, access.origin, access.http, request);
+    if (!reply) co_return fail(with_subject(std::move(reply.error()), operation, subject));
+    if (server_time != nullptr) *server_time = reply->server_time;
+    Result<T> answer = judge_reply(operation, *reply, subject, parse);
+    if (answer || corrected) co_return answer;
+    corrected = access.clocks->correct(access.origin, answer.error(), reply->headers, signing.time,
+                                       loop.wall(), subject);
+    if (!corrected) co_return answer;
+  }
 }
 
 }  // namespace
@@ -79,26 +111,22 @@ Secret web_identity_body(const WebIdentitySource& identity, const std::string& n
 
 Task<Result<Issued>> assume_role(net::EventLoop& loop, StsAccess access, const RoleSource& role,
                                  const Credentials& base, std::string subject) {
-  const Secret body = assume_role_body(role, session_name(role.session_name, loop.wall()));
-  Signer signer;
-  for (bool corrected = false;;) {
-    net::Request request = post(body.reveal());
-    request.headers.add("Host", host_header(access.origin));
-    SigningRequest signing;
-    signing.headers = &request.headers;
-    signing.body_digest = sha256(request.body);
-    signing.region = access.region;
-    signing.service = "sts";
-    signing.time = access.clocks->at(access.origin, loop.wall());
-    request.headers.append(signer.sign(signing, base));
-    Result<Reply> reply = co_await exchange(loop, access.origin, access.http, request);
-    if (!reply) co_return fail(with_subject(std::move(reply.error()), kAssumeRole, subject));
-    Result<Issued> issued = judge_reply(kAssumeRole, *reply, subject);
-    if (issued || corrected) co_return issued;
-    corrected = access.clocks->correct(access.origin, issued.error(), reply->headers, signing.time,
-                                       loop.wall(), subject);
-    if (!corrected) co_return issued;
-  }
+  Secret body = assume_role_body(role, session_name(role.session_name, loop.wall()));
+  std::optional<WallTime> server_time;
+  auto credentials =
+      co_await ask_signed<Credentials>(loop, std::move(access), kAssumeRole, std::move(body), base,
+                                       std::move(subject), &parse_sts_answer, &server_time);
+  if (!credentials) co_return fail(credentials.error());
+  co_return Issued{std::move(*credentials), server_time};
+}
+
+Task<Result<CallerIdentity>> caller_identity(net::EventLoop& loop, StsAccess access,
+                                             const Credentials& credentials, std::string subject) {
+  Secret body(fmt::format("Action={}&Version={}", kCallerIdentity.name, kVersion));
+  auto caller =
+      co_await ask_signed<CallerIdentity>(loop, std::move(access), kCallerIdentity, std::move(body),
+                                          credentials, std::move(subject), &parse_caller_identity, nullptr);
+  co_return caller;
 }
 
 Task<Result<Issued>> assume_role_with_web_identity(net::EventLoop& loop, StsAccess access,
@@ -108,7 +136,9 @@ Task<Result<Issued>> assume_role_with_web_identity(net::EventLoop& loop, StsAcce
   const net::Request request = post(body.reveal());
   Result<Reply> reply = co_await exchange(loop, access.origin, access.http, request);
   if (!reply) co_return fail(with_subject(std::move(reply.error()), kWebIdentity, subject));
-  co_return judge_reply(kWebIdentity, *reply, subject);
+  auto credentials = judge_reply(kWebIdentity, *reply, subject, &parse_sts_answer);
+  if (!credentials) co_return fail(credentials.error());
+  co_return Issued{std::move(*credentials), reply->server_time};
 }
 
 }  // namespace messina::aws

@@ -1,8 +1,9 @@
-// The Security Token Service: roles for temporary credentials.
+// The Security Token Service: roles for temporary credentials, and who a caller is.
 // Source: AWS Security Token Service API Reference, version 2011-06-15 (Query protocol, answers in XML).
 #pragma once
 #include <string>
 
+#include "aws/credential_answers.h"
 #include "aws/credential_http.h"
 #include "aws/credential_recipe.h"
 #include "aws/credentials.h"
@@ -28,6 +29,11 @@ Secret web_identity_body(const WebIdentitySource& identity, const std::string& s
 /// transient, config, corrupt.
 Task<Result<Issued>> assume_role(net::EventLoop& loop, StsAccess access, const RoleSource& role,
                                  const Credentials& base, std::string subject);
+
+/// GetCallerIdentity: whose credentials they are, which STS tells everybody. Signed with `credentials`;
+/// attempts and errors as of assume_role().
+Task<Result<CallerIdentity>> caller_identity(net::EventLoop& loop, StsAccess access,
+                                             const Credentials& credentials, std::string subject);
 
 /// AssumeRoleWithWebIdentity: not signed, the token is the proof.
 Task<Result<Issued>> assume_role_with_web_identity(net::EventLoop& loop, StsAccess access,
