@@ -2,26 +2,9 @@
 
 #include "aws/node_set.h"
 #include "base/hash.h"
-#include "base/json_text.h"
 #include "base/log.h"
 
 namespace messina::aws {
-
-std::optional<std::string_view> xml_text(std::string_view xml, std::string_view name) {
-  const auto open = xml.find(fmt::format("<{}>", name));
-  if (open == std::string_view::npos) return std::nullopt;
-  const auto begin = open + name.size() + 2;
-  const auto end = xml.find(fmt::format("</{}>", name), begin);
-  if (end == std::string_view::npos) return std::nullopt;
-  return xml.substr(begin, end - begin);
-}
-
-std::string error_json_of(std::string_view body) {
-  const auto code = body.starts_with('<') ? xml_text(body, "Code") : std::nullopt;
-  if (!code) return std::string(body);
-  return fmt::format(R"({{"__type":{},"message":{}}})", json_string(log::valid_utf8(*code)),
-                     json_string(log::valid_utf8(xml_text(body, "Message").value_or(""))));
-}
 
 ServiceClient::ServiceClient(net::EventLoop& loop, ServiceClientOptions options)
     : loop_(loop), options_(std::move(options)), http_(loop, options_.origin, options_.http) {}
@@ -31,13 +14,6 @@ Task<Result<std::string>> ServiceClient::json(Operation operation, std::string t
   headers.add("X-Amz-Target", fmt::format("{}.{}", target, operation.name));
   headers.add("Content-Type", target.starts_with("TrentService") ? "application/x-amz-json-1.1"
                                                                  : "application/x-amz-json-1.0");
-  auto answer = co_await send(operation, std::move(headers), std::move(body));
-  co_return answer;
-}
-
-Task<Result<std::string>> ServiceClient::form(Operation operation, std::string body) {
-  net::Headers headers;
-  headers.add("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
   auto answer = co_await send(operation, std::move(headers), std::move(body));
   co_return answer;
 }
@@ -60,27 +36,33 @@ Task<Result<std::string>> ServiceClient::send(Operation operation, net::Headers 
     if (!provided) co_return fail(provided.error());
     credentials = std::move(*provided);
   }
-  net::Request request;
-  request.headers = std::move(headers);
-  request.headers.set("Host", host_header(options_.origin));
-  request.body = body;
-  if (credentials) {
-    SigningRequest signing;
-    signing.send_session_token = options_.send_session_token;
-    signing.headers = &request.headers;
-    signing.body_digest = sha256(body);
-    signing.region = options_.region;
-    signing.service = options_.signing_name;
-    signing.time = loop_.wall();
-    request.headers.append(signer_.sign(signing, *credentials));
+  for (bool corrected = false;;) {
+    net::Request request;
+    request.headers = headers;
+    request.headers.set("Host", host_header(options_.origin));
+    request.body = body;
+    const WallTime time = credentials ? options_.clocks->at(options_.origin, loop_.wall()) : loop_.wall();
+    if (credentials) {
+      SigningRequest signing;
+      signing.send_session_token = options_.send_session_token;
+      signing.headers = &request.headers;
+      signing.body_digest = sha256(body);
+      signing.region = options_.region;
+      signing.service = options_.signing_name;
+      signing.time = time;
+      request.headers.append(signer_.sign(signing, *credentials));
+    }
+    auto response = co_await http_.send(request);
+    if (!response) co_return fail(classify_silence(operation, response.error(), options_.display));
+    std::string text(response->body.view());
+    loop_.slabs().give_back(std::move(response->body));
+    if (response->status == 200) co_return text;
+    Error error = classify_answer(operation, response->status, response->headers, text, options_.display);
+    corrected = credentials && !corrected &&
+                options_.clocks->correct(options_.origin, error, response->headers, time, loop_.wall(),
+                                         options_.display);
+    if (!corrected) co_return fail(std::move(error));
   }
-  auto response = co_await http_.send(request);
-  if (!response) co_return fail(classify_silence(operation, response.error(), options_.display));
-  std::string text(response->body.view());
-  loop_.slabs().give_back(std::move(response->body));
-  if (response->status == 200) co_return text;
-  const std::string judged = error_json_of(text);
-  co_return fail(classify_answer(operation, response->status, response->headers, judged, options_.display));
 }
 
 }  // namespace messina::aws

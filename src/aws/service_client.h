@@ -1,4 +1,5 @@
-// One call of a service of AWS's that is no part of the data path: one HTTP exchange, signed and judged.
+// One call of a service of AWS's that speaks JSON and is no part of the data path: one HTTP exchange, signed
+// and judged. STS has its own (aws/sts.h).
 #pragma once
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include "aws/classify.h"
 #include "aws/credentials.h"
+#include "aws/server_clock.h"
 #include "aws/sigv4.h"
 #include "base/async.h"
 #include "base/error.h"
@@ -18,23 +20,23 @@ namespace messina::aws {
 struct ServiceClientOptions {
   std::string display;       ///< begins every message
   std::string region;        ///< signed for
-  std::string signing_name;  ///< "sts", "kms", "dynamodb" (streams)
+  std::string signing_name;  ///< "kms", "dynamodb" (streams, too)
   net::Origin origin;
   net::ClientOptions http;                           ///< with `proxy`
   std::shared_ptr<CredentialsProvider> credentials;  ///< null: requests are not signed
   bool send_session_token = true;                    ///< never to an Alternator
+  std::shared_ptr<ServerClocks> clocks;              ///< never null if requests are signed
 };
 
-/// Not thread-safe: one per loop. Nothing is tried twice here.
+/// Not thread-safe: one per loop. Nothing is tried twice here, but for a signature that this machine's wrong
+/// clock spoilt.
 class ServiceClient {
  public:
   ServiceClient(net::EventLoop& loop, ServiceClientOptions options);
 
-  /// A call of a service that speaks JSON; `target` is its X-Amz-Target up to the operation ("TrentService").
+  /// `target` is its X-Amz-Target up to the operation ("TrentService").
   /// The result is the answer's body.
   Task<Result<std::string>> json(Operation operation, std::string target, std::string body);
-  /// A call of a service that takes forms and answers XML (STS).
-  Task<Result<std::string>> form(Operation operation, std::string body);
   /// GET of a page without a signature, whatever its status.
   Task<Result<net::Response>> page(std::string path);
 
@@ -48,11 +50,5 @@ class ServiceClient {
   net::HttpClient http_;
   Signer signer_;
 };
-
-/// The error of an XML answer (STS) as the JSON that classify_answer() reads; other texts as they are.
-std::string error_json_of(std::string_view body);
-
-/// The text between <name> and </name>, without entities; nullopt if there is none.
-std::optional<std::string_view> xml_text(std::string_view xml, std::string_view name);
 
 }  // namespace messina::aws

@@ -62,23 +62,5 @@ TEST(ServiceEndpoint, FollowsTheOverrides) {
   EXPECT_EQ(resolved(SideService::sts, kAws, {}, profiles), "mine:3");
 }
 
-TEST(ServiceClient, XmlErrorsAreJudgedAsOthers) {
-  constexpr std::string_view kBody =
-      "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>The security token "
-      "included in the request is invalid.</Message></Error></ErrorResponse>";
-  const Error error =
-      classify_answer({"GetCallerIdentity", OperationKind::read}, 403, {}, error_json_of(kBody), "STS");
-  EXPECT_EQ(error.kind, ErrorKind::denied);
-  EXPECT_EQ(error.code, "InvalidClientTokenId");
-  EXPECT_EQ(error_json_of("{\"a\":1}"), "{\"a\":1}");
-  EXPECT_EQ(error_json_of("<html>"), "<html>");
-}
-
-TEST(ServiceClient, FindsTextInXml) {
-  EXPECT_EQ(xml_text("<a><b>c</b></a>", "b"), "c");
-  EXPECT_EQ(xml_text("<a><b>c</a>", "b"), std::nullopt);
-  EXPECT_EQ(xml_text("", "b"), std::nullopt);
-}
-
 }  // namespace
 }  // namespace messina::aws

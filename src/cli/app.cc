@@ -98,11 +98,14 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   add_rename_flags(*check, flags);
   add_schema_flags(*check, flags);
   add_check_flags(*check, flags);
+  add_tables_flags(*check, flags);
   commands.push_back({check, &run_check});
 
   CLI::App* policy = add_command(app, "policy", policy_page());
   add_sides(*policy, flags);
   add_policy_flags(*policy, flags);
+  add_tables_flags(*policy, flags);
+  add_pace_flags(*policy, flags);
   commands.push_back({policy, &run_policy});
 
   CLI::App* status = add_command(app, "status", status_page());

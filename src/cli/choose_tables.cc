@@ -102,7 +102,8 @@ Result<Sizes> sizes_of(Session& session, const std::vector<plan::ChosenTable>& c
 
 }  // namespace
 
-Result<TablesToRun> choose(Session& session, const plan::ManyTables& many, Sides& sides) {
+Result<std::vector<plan::ChosenTable>> chosen_tables(Session& session, const plan::ManyTables& many,
+                                                     Sides& sides) {
   std::vector<std::string> all;
   if (many.choice.has_patterns()) {
     TableLanes whole = sides.table("", "");
@@ -111,7 +112,11 @@ Result<TablesToRun> choose(Session& session, const plan::ManyTables& many, Sides
     if (!listed) return fail(listed.error());
     all = *std::move(listed);
   }
-  const auto chosen = plan::choose_tables(many.choice, all);
+  return plan::choose_tables(many.choice, all);
+}
+
+Result<TablesToRun> choose(Session& session, const plan::ManyTables& many, Sides& sides) {
+  const auto chosen = chosen_tables(session, many, sides);
   if (!chosen) return fail(chosen.error());
   for (const plan::ChosenTable& table : *chosen)
     if (auto checked = plan::check_addresses(plan::plan_for(many.common, many.choice, table)); !checked)

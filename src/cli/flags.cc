@@ -173,6 +173,22 @@ void add_rename_flags(CLI::App& command, Flags& flags) {
       ->group("Items");
 }
 
+void add_pace_flags(CLI::App& command, Flags& flags) {
+  plan::Draft& draft = flags.draft;
+  add_parsed(command, "--read-rcu", draft.read_rcu_per_s, plan::parse_budget, "RATE",
+             "read so many RCU a second, or unlimited (default: half of what is free)")
+      ->group("Speed");
+  add_parsed(command, "--read-share", draft.read_share, plan::parse_share, "SHARE",
+             "read with this share of the source's capacity, as 30%")
+      ->group("Speed");
+  add_parsed(command, "--write-wcu", draft.write_wcu_per_s, plan::parse_budget, "RATE",
+             "write so many WCU a second, or unlimited (default: half of what is free)")
+      ->group("Speed");
+  add_parsed(command, "--write-share", draft.write_share, plan::parse_share, "SHARE",
+             "write with this share of the target's capacity, as 30%")
+      ->group("Speed");
+}
+
 void add_copy_flags(CLI::App& command, Flags& flags) {
   plan::Draft& draft = flags.draft;
   add_flag(command, "--restart", draft.restart, "forget the place of the last run and begin again")
@@ -187,20 +203,9 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
   add_parsed(command, "--skip-segments", draft.skip_segments, plan::parse_segment_list, "LIST",
              "segments to leave out, as 3,7,10-12; needs --segments")
       ->group("Items");
-  add_parsed(command, "--read-rcu", draft.read_rcu_per_s, plan::parse_budget, "RATE",
-             "read so many RCU a second, or unlimited (default: half of what is free)")
-      ->group("Speed");
-  add_parsed(command, "--read-share", draft.read_share, plan::parse_share, "SHARE",
-             "read with this share of the source's capacity, as 30%")
-      ->group("Speed");
+  add_pace_flags(command, flags);
   add_flag(command, "--eventually-consistent", draft.eventually_consistent,
            "read at half the cost what may not be the newest")
-      ->group("Speed");
-  add_parsed(command, "--write-wcu", draft.write_wcu_per_s, plan::parse_budget, "RATE",
-             "write so many WCU a second, or unlimited (default: half of what is free)")
-      ->group("Speed");
-  add_parsed(command, "--write-share", draft.write_share, plan::parse_share, "SHARE",
-             "write with this share of the target's capacity, as 30%")
       ->group("Speed");
   add_whole(command, "--write-concurrency", draft.write_concurrency, 1, 1'000'000,
             "requests to the target at once (default: found, 4 to 256)")
@@ -247,7 +252,10 @@ void add_policy_flags(CLI::App& command, Flags& flags) {
   add_parsed(command, "--account", flags.account, plan::parse_account, "ID",
              "the AWS account (default: STS is asked)")
       ->group("Policy");
-  add_text(command, "--kms-key", flags.key_arn, "ARN", "the source's own key in AWS KMS")->group("Policy");
+  command.add_option("--kms-key", flags.key_arns, "the source's own key in AWS KMS; may be repeated")
+      ->type_name("ARN")
+      ->allow_extra_args(false)
+      ->group("Policy");
   add_text(command, "--bucket", flags.bucket, "NAME", "the bucket of an export")->group("Policy");
 }
 

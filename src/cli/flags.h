@@ -37,7 +37,8 @@ struct Flags {
   std::optional<std::uint64_t> throughput_bytes_per_s;
   // policy
   std::optional<std::set<plan::PolicyJob>> policy_jobs;
-  std::optional<std::string> account, key_arn, bucket;
+  std::optional<std::string> account, bucket;
+  std::vector<std::string> key_arns;
   bool check = false;
   std::optional<std::chrono::milliseconds> stalled_after;
   std::optional<std::string> listen;  ///< ADDRESS:PORT
@@ -54,6 +55,8 @@ void add_target_flags(CLI::App& command, Flags& flags);
 /// Credentials only: what a unit's JSON does not hold.
 void add_state_flag(CLI::App& command, Flags& flags);
 void add_copy_flags(CLI::App& command, Flags& flags);
+/// What may be used of a table's capacity; part of add_copy_flags().
+void add_pace_flags(CLI::App& command, Flags& flags);
 void add_schema_flags(CLI::App& command, Flags& flags);
 void add_rename_flags(CLI::App& command, Flags& flags);
 void add_check_flags(CLI::App& command, Flags& flags);

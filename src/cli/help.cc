@@ -101,9 +101,13 @@ What happens
   It says what will not survive the move, how long the copy takes, what it costs in RCU
   and dollars, and what is made on the target. Prices are of one day: see docs/cost.md.
 
+  With --tables, or a plan that lists tables, what holds for all of them is said once,
+  then what holds for each, then time and cost of all together.
+
 Examples
   messina check dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina check --plan orders.yaml --read-rcu 500 --throughput 20MB
+  messina check dynamodb://us-east-1 alternator://scylla-1:8000 --tables 'orders*'
   messina check --plan orders.yaml --json | jq -r 'select(.level == "stop") | .text'
 )" + kExitCodes};
 }
@@ -114,11 +118,15 @@ Page policy_page() {
   One statement a job and resource, for the sides that are DynamoDB. The account's number is
   asked of STS, or given by --account; without either a `*` stands in its place.
   The policies of jobs that this version does not have yet can be printed ahead.
+  Give the pace of the copy, too: with --read-rcu CloudWatch is not needed.
+  Of many tables one policy is printed; where it would be over IAM's 6,144 characters,
+  several, one after the other: stderr says so.
 
 Examples
   messina policy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina policy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
       --account 123456789012 --for copy,check,capture
+  messina policy dynamodb://us-east-1 alternator://scylla-1:8000 --tables 'orders*'
 )" + kExitCodes};
 }
 

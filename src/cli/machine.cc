@@ -19,8 +19,10 @@ namespace {
 
 /// A copy that has moved less tells nothing of its speed.
 constexpr std::uint64_t kEnoughToMeasure = 64u << 20;
-/// The ledger, the lock, the log and what libraries open.
-constexpr std::uint64_t kOtherFiles = 64;
+/// The log and what libraries open.
+constexpr std::uint64_t kOtherFiles = 56;
+/// Of one table: the ledger with its log and its shared memory, the lock and the socket.
+constexpr std::uint64_t kFilesOfTable = 8;
 
 /// The folder itself, or the nearest one above it that is there: where it would be made.
 std::filesystem::path existing_folder(std::filesystem::path folder) {
@@ -35,7 +37,7 @@ std::filesystem::path existing_folder(std::filesystem::path folder) {
 
 }  // namespace
 
-jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t target_nodes) {
+jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t target_nodes, std::size_t tables) {
   jobs::MachineFacts facts;
   facts.state_dir = plan.state_dir;
   const std::filesystem::path folder = existing_folder(plan.state_dir);
@@ -48,9 +50,9 @@ jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t targe
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) facts.open_files = limit.rlim_cur;
   const std::uint64_t usual = net::ClientOptions().max_connections;
-  facts.files_needed =
-      kOtherFiles + loop_count(plan.loops) * (plan.source.max_connections.value_or(usual) +
-                                              target_nodes * plan.target.max_connections.value_or(usual));
+  facts.files_needed = kOtherFiles + tables * kFilesOfTable +
+                       loop_count(plan.loops) * (plan.source.max_connections.value_or(usual) +
+                                                 target_nodes * plan.target.max_connections.value_or(usual));
   const auto status =
       read_status(std::filesystem::path(plan.state_dir) / state::migration_folder(migration_name(plan)));
   facts.copy_begun = status && status->begun && !plan.restart;

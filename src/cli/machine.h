@@ -6,7 +6,8 @@
 namespace messina::cli {
 
 /// The state directory is looked at and not made. `target_nodes`: of the target's cluster; 1 if it has no
-/// nodes.
-jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t target_nodes);
+/// nodes. `tables`: that are open at once.
+jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t target_nodes,
+                                   std::size_t tables = 1);
 
 }  // namespace messina::cli

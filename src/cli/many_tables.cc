@@ -42,7 +42,7 @@ class ManyRuns {
     session_.display().watch_tables([this] { return runs_.progress(sides_.first_loop().now()); });
     session_.display().start();
     std::vector<std::thread> threads;
-    const std::size_t count = std::min(plans_.size(), parallel_ + std::max(kPreparedAhead, parallel_));
+    const std::size_t count = tables_at_once(plans_.size(), static_cast<std::uint32_t>(parallel_));
     for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, work] { serve(work); });
     for (std::thread& thread : threads) thread.join();
     session_.display().stop();
@@ -204,6 +204,10 @@ ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t lo
 }
 
 }  // namespace
+
+std::size_t tables_at_once(std::size_t tables, std::uint32_t parallel) {
+  return std::min(tables, parallel + std::max<std::size_t>(kPreparedAhead, parallel));
+}
 
 ExitCode copy_many(Session& session, const plan::ManyTables& many) {
   // Once for all of them: it writes the directory's README.

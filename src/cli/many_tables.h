@@ -8,6 +8,9 @@
 
 namespace messina::cli {
 
+/// How many of so many tables have their state open at once, those that are prepared ahead included.
+std::size_t tables_at_once(std::size_t tables, std::uint32_t parallel);
+
 /// Chooses the tables, runs them beside each other and says what became of each. One that fails does not stop
 /// the others. Returns the worst of their exit codes (jobs/table_runs.h).
 ExitCode copy_many(Session& session, const plan::ManyTables& many);

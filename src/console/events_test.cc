@@ -67,7 +67,14 @@ CheckReport full_check() {
   question.throughput_bytes_per_s = 1;
   CheckReport report;
   report.estimate = jobs::estimate(question, jobs::built_in_prices());
-  report.made = {"table"};
+  report.made = {1, 0, 0, {"table"}};
+  return report;
+}
+
+PlanReport full_plan() {
+  PlanReport report;
+  report.tables = {full_check()};
+  report.estimate = full_check().estimate;
   return report;
 }
 
@@ -101,30 +108,33 @@ std::vector<std::string> every_event() {
   jobs::SchemaReport no_target = full_schema();
   no_target.target.reset();
   no_target.notes.clear();
-  return {notice_event(kTime, "info", "m"),
-          schema_event(kTime, full_schema()),
-          schema_event(kTime, no_target),
-          tables_progress_line(),
-          tables_event(kTime, {.job = "copy", .tables = {some_table(false), some_table(true)}}),
-          tables_event(kTime, {.job = "copy", .tables = {some_table(true)}}),
-          progress_event(kTime, full_progress()),
-          progress_event(kTime, unknown),
-          summary_event(kTime, {}),
-          error_event(kTime, {ErrorKind::config, "m"}, ExitCode::wrong_usage),
-          migration_event(kTime, idle),
-          migration_event(kTime, running),
-          migration_event(kTime, failed),
-          check_event(kTime, idle, {}),
-          steered_event(kTime, running, "paused"),
-          reject_event(kTime, reject),
-          retry_event(kTime, 1, 2),
-          unit_event(kTime, "{}", {}),
-          selftest_event(kTime, {}),
-          version_event(kTime, "1"),
-          finding_event(kTime, {jobs::Finding::Level::ok, "source", "ttl", "", "x", ""}),
-          finding_event(kTime, {jobs::Finding::Level::stop, "source", "scan", "dynamodb:Scan", "x", "y"}),
-          check_event(kTime, {}),
-          check_event(kTime, full_check())};
+  return {
+      notice_event(kTime, "info", "m"),
+      schema_event(kTime, full_schema()),
+      schema_event(kTime, no_target),
+      tables_progress_line(),
+      tables_event(kTime, {.job = "copy", .tables = {some_table(false), some_table(true)}}),
+      tables_event(kTime, {.job = "copy", .tables = {some_table(true)}}),
+      progress_event(kTime, full_progress()),
+      progress_event(kTime, unknown),
+      summary_event(kTime, {}),
+      error_event(kTime, {ErrorKind::config, "m"}, ExitCode::wrong_usage),
+      migration_event(kTime, idle),
+      migration_event(kTime, running),
+      migration_event(kTime, failed),
+      check_event(kTime, idle, {}),
+      steered_event(kTime, running, "paused"),
+      reject_event(kTime, reject),
+      retry_event(kTime, 1, 2),
+      unit_event(kTime, "{}", {}),
+      selftest_event(kTime, {}),
+      version_event(kTime, "1"),
+      finding_event(kTime, {jobs::Finding::Level::ok, "source", "ttl", "", "x", ""}, ""),
+      finding_event(kTime, {jobs::Finding::Level::stop, "source", "scan", "dynamodb:Scan", "x", "y"}, "t"),
+      check_event(kTime, {}),
+      check_event(kTime, full_check()),
+      check_tables_event(kTime, {}),
+      check_tables_event(kTime, full_plan())};
 }
 
 TEST(Events, KeepTheirKeysAndTypes) {

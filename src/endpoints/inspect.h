@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aws/credential_answers.h"
 #include "base/async.h"
 #include "base/error.h"
 #include "endpoints/endpoint.h"
@@ -44,8 +45,6 @@ struct TableDetails {
   std::string table_class;                   ///< "STANDARD_INFREQUENT_ACCESS"; empty: standard
   std::vector<std::string> replica_regions;  ///< global tables
   std::string stream_arn;                    ///< the latest one's, also of a stream that was switched off
-  /// OnDemandThroughput: a cap of an on-demand table; absent: none.
-  std::optional<std::uint64_t> max_read_units, max_write_units;
 };
 struct TableSeen {
   TableDescription table;  ///< without tags and TTL
@@ -67,9 +66,7 @@ struct KeySeen {
   std::string manager;  ///< "CUSTOMER" or "AWS"
 };
 
-struct Caller {
-  std::string account, arn;
-};
+using Caller = aws::CallerIdentity;
 
 /// The control and side calls of one table. Belongs to one loop.
 class Inspect {

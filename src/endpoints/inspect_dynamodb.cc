@@ -3,6 +3,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "aws/node_set.h"
+#include "aws/sts.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "endpoints/inspect_json.h"
@@ -34,6 +35,7 @@ struct Options {
   std::string node_path;  ///< of /localnodes, with the filters
   SideServices services;
   std::shared_ptr<aws::CredentialsProvider> credentials;
+  std::shared_ptr<aws::ServerClocks> clocks;  ///< never null
   net::ClientOptions http;
   aws::NodePools::ProxyFor proxy_for;
 };
@@ -86,7 +88,7 @@ class TableInspect final : public Inspect {
 
   net::EventLoop& loop_;
   const Options options_;
-  Clients tables_, streams_, sts_, kms_;
+  Clients tables_, streams_, kms_;
 };
 
 aws::ServiceClient& TableInspect::client(Clients& slot, const net::Origin& origin,
@@ -100,6 +102,7 @@ aws::ServiceClient& TableInspect::client(Clients& slot, const net::Origin& origi
   options.http = options_.http;
   if (options_.proxy_for) options.http.proxy = options_.proxy_for(origin);
   options.credentials = options_.credentials;
+  options.clocks = options_.clocks;
   options.send_session_token = !options_.alternator;
   slot = std::make_unique<aws::ServiceClient>(loop_, std::move(options));
   return *slot;
@@ -339,15 +342,15 @@ Task<Result<std::size_t>> TableInspect::records(std::string iterator) {
 // -------------------------------------------------------------------------------------- other services
 
 Task<Result<Caller>> TableInspect::caller() {
-  static constexpr Operation kCall{"GetCallerIdentity", OperationKind::read};
   const auto& where = options_.services.sts;
   if (!where) co_return fail(where.error());
-  auto& service = client(sts_, *where, "sts", "STS at " + aws::host_header(*where));
-  std::string body = "Action=GetCallerIdentity&Version=2011-06-15";
-  auto answer = co_await service.form(kCall, std::move(body));
-  if (!answer) co_return fail(answer.error());
-  auto caller = parse_caller(*answer);
-  if (!caller) co_return fail(aws::classify_damage(kCall, caller.error().message, "STS"));
+  if (!options_.credentials) co_return fail(ErrorKind::config, "STS: there are no credentials to ask about");
+  const auto credentials = co_await options_.credentials->get();
+  if (!credentials) co_return fail(credentials.error());
+  aws::StsAccess access{*where, options_.region, options_.http, options_.clocks.get()};
+  if (options_.proxy_for) access.http.proxy = options_.proxy_for(*where);
+  std::string subject = "STS at " + aws::host_header(*where);
+  auto caller = co_await aws::caller_identity(loop_, std::move(access), **credentials, std::move(subject));
   co_return caller;
 }
 
@@ -371,6 +374,7 @@ std::unique_ptr<Inspect> inspect_dynamodb(net::EventLoop& loop, const DynamoDbOp
   of_table.origin = options.origin;
   of_table.services = services;
   of_table.credentials = options.credentials;
+  of_table.clocks = options.clocks ? options.clocks : std::make_shared<aws::ServerClocks>();
   of_table.http = options.http;
   of_table.proxy_for = options.proxy_for;
   return std::make_unique<TableInspect>(loop, std::move(of_table));
@@ -391,6 +395,7 @@ std::unique_ptr<Inspect> inspect_alternator(net::EventLoop& loop, const Alternat
   }
   of_table.services.streams = options.contact;
   of_table.credentials = options.credentials;
+  of_table.clocks = options.clocks ? options.clocks : std::make_shared<aws::ServerClocks>();
   of_table.http = options.http;
   // Nodes are named by address, but their certificates are made out for the name that people use.
   boost::system::error_code no_address;

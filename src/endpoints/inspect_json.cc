@@ -4,7 +4,6 @@
 
 #include <boost/json.hpp>
 
-#include "aws/service_client.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "endpoints/table_json.h"
@@ -50,12 +49,6 @@ std::uint64_t count_in(const json::object& from, std::string_view name) {
   return failure ? 0 : count;
 }
 
-/// -1 (no cap) and absence are the same.
-std::optional<std::uint64_t> cap_in(const json::object& from, std::string_view name) {
-  const auto count = count_in(from, name);
-  return count == 0 ? std::nullopt : std::optional(count);
-}
-
 /// The texts called `name` in the objects of a list.
 std::vector<std::string> texts_of(const json::array& list, std::string_view name) {
   std::vector<std::string> texts;
@@ -93,9 +86,6 @@ Result<TableSeen> parse_table_seen(std::string_view body) {
   if (details.table_class == "STANDARD") details.table_class.clear();
   details.replica_regions = texts_of(array_in(*table, "Replicas"), "RegionName");
   details.stream_arn = text_in(*table, "LatestStreamArn");
-  const auto& cap = object_in(*table, "OnDemandThroughput");
-  details.max_read_units = cap_in(cap, "MaxReadRequestUnits");
-  details.max_write_units = cap_in(cap, "MaxWriteRequestUnits");
   return seen;
 }
 
@@ -161,13 +151,6 @@ Result<KeySeen> parse_key_seen(std::string_view body) {
   const auto found = object_of(body, "KeyMetadata");
   if (!found) return fail(found.error());
   return KeySeen{text_in(*found, "KeyState"), text_in(*found, "KeyManager")};
-}
-
-Result<Caller> parse_caller(std::string_view body) {
-  const auto account = aws::xml_text(body, "Account");
-  const auto arn = aws::xml_text(body, "Arn");
-  if (!account || !arn) return fail(ErrorKind::corrupt, "it names no account");
-  return Caller{std::string(*account), std::string(*arn)};
 }
 
 Result<std::string> parse_versions(std::string_view body) {

@@ -19,8 +19,6 @@ Result<StreamSeen> parse_stream(std::string_view body);
 Result<std::string> parse_iterator(std::string_view body);
 Result<std::size_t> parse_records(std::string_view body);
 Result<KeySeen> parse_key_seen(std::string_view body);
-/// STS's XML.
-Result<Caller> parse_caller(std::string_view body);
 /// The attribute "version" of the only item of ScyllaDB's system.versions.
 Result<std::string> parse_versions(std::string_view body);
 

@@ -29,12 +29,19 @@ struct SideFacts {
   bool tls = false;
   bool insecure_tls = false;
   bool with_credentials = false;
+  /// The pace goes by what the application uses: DynamoDB, and no rate or share was given.
+  bool paced_by_metrics = false;
 
-  // Seen.
+  // Seen, and the same for all tables of a side.
   Asked<endpoints::ServerSeen> server;
   Asked<std::vector<endpoints::NodeSeen>> nodes;
   Asked<std::string> version;
   Asked<endpoints::Caller> caller;
+  Asked<endpoints::Quotas> quotas;
+  Asked<std::size_t> metrics;  ///< CloudWatch's periods of the last minutes
+  Asked<std::size_t> listed;   ///< how many tables ListTables told; only asked for patterns
+
+  // Seen of the table.
   Asked<endpoints::TableSeen> described;
   Asked<std::optional<std::string>> time_to_live;
   Asked<std::map<std::string, std::string>> tags;
@@ -45,13 +52,14 @@ struct SideFacts {
   Asked<bool> recovery;
   Asked<std::vector<std::string>> kinesis;
   Asked<bool> resource_policy;
-  Asked<endpoints::Quotas> quotas;
   Asked<std::vector<std::string>> streams;
   Asked<endpoints::StreamSeen> stream;
   Asked<std::string> shard_iterator;
   Asked<std::size_t> records;
   Asked<endpoints::KeySeen> key;
 
+  /// Takes over what `other`, of another table of the same side, has seen and what is the same for both.
+  void share(const SideFacts& other);
   /// The table with its TTL and tags, as far as they were seen; null without a table.
   std::optional<endpoints::TableDescription> whole_table() const;
   /// DescribeTable said that there is none.
@@ -81,7 +89,9 @@ struct CheckFacts {
   bool allow_write_aws = false;
   bool same_address = false;  ///< both sides name one table
   bool gzip_requests = false;
-  std::optional<double> read_rcu_per_s;
+  std::optional<double> read_rcu_per_s;  ///< --read-rcu; infinite: unlimited
+  std::optional<double> read_share;      ///< --read-share, over 0 to 1
+  bool eventually_consistent = false;
   std::chrono::milliseconds clock_error{1'000};
 };
 

@@ -1,12 +1,12 @@
 #include "jobs/estimate.h"
 
-#include <array>
 #include <cmath>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include "jobs/prices_json.h"
+#include "pace/capacity_share.h"
 
 namespace messina::jobs {
 namespace {
@@ -99,16 +99,65 @@ std::string_view to_string(Throughput throughput) {
   return "assumed";
 }
 
+namespace {
+
+/// The longest of some limits.
+struct Slowest {
+  double seconds = 0;
+  std::string name = kTargetThroughput;
+
+  void add(double other, std::string_view what) {
+    if (other <= seconds) return;
+    seconds = other;
+    name = what;
+  }
+};
+
+/// What the copy may take of the table's capacity in a second, and what that is called; nullopt: no limit but
+/// --read-rcu.
+std::optional<std::pair<double, std::string>> capacity_limit(const EstimateQuestion& question) {
+  const double share = question.read_rcu_per_s ? 1 : question.read_share.value_or(0.5);
+  const auto of = [&](double units, std::string_view what) {
+    const std::string name = question.read_rcu_per_s ? std::string(what)
+                             : question.read_share   ? fmt::format("--read-share, of {}", what)
+                                                     : fmt::format("half of {}", what);
+    return std::pair(units * share, name);
+  };
+  if (question.provisioned_read && *question.provisioned_read > 0)
+    return of(static_cast<double>(*question.provisioned_read), "the provisioned capacity");
+  if (question.read_cap && *question.read_cap > 0)
+    return of(static_cast<double>(*question.read_cap), "the table's cap on reads");
+  if (!question.on_demand || question.read_rcu_per_s) return std::nullopt;
+  return of(
+      static_cast<double>(question.warm_read.value_or(static_cast<std::uint64_t>(pace::kDefaultWarmReads))),
+      "what the on-demand table bears");
+}
+
+void add_costs(Estimate& result, const EstimateQuestion& question, const Prices& prices) {
+  const Prices::TableClass& table_class =
+      question.infrequent_access ? prices.infrequent_access : prices.standard;
+  const double per_unit =
+      question.on_demand ? table_class.read_per_million / 1e6 : table_class.read_capacity_hour / 3600;
+  result.cost_strong = *result.rcu_strong * per_unit * result.region_factor;
+  result.cost_eventual = *result.rcu_eventual * per_unit * result.region_factor;
+  result.cost_export =
+      static_cast<double>(*question.bytes) / kBilledGb * prices.export_per_gb * result.region_factor;
+}
+
+}  // namespace
+
 Estimate estimate(const EstimateQuestion& question, const Prices& prices) {
   Estimate result;
   result.items = question.items;
   result.bytes = question.bytes;
+  result.without_size = question.bytes ? 0 : 1;
+  result.eventually_consistent = question.eventually_consistent;
   result.throughput_bytes_per_s = question.throughput_bytes_per_s;
   result.throughput = question.throughput;
   result.currency = prices.currency;
   result.prices_as_of = prices.as_of;
   result.prices_region = prices.region;
-  result.provisioned = !question.on_demand;
+  result.provisioned = result.partly_provisioned = !question.on_demand;
   const bool dynamodb = !question.region.empty();
   const auto factor = prices.region_factors.find(question.region);
   if (!dynamodb) {
@@ -124,44 +173,80 @@ Estimate estimate(const EstimateQuestion& question, const Prices& prices) {
   }
 
   const auto bytes = static_cast<double>(*question.bytes);
-  struct Limit {
-    double seconds;
-    const char* name;
-  };
-  std::array<Limit, 4> limits{{{bytes / question.throughput_bytes_per_s, kTargetThroughput}}};
+  Slowest slowest;
+  slowest.add(bytes / question.throughput_bytes_per_s, kTargetThroughput);
   if (dynamodb) {
     const double strong = std::ceil(bytes / kReadUnitBytes);
     result.rcu_strong = strong;
     result.rcu_eventual = strong / 2;
-    if (question.read_rcu_per_s) limits[1] = {strong / *question.read_rcu_per_s, "--read-rcu"};
-    if (question.provisioned_read && *question.provisioned_read > 0)
-      limits[2] = {strong / static_cast<double>(*question.provisioned_read), "the provisioned capacity"};
-    if (question.read_cap && *question.read_cap > 0)
-      limits[3] = {strong / static_cast<double>(*question.read_cap), "the table's cap on reads"};
+    if (const auto own = capacity_limit(question)) {
+      result.capacity_seconds = *result.rcu_copy() / own->first;
+      result.capacity_limit = own->second;
+      slowest.add(result.capacity_seconds, result.capacity_limit);
+    }
+    if (question.read_rcu_per_s) slowest.add(*result.rcu_copy() / *question.read_rcu_per_s, "--read-rcu");
   }
-  Limit longest = limits[0];
-  for (const Limit& limit : limits) {
-    if (limit.seconds > longest.seconds) longest = limit;
-  }
-  result.seconds = longest.seconds;
-  result.limited_by = longest.name;
-  if (!result.no_price.empty()) return result;
-
-  const Prices::TableClass& table_class =
-      question.infrequent_access ? prices.infrequent_access : prices.standard;
-  const double per_unit =
-      question.on_demand ? table_class.read_per_million / 1e6 : table_class.read_capacity_hour / 3600;
-  result.cost_strong = *result.rcu_strong * per_unit * result.region_factor;
-  result.cost_eventual = *result.rcu_eventual * per_unit * result.region_factor;
-  result.cost_export = bytes / kBilledGb * prices.export_per_gb * result.region_factor;
+  result.seconds = slowest.seconds;
+  result.limited_by = slowest.name;
+  if (result.no_price.empty()) add_costs(result, question, prices);
   return result;
+}
+
+Estimate estimate_all(std::span<const EstimateQuestion> questions, std::span<const Estimate> estimates,
+                      std::uint32_t parallel) {
+  // Settings, prices and the target's throughput are those of all.
+  Estimate all = estimates.front();
+  all.tables = estimates.size();
+  all.without_size = 0;
+  all.items = all.bytes = std::nullopt;
+  all.rcu_strong = all.rcu_eventual = all.cost_strong = all.cost_eventual = all.cost_export = std::nullopt;
+  all.seconds.reset();
+  all.limited_by.clear();
+  all.no_price.clear();
+  all.provisioned = true;
+  all.partly_provisioned = false;
+  const auto add = [](auto& sum, const auto& one) {
+    if (one) sum = sum.value_or(0) + *one;
+  };
+  Slowest slowest;
+  double own_seconds = 0;
+  for (const Estimate& one : estimates) {
+    add(all.items, one.items);
+    add(all.bytes, one.bytes);
+    add(all.rcu_strong, one.rcu_strong);
+    add(all.rcu_eventual, one.rcu_eventual);
+    add(all.cost_strong, one.cost_strong);
+    add(all.cost_eventual, one.cost_eventual);
+    add(all.cost_export, one.cost_export);
+    all.without_size += one.without_size;
+    if (!one.cost_strong) all.no_price = one.no_price;
+    all.provisioned = all.provisioned && one.provisioned;
+    all.partly_provisioned = all.partly_provisioned || one.provisioned;
+    own_seconds += one.capacity_seconds;
+  }
+  // A sum that lacks some tables is still worth showing; `without_size` says that it does.
+  if (all.cost_strong) all.no_price.clear();
+  if (!all.bytes) return all;
+  slowest.add(static_cast<double>(*all.bytes) / all.throughput_bytes_per_s, kTargetThroughput);
+  for (std::size_t i = 0; i < estimates.size(); ++i)
+    slowest.add(estimates[i].capacity_seconds,
+                fmt::format("table \"{}\": {}", questions[i].table, estimates[i].capacity_limit));
+  slowest.add(own_seconds / parallel, fmt::format("the tables' capacities, {} at a time", parallel));
+  const auto& rate = questions.front().read_rcu_per_s;
+  if (rate && all.rcu_copy()) slowest.add(*all.rcu_copy() / *rate, "--read-rcu");
+  all.seconds = slowest.seconds;
+  all.limited_by = slowest.name;
+  return all;
 }
 
 EstimateQuestion estimate_question(const CheckFacts& facts) {
   EstimateQuestion question;
   const SideFacts& source = facts.source;
+  question.table = source.table_name;
   if (!source.alternator) question.region = source.region;
   question.read_rcu_per_s = facts.read_rcu_per_s;
+  question.read_share = facts.read_share;
+  question.eventually_consistent = facts.eventually_consistent;
   if (!source.described || !*source.described) return question;
   const auto& seen = **source.described;
   question.items = seen.table.item_count;
@@ -169,7 +254,8 @@ EstimateQuestion estimate_question(const CheckFacts& facts) {
   question.on_demand = seen.table.on_demand;
   question.infrequent_access = !seen.details.table_class.empty();
   if (!seen.table.on_demand) question.provisioned_read = seen.table.read_capacity;
-  question.read_cap = seen.details.max_read_units;
+  question.read_cap = seen.table.most_reads;
+  question.warm_read = seen.table.warm_reads;
   return question;
 }
 

@@ -1,5 +1,6 @@
 #include "jobs/estimate.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,8 +56,8 @@ TEST(Estimate, ProvisionedCapacityIsPaidByTheHour) {
   const Estimate of = estimate(question, prices());
   EXPECT_TRUE(of.provisioned);
   EXPECT_NEAR(*of.cost_strong, 262'144.0 / 3600 * 0.00013, 1e-12);
-  EXPECT_EQ(of.limited_by, "the provisioned capacity");
-  EXPECT_NEAR(*of.seconds, 262.144, 1e-9);
+  EXPECT_EQ(of.limited_by, "half of the provisioned capacity");
+  EXPECT_NEAR(*of.seconds, 2 * 262.144, 1e-9);
 }
 
 TEST(Estimate, InfrequentAccessCostsMoreToRead) {
@@ -80,14 +81,90 @@ TEST(Estimate, OtherRegionsAreInProportionOrUnknown) {
 
 TEST(Estimate, TheTightestLimitDecides) {
   EstimateQuestion question = gigabytes(1);
+  // What a new on-demand table bears: 12,000 RCU a second, of which the copy takes half at most.
+  EXPECT_EQ(estimate(question, prices()).limited_by, "half of what the on-demand table bears");
+  EXPECT_NEAR(*estimate(question, prices()).seconds, 262'144.0 / 6'000, 1e-9);
+  question.warm_read = 1'000'000;
   EXPECT_EQ(estimate(question, prices()).limited_by, "the target's throughput");
   EXPECT_NEAR(*estimate(question, prices()).seconds, kBilledGb / 100e6, 1e-9);
+  question.read_share = 0.01;
+  EXPECT_EQ(estimate(question, prices()).limited_by, "--read-share, of what the on-demand table bears");
+  question.read_share.reset();
   question.read_rcu_per_s = 1'000;
   EXPECT_EQ(estimate(question, prices()).limited_by, "--read-rcu");
   question.read_cap = 500;
   EXPECT_EQ(estimate(question, prices()).limited_by, "the table's cap on reads");
   question.provisioned_read = 0;  // not told
   EXPECT_NEAR(*estimate(question, prices()).seconds, 262'144.0 / 500, 1e-9);
+}
+
+TEST(Estimate, EventuallyConsistentPagesAreHalfTheCostAndTime) {
+  EstimateQuestion question = gigabytes(1);
+  question.read_rcu_per_s = 100;
+  const Estimate strong = estimate(question, prices());
+  EXPECT_EQ(strong.rcu_copy(), strong.rcu_strong);
+  EXPECT_EQ(strong.cost_copy(), strong.cost_strong);
+  question.eventually_consistent = true;
+  const Estimate half = estimate(question, prices());
+  EXPECT_EQ(*half.rcu_copy(), *strong.rcu_copy() / 2);
+  EXPECT_EQ(*half.cost_copy(), *strong.cost_copy() / 2);
+  EXPECT_EQ(*half.seconds, *strong.seconds / 2);
+  EXPECT_EQ(half.rcu_strong, strong.rcu_strong) << "what a comparison reads";
+}
+
+/// Tables of so many GB, with the same settings.
+Estimate all_of(std::vector<EstimateQuestion> questions, std::uint32_t parallel) {
+  std::vector<Estimate> estimates;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    questions[i].table = fmt::format("t{}", i);
+    estimates.push_back(estimate(questions[i], prices()));
+  }
+  return estimate_all(questions, estimates, parallel);
+}
+
+TEST(Estimate, ManyTablesShareRateAndTarget) {
+  EstimateQuestion small = gigabytes(1), large = gigabytes(3);
+  small.warm_read = large.warm_read = 1'000'000;
+  Estimate all = all_of({small, large}, 2);
+  EXPECT_EQ(*all.rcu_strong, 4 * 262'144.0);
+  EXPECT_EQ(*all.items, 2u);
+  EXPECT_NEAR(*all.cost_strong, 4 * 262'144.0 * 0.125e-6, 1e-12);
+  EXPECT_NEAR(*all.cost_export, 0.4, 1e-12);
+  EXPECT_EQ(all.limited_by, "the target's throughput");
+  EXPECT_NEAR(*all.seconds, 4 * kBilledGb / 100e6, 1e-9);
+  small.read_rcu_per_s = large.read_rcu_per_s = 1'000;
+  all = all_of({small, large}, 2);
+  EXPECT_EQ(all.limited_by, "--read-rcu");
+  EXPECT_NEAR(*all.seconds, 4 * 262.144, 1e-9);
+}
+
+TEST(Estimate, ManyTablesHaveCapacitiesOfTheirOwn) {
+  EstimateQuestion slow = gigabytes(1);
+  slow.on_demand = false;
+  slow.provisioned_read = 100;  // 50 RCU a second are ours: 5,243 s
+  EstimateQuestion fast = gigabytes(1);
+  Estimate all = all_of({fast, slow, fast}, 4);
+  EXPECT_EQ(all.limited_by, "table \"t1\": half of the provisioned capacity");
+  EXPECT_NEAR(*all.seconds, 262'144.0 / 50, 1e-9);
+  EXPECT_TRUE(all.partly_provisioned);
+  EXPECT_FALSE(all.provisioned);
+  all = all_of({slow, slow, slow, slow}, 2);
+  EXPECT_EQ(all.limited_by, "the tables' capacities, 2 at a time");
+  EXPECT_NEAR(*all.seconds, 2 * 262'144.0 / 50, 1e-9);
+  EXPECT_TRUE(all.provisioned);
+}
+
+TEST(Estimate, TablesWithoutASizeAreCountedAndLeftOut) {
+  EstimateQuestion unknown = gigabytes(1);
+  unknown.bytes.reset();
+  unknown.items.reset();
+  const Estimate some = all_of({unknown, gigabytes(2)}, 4);
+  EXPECT_EQ(some.without_size, 1u);
+  EXPECT_EQ(*some.rcu_strong, 2 * 262'144.0);
+  EXPECT_EQ(some.no_price, "");
+  const Estimate none = all_of({unknown, unknown}, 4);
+  EXPECT_FALSE(none.seconds || none.cost_strong);
+  EXPECT_EQ(none.no_price, "the table's size is not known");
 }
 
 TEST(Estimate, KeepsWhereTheThroughputIsFrom) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -55,10 +56,42 @@ std::optional<endpoints::TableDescription> SideFacts::whole_table() const {
   return table;
 }
 
+void SideFacts::share(const SideFacts& other) {
+  const auto take = [](auto& mine, const auto& theirs) {
+    if (!mine && theirs) mine.emplace(*theirs);
+  };
+  take(server, other.server);
+  take(nodes, other.nodes);
+  take(version, other.version);
+  take(caller, other.caller);
+  take(quotas, other.quotas);
+  take(metrics, other.metrics);
+  take(listed, other.listed);
+}
+
+std::vector<Finding> take_for_all(std::vector<std::vector<Finding>>& tables) {
+  std::vector<Finding> common;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (std::vector<Finding>& findings : tables) {
+    for (const Finding& finding : findings)
+      if (finding.for_all && seen.emplace(finding.side, finding.id).second) common.push_back(finding);
+    std::erase_if(findings, [](const Finding& finding) { return finding.for_all; });
+  }
+  return common;
+}
+
+Made& Made::operator+=(const Made& other) {
+  tables += other.tables;
+  indexes += other.indexes;
+  tags += other.tags;
+  lines.insert(lines.end(), other.lines.begin(), other.lines.end());
+  return *this;
+}
+
 bool FindingWriter::call(std::string id, std::string action, const Error* error, Finding::Level level,
-                         std::string consequence) {
+                         std::string consequence, std::string fix) {
   if (!iam_) action.erase(0, action.find(':') + 1);
-  Finding finding{Finding::Level::ok, side_, std::move(id), std::move(action), {}, {}};
+  Finding finding{Finding::Level::ok, side_, std::move(id), std::move(action), {}, {}, for_all_};
   if (error == nullptr) {
     finding.text = finding.call + " is allowed";
   } else {
@@ -68,6 +101,7 @@ bool FindingWriter::call(std::string id, std::string action, const Error* error,
     if (error->kind == ErrorKind::denied && !iam_)
       finding.fix =
           "check the role and its secret; on ScyllaDB: GRANT SELECT, MODIFY on the table's keyspace";
+    if (!fix.empty()) finding.fix = std::move(fix);
   }
   findings_.push_back(std::move(finding));
   return error == nullptr;
@@ -108,6 +142,29 @@ void judge_clock(FindingWriter& out, const SideFacts& side, std::chrono::millise
     out.ok("clock_nodes", fmt::format("the clocks of its nodes agree within {} and what can be seen of it",
                                       seconds_text(clock_error)));
   }
+}
+
+void judge_caller(FindingWriter& out, const SideFacts& side) {
+  if (!side.caller) return;
+  if (*side.caller) {
+    out.ok("caller", fmt::format("requests are signed for {}", (*side.caller)->arn));
+  } else {
+    out.call("caller", "sts:GetCallerIdentity", &side.caller->error(), Finding::Level::note,
+             "who asks is unknown");
+  }
+}
+
+void judge_metrics(FindingWriter& out, const SideFacts& side, std::string_view flag) {
+  if (!side.metrics) return;
+  const bool nobody_to_ask = !*side.metrics && side.metrics->error().kind == ErrorKind::config;
+  out.call(
+      "metrics", "cloudwatch:GetMetricData", side.metrics, Finding::Level::note,
+      "what the application uses is unknown, so the copy takes a quarter of the capacity, or 10 to 50 % of "
+      "what an on-demand table bears",
+      fmt::format("{}, or give {}",
+                  nobody_to_ask ? "set AWS_ENDPOINT_URL_CLOUDWATCH if there is one"
+                                : "allow it (`messina policy` prints the policy)",
+                  flag));
 }
 
 void judge_transport(FindingWriter& out, const SideFacts& side, std::string_view side_name) {

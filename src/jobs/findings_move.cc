@@ -60,7 +60,7 @@ void judge_billing(FindingWriter& out, const CheckFacts& facts, const endpoints:
                     table.read_capacity, table.write_capacity),
         "size the cluster for the load");
   }
-  if (details.max_read_units || details.max_write_units) {
+  if (table.most_reads || table.most_writes) {
     out.note("capacity_cap",
              "the cap on on-demand throughput has no counterpart: no table's callers are held back",
              "size the cluster for the load");
@@ -130,6 +130,7 @@ void judge_events(FindingWriter& out, const SideFacts& side, const endpoints::Ta
 }  // namespace
 
 void judge_move(const CheckFacts& facts, std::vector<Finding>& findings) {
+  FindingWriter all("move", findings, true, FindingWriter::Scope::for_all);
   FindingWriter out("move", findings);
   const auto table = facts.source.whole_table();
   if (!table) return;
@@ -140,14 +141,14 @@ void judge_move(const CheckFacts& facts, std::vector<Finding>& findings) {
     judge_billing(out, facts, *table, details);
     judge_protection(out, facts.source, details);
     judge_events(out, facts.source, *table, details);
-    out.note("unseen",
+    all.note("unseen",
              "transactions, PartiQL, auto scaling, DAX and triggers cannot be seen in a table, and ScyllaDB "
              "has none of "
              "them",
              "search the applications for TransactWriteItems, TransactGetItems and ExecuteStatement");
   }
   if (facts.source.alternator && !facts.target.alternator) {
-    out.note("limits",
+    all.note("limits",
              "ScyllaDB takes items that DynamoDB refuses: over 400 KB, long keys, empty names, doubled set "
              "members",
              "look at `messina rejects list` after the copy: what is refused stays there");
@@ -156,7 +157,7 @@ void judge_move(const CheckFacts& facts, std::vector<Finding>& findings) {
 }
 
 void judge_machine(const CheckFacts& facts, std::vector<Finding>& findings) {
-  FindingWriter out("machine", findings);
+  FindingWriter out("machine", findings, true, FindingWriter::Scope::for_all);
   const MachineFacts& machine = facts.machine;
   if (machine.state_error) {
     out.stop("state", *machine.state_error, "give another --state, or its owner's permissions");
@@ -186,8 +187,8 @@ void judge_machine(const CheckFacts& facts, std::vector<Finding>& findings) {
   }
 }
 
-std::vector<std::string> what_is_made(const CheckFacts& facts) {
-  std::vector<std::string> made;
+Made what_is_made(const CheckFacts& facts) {
+  Made made;
   const auto source = facts.source.whole_table();
   if (!source || !facts.target.missing() || !facts.makes_table) return made;
   const auto wanted = wanted_table(*source, {facts.target.table_name}, facts.schema);
@@ -196,11 +197,14 @@ std::vector<std::string> what_is_made(const CheckFacts& facts) {
     if (key.sort) text += fmt::format(", {} ({})", key.sort->name, item::to_string(key.sort->type));
     return text;
   };
-  made.push_back(fmt::format("table \"{}\", key {}", wanted.name.value, key_text(wanted.key)));
+  made.tables = 1;
+  made.indexes = wanted.indexes.size();
+  made.tags = wanted.tags.size();
+  made.lines.push_back(fmt::format("table \"{}\", key {}", wanted.name.value, key_text(wanted.key)));
   for (const endpoints::Index& index : wanted.indexes)
-    made.push_back(fmt::format("{} \"{}\", key {}", index.global ? "index" : "local index", index.name,
-                               key_text(index.key)));
-  for (const auto& [name, value] : wanted.tags) made.push_back(fmt::format("tag {}={}", name, value));
+    made.lines.push_back(fmt::format("{} \"{}\", key {}", index.global ? "index" : "local index", index.name,
+                                     key_text(index.key)));
+  for (const auto& [name, value] : wanted.tags) made.lines.push_back(fmt::format("tag {}={}", name, value));
   return made;
 }
 

@@ -1,4 +1,6 @@
 // What was seen of the source.
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "jobs/findings.h"
@@ -92,13 +94,12 @@ void judge_streams(FindingWriter& out, const SideFacts& side) {
            "count its Lambda event source mappings and KCL applications: with two of them, free one first");
 }
 
-void judge_capacity(FindingWriter& out, const CheckFacts& facts) {
+void judge_quotas(FindingWriter& out, const CheckFacts& facts) {
   const SideFacts& side = facts.source;
-  const auto& table = (*side.described)->table;
   const bool asked = out.call("quotas_call", "dynamodb:DescribeLimits", side.quotas, Level::note,
                               "the account's quotas are unknown");
   const auto& budget = facts.read_rcu_per_s;
-  if (asked && budget) {
+  if (asked && budget && std::isfinite(*budget)) {
     const auto quota = static_cast<double>((**side.quotas).table_read);
     if (*budget > quota) {
       out.note("quotas",
@@ -108,28 +109,38 @@ void judge_capacity(FindingWriter& out, const CheckFacts& facts) {
       out.ok("quotas", fmt::format("--read-rcu is within the table's quota of {} RCU a second", quota));
     }
   }
-  if (table.on_demand) {
-    const auto cap = (*side.described)->details.max_read_units;
-    if (!cap) {
-      out.ok("billing", "it is on demand, without a cap on reads");
-    } else {
-      out.note(
-          "billing",
-          fmt::format(
-              "it is on demand with a cap of {} RCU a second, which the copy shares with the application",
-              *cap),
-          "give --read-rcu well below it");
-    }
-    return;
-  }
-  if (budget && *budget < static_cast<double>(table.read_capacity)) {
-    out.ok("billing", fmt::format("--read-rcu {} leaves the application the rest of {} provisioned RCU",
-                                  *budget, table.read_capacity));
+}
+
+/// What the copy takes of a capacity that the application needs, too.
+void judge_share(FindingWriter& out, const CheckFacts& facts, double capacity, const std::string& what) {
+  const auto& rate = facts.read_rcu_per_s;
+  if (rate && *rate < capacity) {
+    out.ok("billing", fmt::format("it has {}: --read-rcu {} leaves the application the rest", what, *rate));
+  } else if (rate) {
+    out.note("billing", fmt::format("it has {}, and the copy may take all of it", what),
+             "give a --read-rcu below it, or leave it out: then half of what is free is taken");
+  } else if (facts.read_share) {
+    out.ok("billing",
+           fmt::format("it has {}, of which the copy takes {:g} %", what, *facts.read_share * 100));
+  } else if (facts.source.metrics && *facts.source.metrics) {
+    out.ok("billing", fmt::format("it has {}: the copy takes half of what the application leaves", what));
   } else {
     out.note("billing",
-             fmt::format("it has {} provisioned RCU, which the copy shares with the application",
-                         table.read_capacity),
-             "give --read-rcu below it, or provision more while the copy runs");
+             fmt::format("it has {}: the copy takes a quarter, without knowing what is free", what),
+             "let CloudWatch be asked, or give --read-rcu");
+  }
+}
+
+void judge_capacity(FindingWriter& out, const CheckFacts& facts) {
+  const auto& table = (*facts.source.described)->table;
+  if (!table.on_demand) {
+    judge_share(out, facts, static_cast<double>(table.read_capacity),
+                fmt::format("{} provisioned RCU", table.read_capacity));
+  } else if (table.most_reads) {
+    judge_share(out, facts, static_cast<double>(*table.most_reads),
+                fmt::format("on-demand capacity with a cap of {} RCU a second", *table.most_reads));
+  } else {
+    out.ok("billing", "it is on demand, without a cap on reads");
   }
 }
 
@@ -151,22 +162,20 @@ void judge_key(FindingWriter& out, const SideFacts& side) {
 
 void judge_source(const CheckFacts& facts, std::vector<Finding>& findings) {
   const SideFacts& side = facts.source;
+  FindingWriter all("source", findings, !side.alternator, FindingWriter::Scope::for_all);
   FindingWriter out("source", findings, !side.alternator);
   if (side.server) {
     if (*side.server) {
-      out.ok("server", fmt::format("{} answers", (*side.server)->host));
+      all.ok("server", fmt::format("{} answers", (*side.server)->host));
     } else {
-      out.call("server", "", &side.server->error(), Level::stop, "");
+      all.call("server", "", &side.server->error(), Level::stop, "");
     }
   }
-  if (side.caller) {
-    if (*side.caller) {
-      out.ok("caller", fmt::format("requests are signed for {}", (*side.caller)->arn));
-    } else {
-      out.call("caller", "sts:GetCallerIdentity", &side.caller->error(), Level::note, "who asks is unknown");
-    }
-  }
-  judge_transport(out, side, "source");
+  judge_caller(all, side);
+  all.call("list_tables", "dynamodb:ListTables", side.listed, Level::stop, "patterns choose none");
+  judge_transport(all, side, "source");
+  if (!side.alternator) judge_quotas(all, facts);
+  judge_metrics(all, side, "--read-rcu");
   judge_table(out, facts);
   if (side.described && *side.described) {
     judge_settings(out, side);
@@ -174,7 +183,7 @@ void judge_source(const CheckFacts& facts, std::vector<Finding>& findings) {
     if (!side.alternator) judge_capacity(out, facts);
     judge_key(out, side);
   }
-  judge_clock(out, side, facts.clock_error);
+  judge_clock(all, side, facts.clock_error);
 }
 
 }  // namespace messina::jobs

@@ -189,25 +189,24 @@ void judge_existing(FindingWriter& out, const CheckFacts& facts) {
 
 void judge_target(const CheckFacts& facts, std::vector<Finding>& findings) {
   const SideFacts& side = facts.target;
+  FindingWriter all("target", findings, !side.alternator, FindingWriter::Scope::for_all);
   FindingWriter out("target", findings, !side.alternator);
   if (facts.same_address)
     out.stop("same_address", "source and target are the same table", "choose another target");
   if (side.real_aws && !facts.allow_write_aws)
-    out.stop("write_aws", "it is a real AWS table", "give --allow-write-aws to write to it");
-  judge_server(out, side);
-  judge_nodes(out, side);
-  judge_version(out, facts);
-  if (side.caller && !*side.caller)
-    out.call("caller", "sts:GetCallerIdentity", &side.caller->error(), Level::note, "who asks is unknown");
-  if (side.caller && *side.caller)
-    out.ok("caller", fmt::format("requests are signed for {}", (*side.caller)->arn));
-  judge_transport(out, side, "target");
+    all.stop("write_aws", "it is on AWS", "give --allow-write-aws to write to it");
+  judge_server(all, side);
+  judge_nodes(all, side);
+  judge_version(all, facts);
+  judge_caller(all, side);
+  judge_transport(all, side, "target");
+  judge_metrics(all, side, "--write-wcu");
   if (side.missing()) {
     judge_missing(out, facts);
   } else if (side.described) {
     judge_existing(out, facts);
   }
-  judge_clock(out, side, facts.clock_error);
+  judge_clock(all, side, facts.clock_error);
 }
 
 }  // namespace messina::jobs

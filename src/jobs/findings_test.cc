@@ -1,6 +1,7 @@
 #include "jobs/findings.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +11,6 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
 using Level = Finding::Level;
 using std::chrono::milliseconds;
@@ -119,7 +119,8 @@ TEST(Findings, EveryNoteAndStopHasAWayOut) {
     auto seen = plain_table();
     seen.table.on_demand = false;
     seen.table.key.sort = item::KeyAttribute{"at", item::Type::N};
-    seen.details = {"arn:aws:kms:k", true, "STANDARD_INFREQUENT_ACCESS", {"eu-west-1"}, "arn", 5, 6};
+    seen.details = {"arn:aws:kms:k", true, "STANDARD_INFREQUENT_ACCESS", {"eu-west-1"}, "arn"};
+    seen.table.most_reads = 5;
     endpoints::Index index;
     index.name = "by_year";
     index.projection = "KEYS_ONLY";
@@ -322,9 +323,94 @@ TEST(Findings, ASideThatDoesNotAnswerIsOneStop) {
 }
 
 TEST(Findings, TellsWhatIsMade) {
-  EXPECT_THAT(what_is_made(smooth()), testing::ElementsAre(R"(table "orders", key id (S))",
-                                                           "tag system:write_isolation=only_rmw_uses_lwt"));
-  EXPECT_THAT(what_is_made(with_target()), IsEmpty());
+  Made made = what_is_made(smooth());
+  EXPECT_THAT(made.lines, testing::ElementsAre(R"(table "orders", key id (S))",
+                                               "tag system:write_isolation=only_rmw_uses_lwt"));
+  made += what_is_made(with_target());
+  made += what_is_made(smooth());
+  EXPECT_EQ(made.tables, 2u);
+  EXPECT_EQ(made.indexes, 0u);
+  EXPECT_EQ(made.tags, 2u);
+}
+
+TEST(Findings, TheCapacityIsSharedAsThePaceSharesIt) {
+  const auto text = [](const CheckFacts& facts) {
+    const auto findings = judge(facts);
+    return find(findings, "source", "billing")->text;
+  };
+  CheckFacts facts = smooth();
+  facts.source.described->value().table.on_demand = false;
+  facts.source.described->value().table.read_capacity = 100;
+  EXPECT_THAT(text(facts), HasSubstr("100 provisioned RCU: the copy takes a quarter"));
+  EXPECT_EQ(level(facts, "source", "billing"), "note");
+  facts.source.metrics = std::size_t(3);
+  EXPECT_THAT(text(facts), HasSubstr("half of what the application leaves"));
+  EXPECT_EQ(level(facts, "source", "billing"), "ok");
+  facts.read_share = 0.3;
+  EXPECT_THAT(text(facts), HasSubstr("takes 30 %"));
+  facts.read_share.reset();
+  facts.read_rcu_per_s = 50;
+  EXPECT_THAT(text(facts), HasSubstr("--read-rcu 50 leaves the application the rest"));
+  facts.read_rcu_per_s = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(level(facts, "source", "billing"), "note");
+  EXPECT_EQ(level(facts, "source", "quotas"), "none") << "unlimited is no rate to compare";
+  facts.source.described->value().table.on_demand = true;
+  facts.source.described->value().table.most_reads = 500;
+  facts.read_rcu_per_s.reset();
+  EXPECT_THAT(text(facts), HasSubstr("cap of 500 RCU a second: the copy takes half"));
+}
+
+TEST(Findings, WithoutMetricsItIsSaidWhatTheCopyDoes) {
+  CheckFacts facts = smooth();
+  facts.source.metrics = fail(denied("cloudwatch:GetMetricData"));
+  auto findings = judge(facts);
+  const Finding* finding = find(findings, "source", "metrics");
+  EXPECT_EQ(finding->level, Level::note);
+  EXPECT_EQ(finding->call, "cloudwatch:GetMetricData");
+  EXPECT_THAT(finding->text, HasSubstr("a quarter of the capacity"));
+  EXPECT_THAT(finding->fix, HasSubstr("messina policy"));
+  EXPECT_THAT(finding->fix, HasSubstr("--read-rcu"));
+  facts.source.metrics = fail(ErrorKind::config, "there is no CloudWatch");
+  facts.target = {};
+  facts.target.metrics = fail(denied("cloudwatch:GetMetricData"));
+  findings = judge(facts);
+  EXPECT_THAT(find(findings, "source", "metrics")->fix, HasSubstr("AWS_ENDPOINT_URL_CLOUDWATCH"));
+  EXPECT_THAT(find(findings, "target", "metrics")->fix, HasSubstr("--write-wcu"));
+}
+
+TEST(Findings, OfManyTablesWhatHoldsForAllIsSaidOnce) {
+  CheckFacts other = with_target();
+  other.source.quotas.reset();
+  other.source.metrics = fail(denied("cloudwatch:GetMetricData"));
+  std::vector<std::vector<Finding>> tables{judge(smooth()), judge(other)};
+  const auto common = take_for_all(tables);
+  for (const char* id : {"server", "caller", "quotas_call", "clock", "metrics"})
+    EXPECT_NE(find(common, "source", id), nullptr) << id;
+  for (const char* id : {"server", "nodes", "version", "clock"})
+    EXPECT_NE(find(common, "target", id), nullptr) << id;
+  for (const char* id : {"state", "disk", "open_files"})
+    EXPECT_NE(find(common, "machine", id), nullptr) << id;
+  EXPECT_NE(find(common, "move", "unseen"), nullptr);
+  for (const Finding& finding : common) {
+    EXPECT_TRUE(finding.for_all);
+    for (const auto& table : tables) EXPECT_EQ(find(table, finding.side, finding.id), nullptr) << finding.id;
+    EXPECT_EQ(std::ranges::count_if(
+                  common, [&](const Finding& f) { return f.side == finding.side && f.id == finding.id; }),
+              1);
+  }
+  EXPECT_NE(find(tables[0], "target", "table"), nullptr);
+  EXPECT_NE(find(tables[1], "target", "schema"), nullptr);
+  EXPECT_NE(find(tables[1], "source", "billing"), nullptr);
+}
+
+TEST(Findings, WhatIsKnownOfASideIsTakenOver) {
+  const CheckFacts known = smooth();
+  SideFacts fresh;
+  fresh.caller = fail(denied("sts"));
+  fresh.share(known.source);
+  EXPECT_TRUE(fresh.server && fresh.quotas);
+  EXPECT_FALSE(fresh.described || fresh.scan_one || fresh.tags) << "a table's own";
+  EXPECT_FALSE(*fresh.caller) << "what it saw itself stays";
 }
 
 TEST(Findings, ComparesVersions) {

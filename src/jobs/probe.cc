@@ -9,12 +9,16 @@ namespace {
 
 using endpoints::Inspect;
 
+/// As the pace looks back; here only the leave to look is of interest.
+constexpr auto kMetricsOf = std::chrono::minutes(6);
+
 /// The calls to one side, one after the other: a check is in no hurry, and a quiet source stays quiet.
 class Prober {
  public:
-  Prober(Loop& loop, Inspect& server, SideFacts& facts, Stop* stop)
+  Prober(Loop& loop, endpoints::Endpoint& endpoint, SideFacts& facts, Stop* stop)
       : loop_(loop),
-        server_(server),
+        server_(*endpoint.inspect),
+        capacity_(endpoint.capacity.get()),
         facts_(facts),
         stop_(stop),
         random_(static_cast<std::uint64_t>(loop.now().time_since_epoch().count())) {}
@@ -27,17 +31,20 @@ class Prober {
   template <class T, class... Parameters, class... Arguments>
   Task<void> ask(Asked<T>& answer, Task<Result<T>> (Inspect::*question)(Parameters...),
                  Arguments... arguments) {
-    if (stop_ != nullptr && stop_->requested()) co_return;
+    // Known already, from another table of this side.
+    if (answer || (stop_ != nullptr && stop_->requested())) co_return;
     auto attempt = [this, question, arguments...] { return (server_.*question)(arguments...); };
     Result<T> result = co_await with_few_retries<T>(loop_, stop_, random_, attempt);
     answer.emplace(std::move(result));
   }
-  /// Whether the side can be spoken to.
+  /// Whether the side can be spoken to, and what is the same for all of its tables.
   Task<bool> contact();
+  Task<void> metrics();
   Task<void> streams();
 
   Loop& loop_;
   Inspect& server_;
+  endpoints::Capacity* capacity_;  ///< null: no capacity units
   SideFacts& facts_;
   Stop* stop_;
   Random random_;
@@ -52,12 +59,29 @@ Task<bool> Prober::contact() {
   } else if (facts_.with_credentials) {
     co_await ask(facts_.caller, &Inspect::caller);
   }
+  co_await metrics();
   co_await ask(facts_.described, &Inspect::describe);
   co_return true;
 }
 
+Task<void> Prober::metrics() {
+  if (!facts_.paced_by_metrics || capacity_ == nullptr || facts_.metrics) co_return;
+  if (stop_ != nullptr && stop_->requested()) co_return;
+  const WallTime to = std::chrono::floor<std::chrono::minutes>(loop_.wall());
+  const WallTime from = to - kMetricsOf;
+  const auto attempt = [this, from, to] { return capacity_->consumed(from, to); };
+  using Periods = std::vector<endpoints::Consumption>;
+  const Result<Periods> periods = co_await with_few_retries<Periods>(loop_, stop_, random_, attempt);
+  if (periods) {
+    facts_.metrics.emplace(periods->size());
+  } else {
+    facts_.metrics.emplace(fail(periods.error()));
+  }
+}
+
 Task<void> Prober::source() {
   const bool answers = co_await contact();
+  if (answers && !facts_.alternator) co_await ask(facts_.quotas, &Inspect::quotas);
   if (!answers || !facts_.described || !*facts_.described) co_return;
   const endpoints::TableSeen seen = **facts_.described;
   co_await ask(facts_.scan_one, &Inspect::scan_one);
@@ -68,7 +92,6 @@ Task<void> Prober::source() {
     co_await ask(facts_.recovery, &Inspect::point_in_time_recovery);
     co_await ask(facts_.kinesis, &Inspect::kinesis_destinations);
     co_await ask(facts_.resource_policy, &Inspect::resource_policy, seen.table.arn);
-    co_await ask(facts_.quotas, &Inspect::quotas);
     if (const auto& key = seen.details.encryption_key_arn; !key.empty())
       co_await ask(facts_.key, &Inspect::encryption_key, key);
   }
@@ -114,11 +137,11 @@ Task<void> Prober::target(const item::KeySchema* source_key) {
 
 Task<void> probe(Loop& loop, endpoints::Endpoint& source, endpoints::Endpoint& target, CheckFacts* facts,
                  Stop* stop) {
-  Prober source_prober(loop, *source.inspect, facts->source, stop);
+  Prober source_prober(loop, source, facts->source, stop);
   co_await source_prober.source();
   const auto& described = facts->source.described;
   const item::KeySchema* key = described && *described ? &(*described)->table.key : nullptr;
-  Prober target_prober(loop, *target.inspect, facts->target, stop);
+  Prober target_prober(loop, target, facts->target, stop);
   co_await target_prober.target(key);
 }
 

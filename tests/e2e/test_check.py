@@ -1,6 +1,7 @@
 """`messina check` against clusters and states that golden texts cannot hold still."""
 import json
 
+import pytest
 from conftest import load, make_table
 
 
@@ -68,3 +69,40 @@ def test_every_service_is_signed_for(sims, messina):
     found, _ = findings(out)
     assert found["source", "describe"]["level"] == "stop"
     assert found["target", "version"]["level"] == "note"
+
+
+def test_many_tables_share_what_is_shared(sims, messina):
+    sim = sims()
+    for name, count in (("small", 50), ("large", 200)):
+        make_table(sim.dynamodb, name, [("id", "S", "HASH")])
+        load(sim.dynamodb, name, ({"id": {"S": f"o{i}"}, "v": {"S": "x" * 10_000}} for i in range(count)))
+    args = ["check", "dynamodb://us-east-1", f"alternator://{sim.alternator_addresses[0]}", "--source-endpoint",
+            f"http://{sim.dynamodb_address}", "--json", "--tables", "small,large", "--read-rcu", "10"]
+    events = [json.loads(line) for line in messina.run(*args)[0].splitlines()]
+    tables, last = [e for e in events if e["event"] == "check"], events[-1]
+    assert [e["source"].rsplit("/", 1)[1] for e in tables] == ["large", "small"]  # the biggest first
+    assert last["event"] == "check_tables" and last["tables"] == 2 and last["made"]["tables"] == 2
+    for figure in ("items", "bytes", "rcu_copy", "cost_copy", "cost_export"):
+        assert last["estimate"][figure] == pytest.approx(sum(e["estimate"][figure] for e in tables))
+    assert last["estimate"]["seconds"] == last["estimate"]["rcu_copy"] / 10
+    findings = [e for e in events if e["event"] == "finding"]
+    assert len({(e["table"], e["side"], e["id"]) for e in findings}) == len(findings)
+    assert {e["table"] for e in findings} == {None, "small", "large"}
+    assert [e["table"] for e in findings if e["id"] == "quotas_call"] == [None]
+    for word, key in (("ok", "ok"), ("note", "notes"), ("stop", "stops")):
+        assert last[key] == sum(e["level"] == word for e in findings)
+    # Half of it, where the copy may read so.
+    events = [json.loads(line) for line in messina.run(*args, "--eventually-consistent")[0].splitlines()]
+    assert events[-1]["estimate"]["rcu_copy"] == last["estimate"]["rcu_copy"] / 2
+    assert events[-1]["estimate"]["rcu_strong"] == last["estimate"]["rcu_strong"]
+    assert events[-1]["estimate"]["seconds"] == last["estimate"]["seconds"] / 2
+
+
+def test_one_of_many_tables_that_cannot_be_copied(sims, messina):
+    sim = sims()
+    make_table(sim.dynamodb, "orders", [("id", "S", "HASH")])
+    args = ["check", "dynamodb://us-east-1", f"alternator://{sim.alternator_addresses[0]}", "--source-endpoint",
+            f"http://{sim.dynamodb_address}", "--json", "--tables", "orders,gone"]
+    events = [json.loads(line) for line in messina.run(*args, expect=2)[0].splitlines()]
+    assert events[-1]["tables_stopped"] == 1 and events[-1]["exit_code"] == 2
+    assert {e["table"] for e in events if e["event"] == "finding" and e["level"] == "stop"} == {"gone"}
