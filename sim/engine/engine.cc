@@ -64,11 +64,11 @@ ApiError json_error(ScanError error, const Personality& personality) {
           {}};
 }
 
+}  // namespace
+
 std::string http_date(WallTime time) {
   return fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
-
-}  // namespace
 
 Engine::Engine(EngineSettings settings, const Clock& clock)
     : settings_(std::move(settings)),
@@ -197,6 +197,8 @@ Answer Engine::run(const Request& request, const Admission& admission) {
   }
   if (const auto error = check_signature(request, settings_.auth, settings_.personality, now().wall)) {
     ++refused_signatures_;
+    if (!settings_.personality.alternator && service_of(request) == "sts")
+      return security_token_refusal(error->type, error->message);
     return answer_of(std::unexpected(*error));
   }
   if (const auto error = check_policy(request)) return answer_of(std::unexpected(*error));

@@ -55,6 +55,9 @@ struct Admission {
   FaultDecision faults;
 };
 
+/// A Date header: "Sun, 22 Nov 2026 15:00:00 GMT".
+std::string http_date(WallTime time);
+
 class Engine {
  public:
   /// `clock` must outlive the engine.
@@ -146,6 +149,8 @@ class Engine {
   Outcome<std::string> get_resource_policy(const Parameters& p, const Request& r);
   Outcome<std::string> describe_key(const Parameters& p, const Request& r);
   Answer security_token_service(const Request& request) const;
+  /// A refusal in STS's own words: `type` is DynamoDB's.
+  Answer security_token_refusal(std::string_view type, std::string_view message) const;
 
   // ops_streams.cc
   Outcome<std::string> list_streams(const Parameters& p, const Request& r);
@@ -158,6 +163,7 @@ class Engine {
   Outcome<Stream*> find_stream(std::string_view arn) const;
   std::string render_page(const Stream& stream, const StreamShard& shard, const StreamPage& page) const;
   Answer throttled_stream_call(FaultKind kind) const;
+
   // expiry.cc
   std::uint64_t expire_items(Table& table);
   void sweep();

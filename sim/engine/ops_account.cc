@@ -21,6 +21,20 @@ bool touches_items(std::string_view operation) {
   return std::ranges::find(kItemCalls, operation) != kItemCalls.end();
 }
 
+std::string xml_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 // ------------------------------------------------------------------------------------------------ leave
@@ -153,17 +167,30 @@ Outcome<std::string> Engine::describe_key(const Parameters& p, const Request&) {
 }
 
 Answer Engine::security_token_service(const Request& request) const {
+  if (request.body.find("Action=GetCallerIdentity") == std::string_view::npos)
+    return security_token_refusal("InvalidAction", "messina-sim knows GetCallerIdentity only");
   Answer answer;
-  const bool asks_who = request.body.find("Action=GetCallerIdentity") != std::string_view::npos;
-  answer.status = asks_who ? 200 : 400;
   answer.headers.emplace_back("Content-Type", "text/xml");
+  answer.headers.emplace_back("Date", http_date(now().wall));
   answer.body = std::make_shared<const std::string>(
-      asks_who
-          ? R"(<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>)"
-            R"(<Arn>arn:aws:iam::000000000000:user/sim</Arn><UserId>AIDASIM</UserId><Account>000000000000</Account>)"
-            R"(</GetCallerIdentityResult></GetCallerIdentityResponse>)"
-          : R"(<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>)"
-            R"(<Message>messina-sim knows GetCallerIdentity only</Message></Error></ErrorResponse>)");
+      R"(<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>)"
+      R"(<Arn>arn:aws:iam::000000000000:user/sim</Arn><UserId>AIDASIM</UserId><Account>000000000000</Account>)"
+      R"(</GetCallerIdentityResult></GetCallerIdentityResponse>)");
+  return answer;
+}
+
+Answer Engine::security_token_refusal(std::string_view type, std::string_view message) const {
+  // Source: AWS Security Token Service API Reference, "Common Errors".
+  std::string_view code = type;
+  if (type == "InvalidSignatureException") code = "SignatureDoesNotMatch";
+  if (type == "UnrecognizedClientException") code = "InvalidClientTokenId";
+  Answer answer;
+  answer.status = code == "InvalidAction" ? 400 : 403;
+  answer.headers.emplace_back("Content-Type", "text/xml");
+  answer.headers.emplace_back("Date", http_date(now().wall));
+  answer.body = std::make_shared<const std::string>(fmt::format(
+      "<ErrorResponse><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
+      code, xml_escaped(message)));
   return answer;
 }
 

@@ -204,6 +204,19 @@ TEST(Account, TellsWhoAsks) {
   EXPECT_THAT(*client.engine().handle(request).body, HasSubstr("<Account>000000000000</Account>"));
 }
 
+TEST(Account, RefusesAStrangerAsStsDoes) {
+  EngineSettings settings = Client::with(dynamodb());
+  settings.auth.access_key = "somebody";
+  settings.auth.secret_key = Secret("else");
+  Client client(settings);
+  Request request;
+  request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+  request.body = "Action=GetCallerIdentity&Version=2011-06-15";
+  const Answer answer = client.engine().handle(request);
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_THAT(*answer.body, HasSubstr("<ErrorResponse><Error><Type>Sender</Type><Code>"));
+}
+
 TEST(Account, AlternatorTellsItsVersion) {
   Client client(alternator(ScyllaVersion::v6_2));
   const auto page = client.call("Scan", R"({"TableName":".scylla.alternator.system.versions"})");

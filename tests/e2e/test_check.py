@@ -52,6 +52,20 @@ def test_a_throttled_source_is_asked_again(sims, messina):
     assert findings(out)[0]["source", "describe"]["level"] == "stop"
 
 
+def test_a_machine_whose_clock_is_wrong_is_told_and_can_check(sims, messina):
+    """Both servers check signatures, and their clocks are ahead of this machine's: a copy signs with the server's time, too."""
+    sim = sims("--dynamodb", "0", "--alternator", "0", "--access-key", "test", "--secret-key", "test")
+    make_table(sim.dynamodb, "orders", [("id", "S", "HASH")])
+    for side in ("dynamodb", "alternator"):
+        sim.control(side, "clock", {"advance_ms": 20 * 60_000})
+    out, _ = messina.run(*check_args(sim, "orders", "--target-access-key", "test", "--target-secret-key-env",
+                                     "AWS_SECRET_ACCESS_KEY"))
+    found, _ = findings(out)
+    for call in ("caller", "describe", "scan", "quotas_call"):
+        assert found["source", call]["level"] == "ok", found["source", call]
+    assert found["source", "clock"]["level"] == "note" and "NTP" in found["source", "clock"]["fix"]
+
+
 def test_every_service_is_signed_for(sims, messina):
     """The simulator checks each signature, and that it is for the service that is asked."""
     sim = sims("--dynamodb", "0", "--alternator", "0", "--access-key", "test", "--secret-key", "test")
