@@ -121,8 +121,33 @@ std::string estimate_text(const jobs::Estimate& estimate) {
   return text;
 }
 
-/// Notes and stops of one table of many, and what its copy makes.
-std::string table_text(const CheckReport& report) {
+bool same_words(const Finding& a, const Finding& b) {
+  return a.level == b.level && a.side == b.side && a.id == b.id && a.text == b.text;
+}
+
+bool holds(const std::vector<Finding>& findings, const Finding& finding) {
+  return std::ranges::any_of(findings, [&](const Finding& other) { return same_words(other, finding); });
+}
+
+/// Notes and stops that every table has in the same words: of hundreds of tables nobody reads them hundreds
+/// of times.
+std::vector<Finding> of_every_table(const std::vector<CheckReport>& tables) {
+  std::vector<Finding> common;
+  if (tables.size() < 2) return common;
+  for (const Finding& finding : tables.front().findings) {
+    const auto has_it = [&](const CheckReport& table) { return holds(table.findings, finding); };
+    if (finding.level != Level::ok && std::ranges::all_of(tables, has_it)) common.push_back(finding);
+  }
+  return common;
+}
+
+std::string finding_text(const Finding& finding) {
+  return fmt::format("  {:<5} {}: {}\n        way out: {}\n", jobs::to_string(finding.level), finding.side,
+                     one_line(finding.text), one_line(finding.fix));
+}
+
+/// Notes and stops of one table of many but those that were said, and what its copy makes.
+std::string table_text(const CheckReport& report, const std::vector<Finding>& said) {
   const std::string renamed = report.target_table == report.source_table
                                   ? std::string()
                                   : fmt::format(" to \"{}\"", one_line(report.target_table));
@@ -133,9 +158,8 @@ std::string table_text(const CheckReport& report) {
                                : std::string();
   std::string text = fmt::format("table \"{}\"{}{}\n", one_line(report.source_table), renamed, size);
   for (const Finding& finding : report.findings) {
-    if (finding.level == Level::ok) continue;
-    text += fmt::format("  {:<5} {}: {}\n        way out: {}\n", jobs::to_string(finding.level), finding.side,
-                        one_line(finding.text), one_line(finding.fix));
+    if (finding.level == Level::ok || holds(said, finding)) continue;
+    text += finding_text(finding);
   }
   if (const std::size_t oks = report.count(Level::ok); oks > 0)
     text += fmt::format("  ok    {}\n", counted(oks, "finding"));
@@ -218,7 +242,10 @@ std::string check_text(const PlanReport& report) {
   std::string text = fmt::format("check {} of {} to {}\n", counted(report.tables.size(), "table"),
                                  report.source, report.target);
   for (const char* side : kSides) text += side_text(report.for_all, side);
-  for (const CheckReport& table : report.tables) text += table_text(table);
+  const std::vector<Finding> common = of_every_table(report.tables);
+  if (!common.empty()) text += "every table\n";
+  for (const Finding& finding : common) text += finding_text(finding);
+  for (const CheckReport& table : report.tables) text += table_text(table, common);
   text += estimate_text(report.estimate);
   if (report.made.tables > 0)
     text +=

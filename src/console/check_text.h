@@ -37,7 +37,8 @@ struct PlanReport {
 
 /// All of it, many lines. Calls that were allowed share a line.
 std::string check_text(const CheckReport& report);
-/// The same: first what holds for all tables, then the notes and stops of each, then totals.
+/// The same: first what holds for all tables, then the notes and stops that each of them has in the same
+/// words, then each table's other ones, then totals.
 std::string check_text(const PlanReport& report);
 
 /// `table`: the source's, of which it holds; empty: of all.
