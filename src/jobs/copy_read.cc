@@ -29,16 +29,11 @@ void give_up(CopyRun& run, MonoTime now, ReadRequest& request, bool charged) {
   if (run.context.shared != nullptr) run.context.shared->reads.give_up(request.shared);
 }
 
-/// Waits until the page may be asked for; false if the job was halted meanwhile.
+/// Waits until the page may be asked for; false if the job was halted or paused meanwhile.
 Task<bool> may_read(CopyRun& run, Loop& loop, UnitWork& work, ReadRequest& request) {
   bool charged = false;  // to the job's own budget
-  while (!run.halt.requested()) {
+  while (!run.halt.requested() && !run.paused) {
     const MonoTime now = loop.now();
-    if (run.paused) {
-      give_up(run, now, request, std::exchange(charged, false));
-      co_await loop.sleep_for(kPausedNap, &run.halt);
-      continue;
-    }
     if (work.read_not_before > now) {
       give_up(run, now, request, std::exchange(charged, false));
       const Waits::Guard waiting(run.waits, SpeedHolder::hot_partition);
@@ -82,16 +77,22 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
   Loop& loop = *work->lane->loop;
   endpoints::Scannable& scan = *work->lane->source.scan;
   AsyncSemaphore::Lease lease;
-  {
-    const Waits::Guard waiting(run->waits, SpeedHolder::memory);
-    const std::int64_t bytes = run->page_lease();
-    lease = co_await run->memory.acquire(bytes);
-  }
   Retry retry;
   while (!run->halt.requested()) {
+    if (run->paused) {
+      // Other tables may share the memory, and go on.
+      lease.release();
+      co_await loop.sleep_for(kPausedNap, &run->halt);
+      continue;
+    }
+    if (lease.amount() == 0) {
+      const Waits::Guard waiting(run->waits, SpeedHolder::memory);
+      const std::int64_t bytes = run->page_lease();
+      lease = co_await run->memory.acquire(bytes);
+    }
     ReadRequest request;
     const bool granted = co_await may_read(*run, loop, *work, request);
-    if (!granted) co_return;
+    if (!granted) continue;
     Result<endpoints::Page> page;
     {
       const Waits::Guard waiting(run->waits, SpeedHolder::source_latency);
