@@ -51,6 +51,7 @@ Task<Result<std::vector<std::string>>> list_tables(Loop* loop, endpoints::Endpoi
     }
     for (std::string& name : names->names) all.push_back(std::move(name));
     if (names->next.empty() || names->next == after) break;
+    if (stop->requested()) co_return fail(ErrorKind::stopped, "stopped before anything was done");
     after = std::move(names->next);
   }
   co_return all;

@@ -43,7 +43,7 @@ CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags
   auto watch = Watch::open(session, opened.folder, plan, flags);
   if (!watch) return {fail(watch.error()), {}};
   const std::size_t loops = loop_count(plan.loops);
-  auto lanes = Lanes::open(plan, loops);
+  auto lanes = Lanes::open(plan, loops, &session.stop());
   if (!lanes) return {fail(lanes.error()), {}};
   state::LedgerStore store(std::move(opened.ledger), session.clock());
   jobs::Progress preparing;
@@ -91,7 +91,7 @@ Task<Result<std::vector<endpoints::Unit>>> plan_units(Session* session, const pl
 }
 
 ExitCode print_units(Session& session, const plan::CopyPlan& plan) {
-  auto lanes = Lanes::open(plan, 1);
+  auto lanes = Lanes::open(plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const auto units = net::run_on((*lanes)->first_loop(), plan_units(&session, &plan, lanes->get()));
   if (!units) return session.failed(units.error());
@@ -162,7 +162,7 @@ CopyEnd copy_one(Session& session, const ReadUnit& unit, const Flags& flags, Ope
   const plan::CopyPlan& plan = unit.plan;
   auto watch = Watch::open(session, opened.folder, plan, flags);
   if (!watch) return {fail(watch.error()), {}};
-  auto lanes = Lanes::open(plan, 1);
+  auto lanes = Lanes::open(plan, 1, &session.stop());
   if (!lanes) return {fail(lanes.error()), {}};
   state::LedgerStore store(std::move(opened.ledger), session.clock());
   session.display().start();

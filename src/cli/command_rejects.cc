@@ -114,7 +114,7 @@ ExitCode run_rejects_retry(Session& session, Flags& flags) {
   if (!plan) return session.failed(plan.error());
   auto opened = open_state(plan->state_dir, migration_name(*plan), session.clock());
   if (!opened) return session.failed(opened.error());
-  auto lanes = Lanes::open(*plan, 1);
+  auto lanes = Lanes::open(*plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const auto result = retry_rejects(session, *plan, **lanes, *opened->ledger);
   if (!result) return session.failed(result.error());

@@ -21,7 +21,7 @@ Task<Result<std::string>> table_to_make(Session* session, const plan::CopyPlan* 
 }
 
 ExitCode print_table(Session& session, const plan::CopyPlan& plan) {
-  auto lanes = Lanes::open(plan, 1);
+  auto lanes = Lanes::open(plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const auto table = net::run_on((*lanes)->first_loop(), table_to_make(&session, &plan, lanes->get()));
   if (!table) return session.failed(table.error());
@@ -30,7 +30,7 @@ ExitCode print_table(Session& session, const plan::CopyPlan& plan) {
 }
 
 ExitCode make_table(Session& session, const plan::CopyPlan& plan) {
-  auto lanes = Lanes::open(plan, 1);
+  auto lanes = Lanes::open(plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   Loop& loop = (*lanes)->first_loop();
   const auto report = net::run_on(loop, make_target(&loop, &(*lanes)->first(), &plan, &session.stop()));

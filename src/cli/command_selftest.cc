@@ -58,7 +58,7 @@ ExitCode run_selftest(Session& session, Flags& flags) {
   if (!spec) return session.failed(spec.error());
   plan::CopyPlan plan;
   plan.source = plan.target = *spec;
-  auto lanes = Lanes::open(plan, 1);
+  auto lanes = Lanes::open(plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   Loop& loop = (*lanes)->first_loop();
   if (auto contact = net::run_on(loop, check_contact_once(&session, lanes->get())); !contact)

@@ -39,14 +39,14 @@ aws::NodePools::ProxyFor proxy_for() {
 }
 
 Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads,
-                             net::EventLoop& home) {
+                             net::EventLoop& home, Stop* stop) {
   const net::Environment environment = net::process_environment();
   const auto profiles = aws::load_profiles(environment, aws::process_files(), spec.profile);
   if (!profiles) return fail(ErrorKind::config, fmt::format("the {}: {}", side, profiles.error().message));
   const auto endpoint =
       aws::resolve_dynamodb_endpoint(spec.endpoint_url, spec.region, environment, *profiles);
   if (!endpoint) return fail(ErrorKind::config, fmt::format("the {}: {}", side, endpoint.error().message));
-  auto credentials = open_credentials(spec, side, *endpoint, *profiles, home);
+  auto credentials = open_credentials(spec, side, *endpoint, *profiles, home, stop);
   if (!credentials) return fail(credentials.error());
   endpoints::DynamoDbOptions options;
   options.region = spec.region;
@@ -104,9 +104,10 @@ Result<Maker> alternator_maker(const EndpointSpec& spec, bool consistent_reads) 
 }
 
 Result<Maker> maker(const EndpointSpec& spec, const std::string& side, bool consistent_reads,
-                    net::EventLoop& home) {
-  return spec.kind == plan::EndpointKind::alternator ? alternator_maker(spec, consistent_reads)
-                                                     : dynamodb_maker(spec, side, consistent_reads, home);
+                    net::EventLoop& home, Stop* stop) {
+  return spec.kind == plan::EndpointKind::alternator
+             ? alternator_maker(spec, consistent_reads)
+             : dynamodb_maker(spec, side, consistent_reads, home, stop);
 }
 
 }  // namespace
@@ -117,14 +118,14 @@ std::size_t loop_count(std::uint32_t asked) {
   return std::min(cores, kMostLoops);
 }
 
-Result<std::unique_ptr<Sides>> Sides::open(const plan::CopyPlan& plan, std::size_t loops) {
+Result<std::unique_ptr<Sides>> Sides::open(const plan::CopyPlan& plan, std::size_t loops, Stop* stop) {
   auto sides = std::make_unique<Sides>();
   for (std::size_t i = 0; i < loops; ++i)
     sides->loops_.emplace_back().loop = std::make_unique<net::EventLoop>(fmt::format("loop-{}", i));
   net::EventLoop& home = *sides->loops_.front().loop;
-  auto source = maker(plan.source, "source", !plan.eventually_consistent, home);
+  auto source = maker(plan.source, "source", !plan.eventually_consistent, home, stop);
   if (!source) return fail(source.error());
-  auto target = maker(plan.target, "target", true, home);
+  auto target = maker(plan.target, "target", true, home, stop);
   if (!target) return fail(target.error());
   sides->source_ = *std::move(source);
   sides->target_ = *std::move(target);
@@ -175,8 +176,8 @@ TableLanes::~TableLanes() {
   for (jobs::Lane& lane : lanes_) net::run_on(*lane.loop, drop_endpoints(&lane));
 }
 
-Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops) {
-  auto sides = Sides::open(plan, loops);
+Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size_t loops, Stop* stop) {
+  auto sides = Sides::open(plan, loops, stop);
   if (!sides) return fail(sides.error());
   TableLanes table = (*sides)->table(plan.source.table, plan.target.table);
   return std::make_unique<Lanes>(*std::move(sides), std::move(table));

@@ -41,8 +41,9 @@ class TableLanes {
 /// The loops, with each side's connections on them. Endpoints of any number of tables share both.
 class Sides {
  public:
-  /// Errors: config (credentials, CA file).
-  static Result<std::unique_ptr<Sides>> open(const plan::CopyPlan& plan, std::size_t loops);
+  /// Errors: config (credentials, CA file), what fetching temporary credentials may bring, and stopped: that
+  /// may take a while, and `stop` ends it.
+  static Result<std::unique_ptr<Sides>> open(const plan::CopyPlan& plan, std::size_t loops, Stop* stop);
   ~Sides();
 
   /// Endpoints for one table of each side; dies before this. The first lane is the one of loop `turn` (modulo
@@ -67,8 +68,9 @@ class Sides {
 /// Loops with the endpoints of one table.
 class Lanes {
  public:
-  /// Errors: config (credentials, CA file), and what fetching temporary credentials may bring.
-  static Result<std::unique_ptr<Lanes>> open(const plan::CopyPlan& plan, std::size_t loops);
+  /// Errors: as of Sides::open(). Without a `stop` the fetch of the first credentials cannot be interrupted.
+  static Result<std::unique_ptr<Lanes>> open(const plan::CopyPlan& plan, std::size_t loops,
+                                             Stop* stop = nullptr);
   Lanes(std::unique_ptr<Sides> sides, TableLanes table)
       : sides_(std::move(sides)), table_(std::move(table)) {}
 

@@ -187,7 +187,7 @@ TableOutcome ManyRuns::make_table(std::size_t index) {
 ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t loops, const std::string& job,
                   TableOutcome (ManyRuns::*work)(std::size_t)) {
   const auto started = session.clock().now();
-  auto sides = Sides::open(many.common, loops);
+  auto sides = Sides::open(many.common, loops, &session.stop());
   if (!sides) return session.failed(sides.error());
   auto tables = choose(session, many, **sides);
   if (!tables) return session.failed(tables.error());
@@ -223,7 +223,7 @@ ExitCode for_each_table(Session& session, const plan::ManyTables& many,
                         const std::function<ExitCode(const plan::CopyPlan&)>& each) {
   std::vector<plan::CopyPlan> plans;
   {
-    auto sides = Sides::open(many.common, 1);
+    auto sides = Sides::open(many.common, 1, &session.stop());
     if (!sides) return session.failed(sides.error());
     auto tables = choose(session, many, **sides);
     if (!tables) return session.failed(tables.error());

@@ -1,7 +1,10 @@
 #include "cli/side_credentials.h"
 
+#include <optional>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
 #include "aws/credential_fetch.h"
@@ -67,25 +70,52 @@ aws::RenewingCredentials::Fetch fetch_of(net::EventLoop& home, const plan::Endpo
   return [fetcher, recipe] { return fetcher->fetch(recipe); };
 }
 
+using First = Result<std::shared_ptr<const aws::Credentials>>;
+
+/// The fetch of the first credentials, which goes on by itself when nobody waits for it any more.
+struct FirstFetch {
+  std::shared_ptr<aws::CredentialsProvider> provider;
+  Stop over;  ///< asked for when it has ended, or the run is to stop
+  std::optional<First> got;
+};
+
 /// A job that starts says at once what is wrong, but forgives a hiccup.
-Task<Result<std::shared_ptr<const aws::Credentials>>> first_ones(Loop* home,
-                                                                 aws::CredentialsProvider* provider) {
+Task<void> fetch_first(Loop* home, std::shared_ptr<FirstFetch> fetch) {
   static constexpr int kAttempts = 3;
   static constexpr auto kPause = std::chrono::milliseconds(500);
   for (int attempt = 1;; ++attempt) {
-    Result<std::shared_ptr<const aws::Credentials>> got = co_await provider->get();
+    First got = co_await fetch->provider->get();
     const bool worth_it = !got && got.error().retryable() && got.error().code != aws::kNoMetadata;
-    if (!worth_it || attempt == kAttempts) co_return got;
+    if (!worth_it || attempt == kAttempts) {
+      fetch->got = std::move(got);
+      fetch->over.request();
+      co_return;
+    }
     const Duration pause = kPause * attempt;
-    co_await home->sleep_for(pause, nullptr);
+    co_await home->sleep_for(pause, &fetch->over);
+    if (fetch->over.requested()) co_return;
   }
+}
+
+/// A process or a sign-in service may take minutes, and nothing is lost by going away meanwhile.
+Task<First> first_ones(Loop* home, std::shared_ptr<aws::CredentialsProvider> provider, Stop* stop) {
+  // Every source has deadlines of its own; this only wakes the wait now and then.
+  static constexpr auto kLook = std::chrono::seconds(10);
+  const auto fetch = std::make_shared<FirstFetch>();
+  fetch->provider = std::move(provider);
+  Stop::Registration stopping;
+  if (stop != nullptr) stopping = stop->on_request([fetch] { fetch->over.request(); });
+  asio::co_spawn(home->executor(), fetch_first(home, fetch), asio::detached);
+  while (!fetch->over.requested()) co_await home->sleep_for(kLook, &fetch->over);
+  if (!fetch->got) co_return fail(ErrorKind::stopped, "stopped before anything was done");
+  co_return std::move(*fetch->got);
 }
 
 }  // namespace
 
 Result<SideCredentials> open_credentials(const plan::EndpointSpec& spec, const std::string& side,
                                          const aws::ResolvedEndpoint& endpoint, const aws::Profiles& profiles,
-                                         net::EventLoop& home) {
+                                         net::EventLoop& home, Stop* stop) {
   auto resolved = aws::resolve_credentials(given_by(spec), net::process_environment(), profiles);
   if (!resolved) return about_side(side, std::move(resolved.error()));
   const bool on_aws = endpoint.is_aws || plan::is_real_aws(spec);
@@ -102,8 +132,9 @@ Result<SideCredentials> open_credentials(const plan::EndpointSpec& spec, const s
   auto fetch = fetch_of(home, spec, profiles, on_aws, recipe);
   auto provider =
       aws::RenewingCredentials::make(home, recipe->told, std::move(fetch), Random(entropy_seed()));
-  auto first = net::run_on(home, first_ones(&home, provider.get()));
+  auto first = net::run_on(home, first_ones(&home, provider, stop));
   if (!first) {
+    if (first.error().kind == ErrorKind::stopped) return fail(first.error());
     const bool nobody_there = resolved->last_resort && first.error().code == aws::kNoMetadata;
     if (!nobody_there) return about_side(side, std::move(first.error()));
     resolved->tried.push_back(first.error().message);

@@ -18,11 +18,11 @@ struct SideCredentials {
   std::string account_hint;  ///< tells accounts apart: an access key's id, or a role
 };
 
-/// `home` renews them and must outlive their users. Blocks until the first ones are there. `side`: "source"
-/// or "target"; begins messages. Errors: config, denied, expired, transient; an address on AWS without
-/// credentials is one (config), and lists what was tried.
+/// `home` renews them and must outlive their users. Blocks until the first ones are there, or `stop` (may be
+/// null) is asked for. `side`: "source" or "target"; begins messages. Errors: config, denied, expired,
+/// transient, stopped; an address on AWS without credentials is one (config), and lists what was tried.
 Result<SideCredentials> open_credentials(const plan::EndpointSpec& spec, const std::string& side,
                                          const aws::ResolvedEndpoint& endpoint, const aws::Profiles& profiles,
-                                         net::EventLoop& home);
+                                         net::EventLoop& home, Stop* stop);
 
 }  // namespace messina::cli

@@ -1,4 +1,6 @@
 """Each source of AWS credentials, judged by a simulator that checks every signature; renewal in the middle of a job."""
+import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 import credential_services
 from conftest import load, make_table
 from credential_services import CredentialServices, Keys, without_keys
+from test_steering import wait_until
 
 
 @pytest.fixture
@@ -127,3 +130,25 @@ def test_what_was_tried_is_listed(guarded, messina):
              "AWS_EC2_METADATA_DISABLED is true"]
     places = [err.index(clause) for clause in tried]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("tables", [False, True], ids=["one", "many"])
+def test_a_stop_does_not_wait_for_the_first_credentials(guarded, messina, tmp_path, tables):
+    """A process that prints credentials may take a minute: one signal ends messina, and the process with it."""
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    script = tmp_path / "slow"
+    script.write_text(f"#!/bin/sh\necho $$ > {begun}.new; mv {begun}.new {begun}\nsleep 50\ntouch {ended}\n")
+    script.chmod(0o700)
+    config = tmp_path / "config"
+    config.write_text(f"[profile p]\ncredential_process = {script}\n")
+    messina.env.update(AWS_CONFIG_FILE=str(config), AWS_PROFILE="p")
+    args = messina.copy_args(guarded, "orders")
+    if tables:
+        args = [*(word.removesuffix("/orders") for word in args), "--tables", "o*"]
+    process = messina.start(*args)
+    wait_until("the process runs", begun.exists)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=40)
+    assert process.returncode == 3 and "stopped before anything was done" in err
+    assert not ended.exists()
+    wait_until("its process is gone", lambda: not pathlib.Path("/proc", begun.read_text().strip()).exists())
