@@ -45,7 +45,10 @@ void add_steering(CLI::App& app, Flags& flags, std::vector<Command>& commands) {
   set->add_option("--plan", flags.plan_file, "read source and target from a YAML file")
       ->type_name("FILE")
       ->group("Plan");
-  for (CLI::App* command : {pause, resume, set}) add_migration_flag(*command, flags);
+  for (CLI::App* command : {pause, resume, set}) {
+    add_migration_flag(*command, flags);
+    add_table_choice_flags(*command, flags);
+  }
   commands.push_back({pause, &run_pause});
   commands.push_back({resume, &run_resume});
   commands.push_back({set, &run_set});
@@ -111,6 +114,7 @@ std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   CLI::App* status = add_command(app, "status", status_page());
   add_sides(*status, flags);
   add_migration_flag(*status, flags);
+  add_table_choice_flags(*status, flags);
   status->add_flag("--check", flags.check, "one line for cron: the exit status says whether all is well")
       ->group("Watching");
   add_stalled_flag(*status, flags);

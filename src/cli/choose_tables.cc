@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <fmt/format.h>
 
+#include "cli/load_plan.h"
 #include "jobs/retry.h"
 #include "jobs/task_group.h"
 #include "plan/tables.h"
@@ -133,7 +134,8 @@ Result<TablesToRun> choose(Session& session, const plan::ManyTables& many, Sides
   for (const std::size_t i : plan::order_tables(*chosen, many.choice.order, sizes)) {
     const plan::ChosenTable& table = (*chosen)[i];
     run.plans.push_back(plan::plan_for(many.common, many.choice, table));
-    run.tables.push_back({table.source, table.target, weights[i]});
+    const state::MigrationName name = migration_name(run.plans.back());
+    run.tables.push_back({table.source, table.target, weights[i], name.source, name.target});
   }
   return run;
 }

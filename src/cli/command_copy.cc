@@ -182,10 +182,7 @@ ExitCode run_copy(Session& session, Flags& flags) {
   const auto loaded = load_plans(session, flags, Writes::yes);
   if (!loaded) return session.failed(loaded.error());
   if (const auto* many = std::get_if<plan::ManyTables>(&*loaded)) {
-    if (flags.listen)
-      return session.failed(
-          {ErrorKind::usage, "--listen shows one table's copy: leave it out with many tables"});
-    if (!flags.print_units) return copy_many(session, *many);
+    if (!flags.print_units) return copy_many(session, *many, flags);
     return for_each_table(session, *many,
                           [&](const plan::CopyPlan& plan) { return print_units(session, plan); });
   }

@@ -1,26 +1,37 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/migrations.h"
+#include "cli/named_migrations.h"
 #include "console/health.h"
 #include "console/summary.h"
 
 namespace messina::cli {
 namespace {
 
-Result<std::vector<std::filesystem::path>> folders_to_show(Session& session, Flags& flags) {
-  if (flags.source.empty() && flags.plan_file.empty() && flags.migration.empty())
-    return state::list_migrations(state_dir(flags));
-  const auto folder = find_migration(session, flags);
-  if (!folder) return fail(folder.error());
-  return std::vector{*folder};
+Result<NamedMigrations> migrations_to_show(Session& session, Flags& flags) {
+  if (names_migrations(flags)) return find_migrations(session, flags);
+  auto folders = state::list_migrations(state_dir(flags));
+  if (!folders) return fail(folders.error());
+  NamedMigrations all;
+  all.folders = *std::move(folders);
+  return all;
+}
+
+void say_check(Session& session, const console::MigrationStatus& status, const console::Check& check) {
+  const std::string name =
+      status.source.empty() ? status.folder : fmt::format("{} to {}", status.source, status.target);
+  session.result(console::check_line(check, name),
+                 console::status_check_event(session.clock().wall(), status, check));
 }
 
 /// One line a migration, and the gravest exit status of all.
-ExitCode check_all(Session& session, const Flags& flags, const std::vector<std::filesystem::path>& folders) {
+ExitCode check_all(Session& session, const Flags& flags, const NamedMigrations& migrations) {
   const auto stalled_after = flags.stalled_after.value_or(console::kStalledAfter);
   ExitCode worst = ExitCode::done;
-  for (const auto& folder : folders) {
+  for (const auto& folder : migrations.folders) {
     auto status = read_live_status(folder, session.clock());
     const console::Check check =
         status ? console::check(*status, stalled_after) : console::check(status.error());
@@ -28,10 +39,12 @@ ExitCode check_all(Session& session, const Flags& flags, const std::vector<std::
       status.emplace();
       status->folder = folder.string();
     }
-    const std::string name =
-        status->source.empty() ? status->folder : fmt::format("{} to {}", status->source, status->target);
-    session.result(console::check_line(check, name),
-                   console::check_event(session.clock().wall(), *status, check));
+    say_check(session, *status, check);
+    worst = std::max(worst, check.exit);
+  }
+  for (const console::MigrationStatus& status : migrations.not_begun) {
+    const console::Check check = console::check(status, stalled_after);
+    say_check(session, status, check);
     worst = std::max(worst, check.exit);
   }
   return worst;
@@ -42,17 +55,17 @@ ExitCode check_all(Session& session, const Flags& flags, const std::vector<std::
 ExitCode run_status(Session& session, Flags& flags) {
   if (flags.stalled_after && !flags.check)
     return session.failed({ErrorKind::usage, "--stalled-after says what --check calls stalled: add --check"});
-  const auto folders = folders_to_show(session, flags);
-  if (!folders) return session.failed(folders.error());
-  if (folders->empty()) {
+  const auto shown = migrations_to_show(session, flags);
+  if (!shown) return session.failed(shown.error());
+  if (shown->folders.empty() && shown->not_begun.empty()) {
     const std::string text = fmt::format("the state directory \"{}\" holds no migration", state_dir(flags));
     // Whoever checks expects one: a wrong --state must not look like all is well.
     if (flags.check) return session.failed({ErrorKind::not_found, text});
     if (!session.json()) session.display().result(text + "\n");
   }
-  if (flags.check) return check_all(session, flags, *folders);
+  if (flags.check) return check_all(session, flags, *shown);
   ExitCode exit = ExitCode::done;
-  for (const auto& folder : *folders) {
+  for (const auto& folder : shown->folders) {
     const auto status = read_live_status(folder, session.clock());
     if (!status) {
       // The others are still worth showing.
@@ -62,6 +75,8 @@ ExitCode run_status(Session& session, Flags& flags) {
     session.result(console::migration_text(*status),
                    console::migration_event(session.clock().wall(), *status));
   }
+  for (const console::MigrationStatus& status : shown->not_begun)
+    session.result(console::migration_text(status), console::migration_event(session.clock().wall(), status));
   return exit;
 }
 

@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/migrations.h"
+#include "cli/named_migrations.h"
+#include "cli/steer_run.h"
 #include "console/control.h"
 #include "plan/text.h"
 #include "plan/units.h"
@@ -67,37 +70,35 @@ Result<ControlRequest> request_of(Flags& flags) {
   return request;
 }
 
-std::string name_of(const console::MigrationStatus& status) {
-  return status.source.empty() ? status.folder : fmt::format("{} to {}", status.source, status.target);
-}
-
-std::string done_text(const ControlRequest& request, const console::MigrationStatus& status,
-                      const std::string& flag) {
-  const std::string head = fmt::format("{}: {}\n", console::describe(request), name_of(status));
-  switch (request.verb) {
-    case ControlRequest::Verb::pause:
-      return head + fmt::format("what is on the wire is finished first; `messina resume{}` goes on\n", flag);
-    case ControlRequest::Verb::resume:
-      return head;
-    default:
-      return head + "for this process only: a new start takes its own flags\n";
-  }
+/// One table, named by its addresses or its folder.
+ExitCode steer_one(Session& session, const std::filesystem::path& folder, const ControlRequest& request,
+                   const std::string& state_flag) {
+  auto status = read_status(folder);
+  if (!status) return session.failed(status.error());
+  if (!status->running) return session.failed(not_running(*status));
+  auto answered = ask_running(folder, *status, request);
+  if (!answered) return session.failed(answered.error());
+  status->progress = std::move(answered->snapshot);
+  status->run = std::move(answered->run);
+  status->live = true;
+  return say_steered(session, request, *status, state_flag);
 }
 
 ExitCode steer(Session& session, Flags& flags, const ControlRequest& request) {
-  const auto folder = find_running(session, flags);
-  if (!folder) return session.failed(folder.error());
-  auto status = read_status(*folder);
-  if (!status) return session.failed(status.error());
-  if (!status->running) return session.failed(not_running(*status));
-  auto answered = ask_running(*folder, *status, request);
-  if (!answered) return session.failed(answered.error());
-  status->progress = std::move(*answered);
-  status->live = true;
-  const std::string flag = flags.draft.state_dir ? " --state " + *flags.draft.state_dir : "";
-  session.result(done_text(request, *status, flag),
-                 console::steered_event(session.clock().wall(), *status, console::describe(request)));
-  return ExitCode::done;
+  SteerAim aim;
+  if (flags.draft.state_dir) aim.state_flag = " --state " + *flags.draft.state_dir;
+  if (!names_migrations(flags)) {
+    auto folders = only_running(state_dir(flags));
+    if (!folders) return session.failed(folders.error());
+    aim.folders = *std::move(folders);
+    return steer_run(session, aim, request);
+  }
+  auto named = find_migrations(session, flags);
+  if (!named) return session.failed(named.error());
+  if (!named->choice) return steer_one(session, named->folders.front(), request, aim.state_flag);
+  aim.folders = std::move(named->folders);
+  aim.choice = std::move(named->choice);
+  return steer_run(session, aim, request);
 }
 
 }  // namespace

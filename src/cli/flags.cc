@@ -259,7 +259,7 @@ void add_policy_flags(CLI::App& command, Flags& flags) {
   add_text(command, "--bucket", flags.bucket, "NAME", "the bucket of an export")->group("Policy");
 }
 
-void add_tables_flags(CLI::App& command, Flags& flags) {
+void add_table_choice_flags(CLI::App& command, Flags& flags) {
   plan::Draft& draft = flags.draft;
   const std::string group = "Many tables";
   add_parsed(
@@ -282,6 +282,12 @@ void add_tables_flags(CLI::App& command, Flags& flags) {
   add_parsed(command, "--target-name", draft.target_name, plan::check_target_name, "TEXT",
              "what they are called on the target (default: {table})")
       ->group(group);
+}
+
+void add_tables_flags(CLI::App& command, Flags& flags) {
+  add_table_choice_flags(command, flags);
+  plan::Draft& draft = flags.draft;
+  const std::string group = "Many tables";
   add_parsed(command, "--order", draft.order, plan::parse_table_order, "ORDER",
              "which go first: size (the biggest, default), name, given")
       ->group(group);

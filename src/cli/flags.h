@@ -61,7 +61,9 @@ void add_schema_flags(CLI::App& command, Flags& flags);
 void add_rename_flags(CLI::App& command, Flags& flags);
 void add_check_flags(CLI::App& command, Flags& flags);
 void add_policy_flags(CLI::App& command, Flags& flags);
-/// --tables and what belongs to it.
+/// --tables and what belongs to it: which tables they are, ...
+void add_table_choice_flags(CLI::App& command, Flags& flags);
+/// ... and how a run goes through them.
 void add_tables_flags(CLI::App& command, Flags& flags);
 void add_migration_flag(CLI::App& command, Flags& flags);
 /// --listen and what goes with it.

@@ -60,6 +60,7 @@ Many tables
   With --tables, SOURCE and TARGET name a region or a cluster. Each table is a migration of
   its own; one that fails does not stop the others. Run again, the same command skips what
   is done. --read-rcu, --write-concurrency and --memory are limits of all tables together.
+  `messina pause`, `resume`, `set` and `status` take the same --tables, or the plan.
   The exit code is the worst of all: 4, then 2, 3, 1 and 0.
 )" + kExitCodes};
 }
@@ -133,8 +134,8 @@ Examples
 Page status_page() {
   return {"Show how migrations stand, beside a running one or afterwards",
           R"(
-  Without addresses: all migrations of the state directory. A running job is asked itself,
-  else the ledger has its last snapshot.
+  Without addresses: all migrations of the state directory; with --tables, or a plan of many
+  tables, those. A running job is asked itself, else the ledger has its last snapshot.
 
 For cron: status --check
   One line a migration that says why, and the exit status of the gravest:
@@ -146,6 +147,7 @@ For cron: status --check
 Examples
   messina status
   messina status dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --json
+  messina status --plan tables.yaml
   messina status --check --stalled-after 20m
 )" + kExitCodes};
 }
@@ -158,19 +160,24 @@ Page pause_page() {
   copies on. `messina status` shows who paused it and when.
   Without addresses: the only job that runs.
 
+  Of many tables: SOURCE TARGET pauses one, which keeps its turn; --tables or --plan pauses
+  those that run and those to come. Of several hands on a table, the last one counts.
+
 Examples
   messina pause
   messina pause dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina pause dynamodb://us-east-1 alternator://scylla-1:8000 --tables 'orders*,customers'
 )" + kExitCodes};
 }
 
 Page resume_page() {
   return {"Let a paused job go on",
           R"(
-  Without addresses: the only job that runs.
+  Without addresses: the only job that runs. Of many tables, as with `messina pause`.
 
 Examples
   messina resume
+  messina resume --plan tables.yaml
   messina resume --migration orders-to-orders-0123456789ab
 )" + kExitCodes};
 }
@@ -186,10 +193,15 @@ Settings
   They hold for the running process only: a new start takes its own flags.
   `messina status` shows who set what and when. Without addresses: the only job that runs.
 
+  Of many tables: --tables or --plan (all of them, as at the start) sets what they take
+  together, as --read-rcu and --write-concurrency do. SOURCE TARGET sets a limit of that
+  table's own, below the one of all together, which stays.
+
 Examples
   messina set rcu=8000 concurrency=64
   messina set rcu=auto
   messina set rcu=500 dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina set rcu=2000 --plan tables.yaml
 )" + kExitCodes};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <thread>
 
 #include <fmt/format.h>
@@ -10,6 +11,9 @@
 #include "cli/copy_job.h"
 #include "cli/load_plan.h"
 #include "cli/migrations.h"
+#include "cli/watch.h"
+#include "console/health.h"
+#include "console/json_line.h"
 #include "console/summary.h"
 #include "console/tables_text.h"
 #include "plan/units.h"
@@ -31,15 +35,19 @@ class ManyRuns {
            std::size_t loops)
       : session_(session),
         plans_(std::move(tables.plans)),
+        places_(migration_name(many.common)),
         sides_(sides),
         loops_(loops),
         parallel_(many.choice.parallel),
-        budgets_(limits_of(many.common, loops), sides.first_loop().now()),
-        runs_(std::move(tables.tables), many.choice.parallel, sides.first_loop().now()) {}
+        budgets_(limits_of(many.common, loops), session.clock().now()),
+        runs_(std::move(tables.tables), many.choice.parallel, session.clock()) {}
+
+  /// Serves --listen's pages from now on. Errors: config (the port cannot be had).
+  Result<void> listen(const ListenAt& at, std::chrono::milliseconds stalled_after);
 
   /// `work` does one table and never throws away what it began.
   void run(TableOutcome (ManyRuns::*work)(std::size_t)) {
-    session_.display().watch_tables([this] { return runs_.progress(sides_.first_loop().now()); });
+    session_.display().watch_tables([this] { return progress(); });
     session_.display().start();
     std::vector<std::thread> threads;
     const std::size_t count = tables_at_once(plans_.size(), static_cast<std::uint32_t>(parallel_));
@@ -80,6 +88,18 @@ class ManyRuns {
     }
   }
 
+  jobs::TablesProgress progress() {
+    jobs::TablesProgress progress = runs_.progress();
+    progress.read_budget_rcu_per_s = budgets_.reads.rate();
+    progress.write_concurrency = static_cast<std::uint64_t>(budgets_.writes.capacity());
+    return progress;
+  }
+
+  /// What the socket of table `index` is asked.
+  console::ControlAnswer obey(std::size_t index, const console::ControlRequest& request,
+                              const std::string& by);
+  TableOutcome copy_in(std::size_t index, OpenedState& opened);
+
   static TableOutcome failed(const Error& error) {
     TableOutcome outcome;
     outcome.end = error.kind == ErrorKind::stopped ? TableEnd::stopped : TableEnd::failed;
@@ -111,20 +131,57 @@ class ManyRuns {
 
   Session& session_;
   const std::vector<plan::CopyPlan> plans_;
+  const state::MigrationName places_;  ///< without tables
   Sides& sides_;
   const std::size_t loops_;
   const std::size_t parallel_;
   jobs::SharedBudgets budgets_;
   jobs::TableRuns runs_;
+  net::EventLoop watch_loop_{"watch"};
+  std::unique_ptr<net::HttpServer> pages_;
 };
+
+Result<void> ManyRuns::listen(const ListenAt& at, std::chrono::milliseconds stalled_after) {
+  const console::PageContext context{{places_.source, places_.target, ""}, MESSINA_VERSION, stalled_after};
+  auto pages = serve_pages(
+      session_, watch_loop_, at, [this, context](std::string_view method, std::string_view target) {
+        return console::http_page(method, target, progress(), context, session_.clock().wall());
+      });
+  if (!pages) return fail(pages.error());
+  pages_ = std::move(*pages);
+  return {};
+}
+
+console::ControlAnswer ManyRuns::obey(std::size_t index, const console::ControlRequest& request,
+                                      const std::string& by) {
+  const jobs::Hand hand{by, session_.clock().wall(), request.all_tables};
+  const auto change = [&](jobs::Steering& steering) { console::apply(request, steering, hand); };
+  if (request.all_tables) {
+    console::apply(request, budgets_, session_.clock().now());
+    runs_.steer_all(change);
+  } else {
+    change(runs_.steering(index));
+  }
+  return {runs_.snapshot(index), console::run_of(progress(), request.all_tables)};
+}
 
 TableOutcome ManyRuns::copy_table(std::size_t index) {
   const plan::CopyPlan& plan = plans_[index];
   if (auto checked = plan::check_plan(plan); !checked) return failed(checked.error());
   auto opened = open_migration(plan.state_dir, migration_name(plan), session_.clock());
   if (!opened) return failed(opened.error());
-  if (auto kept = remember_plan(opened->folder, plan); !kept) return failed(kept.error());
-  const auto former = opened->ledger->load();
+  remember_end(opened->folder, std::nullopt);
+  TableOutcome outcome = copy_in(index, *opened);
+  if (outcome.error)
+    remember_end(opened->folder, console::LastEnd{exit_code(outcome.error->kind), outcome.error->message,
+                                                  console::iso_time(session_.clock().wall())});
+  return outcome;
+}
+
+TableOutcome ManyRuns::copy_in(std::size_t index, OpenedState& opened) {
+  const plan::CopyPlan& plan = plans_[index];
+  if (auto kept = remember_plan(opened.folder, plan); !kept) return failed(kept.error());
+  const auto former = opened.ledger->load();
   if (!former) return failed(former.error());
   const jobs::CopySummary before = *former ? summary_of(**former) : jobs::CopySummary();
   const bool unclean = *former && (*former)->heartbeat_unix_ms.has_value();
@@ -135,21 +192,31 @@ TableOutcome ManyRuns::copy_table(std::size_t index) {
   preparing.phase = "preparing";
   preparing.counts = before.counts;
   board.publish(preparing);
+  const auto socket =
+      serve_control(session_, watch_loop_, opened.folder, plan.source.table,
+                    [this, index](const console::ControlRequest& request, const std::string& by) {
+                      return obey(index, request, by);
+                    });
 
   TableLanes lanes = sides_.table(plan.source.table, plan.target.table, index);
   Loop& loop = *lanes.first().loop;
-  state::LedgerStore store(std::move(opened->ledger), session_.clock());
+  state::LedgerStore store(std::move(opened.ledger), session_.clock());
   const auto report = net::run_on(loop, prepare_copy(&loop, &lanes.first(), &plan, &store, &session_.stop()));
   if (!report) return failed(report.error());
   if (*report) say_schema(**report);
 
+  preparing.phase = "queued";
+  board.publish(preparing);
   const jobs::TableRuns::Turn turn = runs_.take_turn(unclean);
+  preparing.phase = "preparing";
+  board.publish(preparing);
   if (session_.stop().requested()) return failed({ErrorKind::stopped, "stopped before its turn came"});
   jobs::CopyContext context;
   context.lanes = &lanes.lanes();
   context.store = &store;
   context.board = &board;
   context.stop = &session_.stop();
+  context.steering = &runs_.steering(index);
   context.shared = &budgets_;
   context.random = Random(entropy_seed());
   const jobs::CopyOptions options = copy_options(plan, loops_);
@@ -184,14 +251,22 @@ TableOutcome ManyRuns::make_table(std::size_t index) {
   return outcome;
 }
 
+struct Watching {
+  std::optional<ListenAt> listen;
+  std::chrono::milliseconds stalled_after = console::kStalledAfter;
+};
+
 ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t loops, const std::string& job,
-                  TableOutcome (ManyRuns::*work)(std::size_t)) {
+                  const Watching& watching, TableOutcome (ManyRuns::*work)(std::size_t)) {
   const auto started = session.clock().now();
   auto sides = Sides::open(many.common, loops, &session.stop());
   if (!sides) return session.failed(sides.error());
   auto tables = choose(session, many, **sides);
   if (!tables) return session.failed(tables.error());
   ManyRuns runs(session, many, **sides, *std::move(tables), loops);
+  if (watching.listen)
+    if (auto listening = runs.listen(*watching.listen, watching.stalled_after); !listening)
+      return session.failed(listening.error());
   runs.run(work);
   console::TablesOutcome outcome;
   outcome.job = job;
@@ -209,14 +284,21 @@ std::size_t tables_at_once(std::size_t tables, std::uint32_t parallel) {
   return std::min(tables, parallel + std::max<std::size_t>(kPreparedAhead, parallel));
 }
 
-ExitCode copy_many(Session& session, const plan::ManyTables& many) {
+ExitCode copy_many(Session& session, const plan::ManyTables& many, const Flags& flags) {
+  Watching watching;
+  watching.stalled_after = flags.stalled_after.value_or(console::kStalledAfter);
+  if (flags.listen) {
+    const auto at = parse_listen(*flags.listen, flags.listen_anyone);
+    if (!at) return session.failed(at.error());
+    watching.listen = *at;
+  }
   // Once for all of them: it writes the directory's README.
   if (auto made = state::prepare_state_dir(many.common.state_dir); !made) return session.failed(made.error());
-  return run_many(session, many, loop_count(many.common.loops), "copy", &ManyRuns::copy_table);
+  return run_many(session, many, loop_count(many.common.loops), "copy", watching, &ManyRuns::copy_table);
 }
 
 ExitCode make_many(Session& session, const plan::ManyTables& many) {
-  return run_many(session, many, 1, "schema", &ManyRuns::make_table);
+  return run_many(session, many, 1, "schema", {}, &ManyRuns::make_table);
 }
 
 ExitCode for_each_table(Session& session, const plan::ManyTables& many,
@@ -230,6 +312,8 @@ ExitCode for_each_table(Session& session, const plan::ManyTables& many,
     plans = std::move(tables->plans);
   }
   for (const plan::CopyPlan& plan : plans) {
+    if (session.stop().requested())
+      return session.failed({ErrorKind::stopped, "stopped before the last table: run it again"});
     if (auto checked = plan::check_plan(plan); !checked) return session.failed(checked.error());
     if (const ExitCode exit = each(plan); exit != ExitCode::done) return exit;
   }

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "cli/flags.h"
 #include "cli/session.h"
 #include "plan/draft.h"
 
@@ -12,8 +13,9 @@ namespace messina::cli {
 std::size_t tables_at_once(std::size_t tables, std::uint32_t parallel);
 
 /// Chooses the tables, runs them beside each other and says what became of each. One that fails does not stop
-/// the others. Returns the worst of their exit codes (jobs/table_runs.h).
-ExitCode copy_many(Session& session, const plan::ManyTables& many);
+/// the others. Returns the worst of their exit codes (jobs/table_outcome.h). `flags`: --listen and what goes
+/// with it.
+ExitCode copy_many(Session& session, const plan::ManyTables& many, const Flags& flags);
 ExitCode make_many(Session& session, const plan::ManyTables& many);
 
 /// Calls `each` with every table's plan, in their order, until one does not end with `done`.

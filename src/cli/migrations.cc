@@ -33,6 +33,17 @@ Result<std::vector<std::filesystem::path>> begun_migrations(const std::string& d
   return folders;
 }
 
+Result<std::filesystem::path> folder_of(const plan::CopyPlan& plan) {
+  const state::MigrationName name = migration_name(plan);
+  std::filesystem::path folder = std::filesystem::path(plan.state_dir) / state::migration_folder(name);
+  std::error_code ignored;
+  if (std::filesystem::exists(folder / "ledger.db", ignored)) return folder;
+  return fail(ErrorKind::not_found,
+              fmt::format("the state directory {} knows no migration from {} to {}: `messina status` lists "
+                          "those it knows",
+                          plan::shown(plan.state_dir), name.source, name.target));
+}
+
 Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
   const bool by_address = !flags.source.empty() || !flags.plan_file.empty();
   if (by_address && !flags.migration.empty())
@@ -40,16 +51,7 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
   if (by_address) {
     const auto plan = load_plan(session, flags, Writes::no);
     if (!plan) return fail(plan.error());
-    const std::filesystem::path folder =
-        std::filesystem::path(plan->state_dir) / state::migration_folder(migration_name(*plan));
-    std::error_code ignored;
-    if (!std::filesystem::exists(folder / "ledger.db", ignored))
-      return fail(ErrorKind::not_found,
-                  fmt::format("the state directory {} knows no migration from {} to {}: `messina status` "
-                              "lists those it knows",
-                              plan::shown(plan->state_dir), migration_name(*plan).source,
-                              migration_name(*plan).target));
-    return folder;
+    return folder_of(*plan);
   }
   const std::string dir = state_dir(flags);
   if (!flags.migration.empty()) {
@@ -76,27 +78,6 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
             "the state directory {} holds {} migrations: name one by SOURCE TARGET or --migration NAME "
             "(`messina status` lists them)",
             plan::shown(dir), folders->size()));
-  return folders->front();
-}
-
-Result<std::filesystem::path> find_running(Session& session, Flags& flags) {
-  if (!flags.source.empty() || !flags.plan_file.empty() || !flags.migration.empty())
-    return find_migration(session, flags);
-  const std::string dir = state_dir(flags);
-  auto folders = state::list_migrations(dir);
-  if (!folders) return fail(folders.error());
-  std::erase_if(*folders,
-                [](const std::filesystem::path& folder) { return !state::MigrationLock::holder(folder); });
-  if (folders->empty())
-    return fail(ErrorKind::not_found,
-                fmt::format("no job runs in the state directory {}: start one, or name another --state",
-                            plan::shown(dir)));
-  if (folders->size() > 1)
-    return fail(
-        ErrorKind::usage,
-        fmt::format("{} jobs run in the state directory {}: name one by SOURCE TARGET or --migration NAME "
-                    "(`messina status` lists them)",
-                    folders->size(), plan::shown(dir)));
   return folders->front();
 }
 
@@ -230,7 +211,8 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
   auto status = read_status(folder);
   if (!status || !status->running) return status;
   if (auto answered = ask_running(folder, *status, {})) {
-    status->progress = std::move(*answered);
+    status->progress = std::move(answered->snapshot);
+    status->run = std::move(answered->run);
     status->live = true;
     return status;
   }
@@ -243,9 +225,9 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
   return status;
 }
 
-Result<jobs::Progress> ask_running(const std::filesystem::path& folder,
-                                   const console::MigrationStatus& status,
-                                   const console::ControlRequest& request) {
+Result<console::ControlAnswer> ask_running(const std::filesystem::path& folder,
+                                           const console::MigrationStatus& status,
+                                           const console::ControlRequest& request) {
   /// A control loop has nothing else to do: a process that takes longer hangs or is stopped.
   static constexpr auto kPatience = std::chrono::seconds(3);
   const std::string who = fmt::format("pid {} on host {}", status.holder_pid, status.holder_host);

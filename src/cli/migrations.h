@@ -26,6 +26,9 @@ Result<std::vector<std::filesystem::path>> begun_migrations(const std::string& d
 /// Errors: usage (which of several?), not_found.
 Result<std::filesystem::path> find_migration(Session& session, Flags& flags);
 
+/// The folder of a plan's migration. Errors: not_found.
+Result<std::filesystem::path> folder_of(const plan::CopyPlan& plan);
+
 /// Opens a migration's ledger. A damaged one is needs_person: running the same again would not cure it.
 Result<std::unique_ptr<state::Ledger>> open_ledger(const std::filesystem::path& folder, state::Access access);
 
@@ -34,9 +37,6 @@ Result<void> remember_plan(const std::filesystem::path& folder, const plan::Copy
 /// The kept plan. Errors: not_found, usage (no such JSON).
 Result<plan::CopyPlan> remembered_plan(const std::filesystem::path& folder);
 
-/// The same, but without names the only one that runs, where there are several. Errors: as above, and
-/// not_found (none runs).
-Result<std::filesystem::path> find_running(Session& session, Flags& flags);
 /// What to say to somebody who wants to steer it.
 Error not_running(const console::MigrationStatus& status);
 
@@ -52,8 +52,8 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
 
 /// Sends a request to the process that runs it (`status.running`). Errors: usage (refused), not_found (runs
 /// on another host, or takes no commands), denied (another user's), stopped (gives no answer).
-Result<jobs::Progress> ask_running(const std::filesystem::path& folder,
-                                   const console::MigrationStatus& status,
-                                   const console::ControlRequest& request);
+Result<console::ControlAnswer> ask_running(const std::filesystem::path& folder,
+                                           const console::MigrationStatus& status,
+                                           const console::ControlRequest& request);
 
 }  // namespace messina::cli

@@ -7,9 +7,7 @@
 #include <pwd.h>
 
 #include "cli/load_plan.h"
-#include "console/control.h"
 #include "console/health.h"
-#include "console/http_pages.h"
 #include "plan/text.h"
 #include "plan/units.h"
 
@@ -28,6 +26,16 @@ std::optional<std::string> user_name(std::uint32_t uid) {
   if (::getpwuid_r(uid, &entry, text.data(), text.size(), &found) != 0 || found == nullptr)
     return std::nullopt;
   return std::string(found->pw_name);
+}
+
+Task<net::ServerReply> reply(std::shared_ptr<const PageOf> page_of, net::ServerRequest request) {
+  console::HttpPage page = (*page_of)(request.method, request.target);
+  net::ServerReply reply;
+  reply.status = page.status;
+  reply.headers.add("Content-Type", page.content_type);
+  if (!page.allow.empty()) reply.headers.add("Allow", page.allow);
+  reply.body = std::make_shared<const std::string>(std::move(page.body));
+  co_return reply;
 }
 
 }  // namespace
@@ -56,85 +64,83 @@ Result<ListenAt> parse_listen(std::string_view text, bool anyone) {
   return ListenAt{address.to_string(), static_cast<std::uint16_t>(*port)};
 }
 
-Watch::Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags)
-    : session_(session),
-      source_(migration_name(plan).source),
-      target_(migration_name(plan).target),
-      table_(plan.source.table),
-      stalled_after_(flags.stalled_after.value_or(console::kStalledAfter)),
-      loop_("watch") {}
-
-Watch::~Watch() = default;
-
-Result<std::unique_ptr<Watch>> Watch::open(Session& session, const std::filesystem::path& folder,
-                                           const plan::CopyPlan& plan, const Flags& flags) {
-  std::unique_ptr<Watch> watch(new Watch(session, plan, flags));
-  if (flags.listen) {
-    const auto at = parse_listen(*flags.listen, flags.listen_anyone);
-    if (!at) return fail(at.error());
-    if (auto listening = watch->listen(*at); !listening) return fail(listening.error());
-  }
-  watch->open_socket(folder);
-  return watch;
-}
-
-void Watch::open_socket(const std::filesystem::path& folder) {
-  auto started = net::LocalServer::start(
-      loop_, folder / console::kControlSocket, {},
-      [this](std::string_view line, const net::LocalPeer& peer) { return answer(line, peer); });
-  if (started) {
-    socket_ = std::move(*started);
-    return;
-  }
-  session_.notice("warning",
-                  "`messina pause`, `resume` and `set` will not reach this job: " + started.error().message);
-}
-
-Result<void> Watch::listen(const ListenAt& at) {
+Result<std::unique_ptr<net::HttpServer>> serve_pages(Session& session, net::EventLoop& loop,
+                                                     const ListenAt& at, PageOf page_of) {
   net::ServerOptions options;
   options.host = at.host;
   options.port = at.port;
   options.max_body_bytes = kMostBodyBytes;
   options.max_connections = kMostHttpConnections;
-  auto started = net::HttpServer::start(
-      loop_, options, [this](net::ServerRequest request) { return reply(std::move(request)); });
+  auto started =
+      net::HttpServer::start(loop, options,
+                             [page_of = std::make_shared<const PageOf>(std::move(page_of))](
+                                 net::ServerRequest request) { return reply(page_of, std::move(request)); });
   if (!started)
     return fail(started.error().kind,
                 started.error().message + ": choose another --listen, port 0 for a free one");
-  pages_ = std::move(*started);
-  session_.notice("info", fmt::format("listening on http://{}{}{}:{} (/metrics, /healthz, /status)",
-                                      at.host.contains(':') ? "[" : "", at.host,
-                                      at.host.contains(':') ? "]" : "", pages_->port()));
-  return {};
+  const bool brackets = at.host.contains(':');
+  session.notice("info", fmt::format("listening on http://{}{}{}:{} (/metrics, /healthz, /status)",
+                                     brackets ? "[" : "", at.host, brackets ? "]" : "", (*started)->port()));
+  return started;
+}
+
+std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop& loop,
+                                                const std::filesystem::path& folder, const std::string& name,
+                                                Obey obey) {
+  const auto answer = [&session, name, obey = std::move(obey)](std::string_view line,
+                                                               const net::LocalPeer& peer) {
+    const auto request = console::parse_control_request(line);
+    if (!request) return console::control_refusal(request.error().message);
+    const std::string by = console::asker(user_name(peer.uid), peer.uid, peer.pid);
+    console::ControlAnswer answered = obey(*request, by);
+    if (request->verb != console::ControlRequest::Verb::status) {
+      const std::string of = name.empty() ? "" : (request->all_tables ? "all tables" : name) + ": ";
+      session.notice("info", fmt::format("{}{} by {}", of, console::describe(*request), by));
+    }
+    return console::control_answer(answered);
+  };
+  auto started = net::LocalServer::start(loop, folder / console::kControlSocket, {}, answer);
+  if (started) return std::move(*started);
+  session.notice("warning", fmt::format("{}{}`messina pause`, `resume` and `set` will not reach this job: {}",
+                                        name, name.empty() ? "" : ": ", started.error().message));
+  return nullptr;
+}
+
+Watch::Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags)
+    : session_(session),
+      context_{{migration_name(plan).source, migration_name(plan).target, plan.source.table},
+               MESSINA_VERSION,
+               flags.stalled_after.value_or(console::kStalledAfter)},
+      loop_("watch") {}
+
+Result<std::unique_ptr<Watch>> Watch::open(Session& session, const std::filesystem::path& folder,
+                                           const plan::CopyPlan& plan, const Flags& flags) {
+  std::unique_ptr<Watch> watch(new Watch(session, plan, flags));
+  Watch* const self = watch.get();
+  if (flags.listen) {
+    const auto at = parse_listen(*flags.listen, flags.listen_anyone);
+    if (!at) return fail(at.error());
+    auto pages =
+        serve_pages(session, watch->loop_, *at, [self](std::string_view method, std::string_view target) {
+          return console::http_page(method, target, self->snapshot(), self->context_,
+                                    self->session_.clock().wall());
+        });
+    if (!pages) return fail(pages.error());
+    watch->pages_ = std::move(*pages);
+  }
+  watch->socket_ =
+      serve_control(session, watch->loop_, folder, "",
+                    [self](const console::ControlRequest& request, const std::string& by) {
+                      console::apply(request, self->steering_, {by, self->session_.clock().wall()});
+                      return console::ControlAnswer{self->snapshot(), {}};
+                    });
+  return watch;
 }
 
 jobs::Progress Watch::snapshot() const {
   jobs::Progress progress = session_.board().snapshot();
   jobs::describe(steering_.settings(), progress);
   return progress;
-}
-
-std::string Watch::answer(std::string_view line, const net::LocalPeer& peer) {
-  const auto request = console::parse_control_request(line);
-  if (!request) return console::control_refusal(request.error().message);
-  if (request->verb != console::ControlRequest::Verb::status) {
-    const std::string by = console::asker(user_name(peer.uid), peer.uid, peer.pid);
-    console::apply(*request, steering_, by, session_.clock().wall());
-    session_.notice("info", fmt::format("{} by {}", console::describe(*request), by));
-  }
-  return console::control_answer(snapshot());
-}
-
-Task<net::ServerReply> Watch::reply(net::ServerRequest request) {
-  const console::PageContext context{{source_, target_, table_}, MESSINA_VERSION, stalled_after_};
-  console::HttpPage page =
-      console::http_page(request.method, request.target, snapshot(), context, session_.clock().wall());
-  net::ServerReply reply;
-  reply.status = page.status;
-  reply.headers.add("Content-Type", page.content_type);
-  if (!page.allow.empty()) reply.headers.add("Allow", page.allow);
-  reply.body = std::make_shared<const std::string>(std::move(page.body));
-  co_return reply;
 }
 
 }  // namespace messina::cli

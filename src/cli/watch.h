@@ -3,13 +3,17 @@
 // busy, and the job goes on when they are.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "cli/flags.h"
 #include "cli/session.h"
+#include "console/control.h"
+#include "console/http_pages.h"
 #include "jobs/steering.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -26,30 +30,40 @@ struct ListenAt {
 };
 Result<ListenAt> parse_listen(std::string_view text, bool anyone);
 
+/// Serves `page_of(method, target)` there, on `loop`, and says where. Errors: config (the port cannot be
+/// had).
+using PageOf = std::function<console::HttpPage(std::string_view method, std::string_view target)>;
+Result<std::unique_ptr<net::HttpServer>> serve_pages(Session& session, net::EventLoop& loop,
+                                                     const ListenAt& at, PageOf page_of);
+
+/// Answers the control protocol on the socket in `folder`, on `loop`, and says who changed what: for `name`,
+/// unless that is empty. `obey` carries a request out and answers it. Null with a warning if there can be no
+/// socket, since a job need not be steered.
+using Obey =
+    std::function<console::ControlAnswer(const console::ControlRequest& request, const std::string& by)>;
+std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop& loop,
+                                                const std::filesystem::path& folder, const std::string& name,
+                                                Obey obey);
+
+/// Of a process that copies one table.
 class Watch {
  public:
-  /// `folder`: the migration's, whose lock the caller holds as long as the watch lives. A socket that cannot
-  /// be made is a warning, since a job need not be steered; a port that cannot be had is an error (config).
+  /// `folder`: the migration's, whose lock the caller holds as long as the watch lives. Errors: as of
+  /// serve_pages().
   static Result<std::unique_ptr<Watch>> open(Session& session, const std::filesystem::path& folder,
                                              const plan::CopyPlan& plan, const Flags& flags);
-  ~Watch();
 
   /// For the job's context.
   jobs::Steering& steering() { return steering_; }
 
  private:
   Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags);
-  void open_socket(const std::filesystem::path& folder);
-  Result<void> listen(const ListenAt& at);
   /// The board's snapshot with the settings as they are now, which the job may not have looked at yet.
   jobs::Progress snapshot() const;
-  std::string answer(std::string_view line, const net::LocalPeer& peer);
-  Task<net::ServerReply> reply(net::ServerRequest request);
 
   Session& session_;
   jobs::Steering steering_;
-  const std::string source_, target_, table_;
-  const std::chrono::milliseconds stalled_after_;
+  const console::PageContext context_;
   net::EventLoop loop_;
   std::unique_ptr<net::LocalServer> socket_;
   std::unique_ptr<net::HttpServer> pages_;

@@ -77,6 +77,7 @@ std::string control_request(const ControlRequest& request) {
   line.whole("v", kControlVersion).text("do", name_of(request.verb));
   if (request.rcu) line.raw("rcu", value_json(*request.rcu));
   if (request.concurrency) line.raw("concurrency", value_json(*request.concurrency));
+  if (request.all_tables) line.text("tables", "all");
   return line.str();
 }
 
@@ -105,9 +106,15 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
       auto concurrency = concurrency_of(value);
       if (!concurrency) return fail(concurrency.error());
       request.concurrency = *concurrency;
+    } else if (key == "tables") {
+      if (value != json::value("all"))
+        return fail(ErrorKind::usage, "\"tables\" is \"all\"; without it the request is for one table");
+      request.all_tables = true;
     } else {
-      return fail(ErrorKind::usage,
-                  fmt::format("\"{}\" takes no such member: set takes rcu and concurrency", name_of(*verb)));
+      return fail(
+          ErrorKind::usage,
+          fmt::format("\"{}\" takes no such member: all take tables, and set takes rcu and concurrency",
+                      name_of(*verb)));
     }
   }
   if (*verb == Verb::set && !request.rcu && !request.concurrency)
@@ -133,12 +140,17 @@ std::string describe(const ControlRequest& request) {
   return text;
 }
 
-void apply(const ControlRequest& request, jobs::Steering& steering, const std::string& by, WallTime at) {
+void apply(const ControlRequest& request, jobs::Steering& steering, const jobs::Hand& hand) {
   if (request.verb == Verb::pause || request.verb == Verb::resume)
-    steering.pause(request.verb == Verb::pause, by, at);
-  if (request.rcu) steering.set_read_rcu(*request.rcu, value_text(*request.rcu), by, at);
+    steering.pause(request.verb == Verb::pause, hand);
+  if (request.rcu) steering.set_read_rcu(*request.rcu, value_text(*request.rcu), hand);
   if (request.concurrency)
-    steering.set_write_concurrency(*request.concurrency, value_text(*request.concurrency), by, at);
+    steering.set_write_concurrency(*request.concurrency, value_text(*request.concurrency), hand);
+}
+
+void apply(const ControlRequest& request, jobs::SharedBudgets& budgets, MonoTime now) {
+  if (request.rcu) budgets.set_read_rcu(now, *request.rcu);
+  if (request.concurrency) budgets.set_write_concurrency(*request.concurrency);
 }
 
 std::string asker(const std::optional<std::string>& user, std::uint32_t uid, std::int64_t pid) {
@@ -146,28 +158,104 @@ std::string asker(const std::optional<std::string>& user, std::uint32_t uid, std
   return user ? fmt::format("{} ({})", *user, ids) : ids;
 }
 
-std::string control_answer(const jobs::Progress& snapshot) {
-  return JsonLine()
-      .whole("v", kControlVersion)
-      .flag("ok", true)
-      .raw("snapshot", jobs::progress_to_json(snapshot))
+RunOfTables run_of(const jobs::TablesProgress& progress, bool with_names) {
+  RunOfTables run;
+  run.tables = progress.tables;
+  run.done = progress.tables_done;
+  run.failed = progress.tables_failed;
+  run.running = progress.running.size();
+  run.waiting = progress.waiting.size();
+  run.read_budget_rcu_per_s = progress.read_budget_rcu_per_s;
+  run.write_concurrency = progress.write_concurrency;
+  if (!with_names) return run;
+  for (const jobs::TableProgress& table : progress.running) run.running_names.push_back(table.progress.table);
+  run.waiting_names = progress.waiting;
+  return run;
+}
+
+namespace {
+
+std::string names_json(const std::vector<std::string>& names) {
+  std::string list = "[";
+  for (const std::string& name : names) {
+    if (list.size() > 1) list += ',';
+    list += JsonLine::quoted(name);
+  }
+  return list + "]";
+}
+
+std::string run_json(const RunOfTables& run) {
+  JsonLine line;
+  line.whole("tables", run.tables)
+      .whole("done", run.done)
+      .whole("failed", run.failed)
+      .whole("running", run.running)
+      .whole("waiting", run.waiting);
+  if (run.read_budget_rcu_per_s) line.number("readBudgetRcuPerS", *run.read_budget_rcu_per_s);
+  return line.whole("writeConcurrency", run.write_concurrency)
+      .raw("runningNames", names_json(run.running_names))
+      .raw("waitingNames", names_json(run.waiting_names))
       .str();
+}
+
+/// What is missing, or of another type, keeps its default: versions can read each other's.
+RunOfTables run_from(const json::object& object) {
+  RunOfTables run;
+  const auto whole = [&object](const char* key, std::uint64_t& to) {
+    const json::value* found = object.if_contains(key);
+    json::error_code error;
+    const std::uint64_t value = found == nullptr ? 0 : found->to_number<std::uint64_t>(error);
+    if (found != nullptr && !error) to = value;
+  };
+  whole("tables", run.tables);
+  whole("done", run.done);
+  whole("failed", run.failed);
+  whole("running", run.running);
+  whole("waiting", run.waiting);
+  whole("writeConcurrency", run.write_concurrency);
+  if (const json::value* found = object.if_contains("readBudgetRcuPerS")) {
+    json::error_code error;
+    const auto rate = found->to_number<double>(error);
+    if (!error) run.read_budget_rcu_per_s = rate;
+  }
+  const auto names = [&object](const char* key, std::vector<std::string>& to) {
+    const json::value* found = object.if_contains(key);
+    if (found == nullptr || !found->is_array()) return;
+    for (const json::value& name : found->get_array())
+      if (name.is_string()) to.emplace_back(name.get_string());
+  };
+  names("runningNames", run.running_names);
+  names("waitingNames", run.waiting_names);
+  return run;
+}
+
+}  // namespace
+
+std::string control_answer(const ControlAnswer& answer) {
+  JsonLine line;
+  line.whole("v", kControlVersion).flag("ok", true).raw("snapshot", jobs::progress_to_json(answer.snapshot));
+  if (answer.run) line.raw("run", run_json(*answer.run));
+  return line.str();
 }
 
 std::string control_refusal(std::string_view message) {
   return JsonLine().whole("v", kControlVersion).flag("ok", false).text("message", message).str();
 }
 
-Result<jobs::Progress> parse_control_answer(std::string_view line) {
+Result<ControlAnswer> parse_control_answer(std::string_view line) {
   const auto object = object_of(line);
-  const json::value* ok = object ? object->if_contains("ok") : nullptr;
-  const json::value* snapshot = object ? object->if_contains("snapshot") : nullptr;
-  const json::value* message = object ? object->if_contains("message") : nullptr;
+  const auto member = [&object](const char* key) { return object ? object->if_contains(key) : nullptr; };
+  const json::value *ok = member("ok"), *snapshot = member("snapshot"), *message = member("message"),
+                    *run = member("run");
   if (ok != nullptr && *ok == json::value(false) && message != nullptr && message->is_string())
     return fail(ErrorKind::usage, std::string(message->get_string()));
   if (ok == nullptr || *ok != json::value(true) || snapshot == nullptr)
     return fail(ErrorKind::corrupt, "the running job's answer is none of the control protocol");
-  return jobs::progress_from_json(json::serialize(*snapshot));
+  auto progress = jobs::progress_from_json(json::serialize(*snapshot));
+  if (!progress) return fail(progress.error());
+  ControlAnswer answer{std::move(*progress), {}};
+  if (run != nullptr && run->is_object()) answer.run = run_from(run->get_object());
+  return answer;
 }
 
 }  // namespace messina::console

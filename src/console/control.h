@@ -4,16 +4,20 @@
 //   {"v":1,"do":"status"}                            {"v":1,"ok":true,"snapshot":{…}}
 //   {"v":1,"do":"pause"}   {"v":1,"do":"resume"}     {"v":1,"ok":false,"message":"…"}
 //   {"v":1,"do":"set","rcu":8000,"concurrency":"auto"}
+//   {"v":1,"do":"pause","tables":"all"}              {"v":1,"ok":true,"snapshot":{…},"run":{…}}
 #pragma once
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "jobs/progress.h"
+#include "jobs/shared_budgets.h"
 #include "jobs/steering.h"
+#include "jobs/tables_progress.h"
 
 namespace messina::console {
 
@@ -34,6 +38,9 @@ struct ControlRequest {
   Verb verb = Verb::status;
   std::optional<NewValue<double>> rcu;                 ///< with `set`: > 0, at most kMostReadRcu
   std::optional<NewValue<std::uint32_t>> concurrency;  ///< with `set`: 1 to kMostWriteConcurrency
+  /// For all tables of the process, those that will begin, too; `set` then sets what they may take together.
+  /// A process with one table takes it for that one.
+  bool all_tables = false;
 };
 
 std::string control_request(const ControlRequest& request);
@@ -43,13 +50,30 @@ Result<ControlRequest> parse_control_request(std::string_view line);
 
 /// "rcu=8000, concurrency=auto"; "paused", "resumed"; empty for `status`.
 std::string describe(const ControlRequest& request);
-void apply(const ControlRequest& request, jobs::Steering& steering, const std::string& by, WallTime at);
+void apply(const ControlRequest& request, jobs::Steering& steering, const jobs::Hand& hand);
+/// What a request for all tables sets for them together; each table's own settings are set beside it.
+void apply(const ControlRequest& request, jobs::SharedBudgets& budgets, MonoTime now);
 /// "anna (uid 1000, pid 4711)", or "uid 1000, pid 4711" where the uid has no name.
 std::string asker(const std::optional<std::string>& user, std::uint32_t uid, std::int64_t pid);
 
-std::string control_answer(const jobs::Progress& snapshot);
+/// The run over many tables that the asked table belongs to.
+struct RunOfTables {
+  std::uint64_t tables = 0, done = 0, failed = 0, running = 0, waiting = 0;
+  std::optional<double> read_budget_rcu_per_s;  ///< of all together; absent: no limit
+  std::uint64_t write_concurrency = 0;          ///< of all together
+  /// Source tables, in answers to requests for all tables only.
+  std::vector<std::string> running_names, waiting_names;
+  bool operator==(const RunOfTables&) const = default;
+};
+RunOfTables run_of(const jobs::TablesProgress& progress, bool with_names);
+
+struct ControlAnswer {
+  jobs::Progress snapshot;         ///< of the table whose socket was asked
+  std::optional<RunOfTables> run;  ///< absent: the process copies one table
+};
+std::string control_answer(const ControlAnswer& answer);
 std::string control_refusal(std::string_view message);
-/// The snapshot of an answer. Errors: usage (it was refused, with its message), corrupt (no such answer).
-Result<jobs::Progress> parse_control_answer(std::string_view line);
+/// Errors: usage (it was refused, with its message), corrupt (no such answer).
+Result<ControlAnswer> parse_control_answer(std::string_view line);
 
 }  // namespace messina::console

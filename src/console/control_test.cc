@@ -10,10 +10,12 @@ using Verb = ControlRequest::Verb;
 TEST(Control, RequestsComeBackAsTheyWent) {
   ControlRequest set{Verb::set, NewValue<double>(8000.5), NewValue<std::uint32_t>(64)};
   EXPECT_EQ(control_request(set), R"({"v":1,"do":"set","rcu":8000.5,"concurrency":64})");
+  ControlRequest all{Verb::pause, {}, {}, true};
+  EXPECT_EQ(control_request(all), R"({"v":1,"do":"pause","tables":"all"})");
   ControlRequest automatic{Verb::set, NewValue<double>(), NewValue<std::uint32_t>()};
   EXPECT_EQ(control_request(automatic), R"({"v":1,"do":"set","rcu":"auto","concurrency":"auto"})");
   for (const ControlRequest& request :
-       {set, automatic, ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
+       {set, automatic, all, ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
         ControlRequest{Verb::status, {}, {}}}) {
     const auto back = parse_control_request(control_request(request));
     ASSERT_TRUE(back) << back.error().message;
@@ -38,6 +40,9 @@ TEST(Control, RefusesWhatItDoesNotKnow) {
                            R"({"v":1,"do":"set","rcu":-1})",
                            R"({"v":1,"do":"set","rcu":1e10})",
                            R"({"v":1,"do":"set","rcu":"fast"})",
+                           R"({"v":1,"do":"pause","tables":"some"})",
+                           R"({"v":1,"do":"pause","tables":["orders"]})",
+                           R"({"v":1,"do":"set","tables":"all"})",
                            R"({"v":1,"do":"set","concurrency":0})",
                            R"({"v":1,"do":"set","concurrency":1.5})",
                            R"({"v":1,"do":"set","concurrency":1000001})",
@@ -56,9 +61,9 @@ TEST(Control, SaysWhoSetWhat) {
   EXPECT_EQ(asker({}, 1001, 5), "uid 1001, pid 5");
   const ControlRequest set{Verb::set, NewValue<double>(8000), NewValue<std::uint32_t>()};
   EXPECT_EQ(describe(set), "rcu=8000, concurrency=auto");
-  apply(set, steering, anna, at);
-  apply({Verb::pause, {}, {}}, steering, asker({}, 1001, 5), at);
-  apply({Verb::status, {}, {}}, steering, "nobody", at);
+  apply(set, steering, {anna, at});
+  apply({Verb::pause, {}, {}}, steering, {asker({}, 1001, 5), at, true});
+  apply({Verb::status, {}, {}}, steering, {"nobody", at});
   const jobs::SteeringSettings settings = steering.settings();
   EXPECT_TRUE(settings.paused);
   EXPECT_EQ(settings.read_rcu_per_s, 8000);
@@ -66,11 +71,24 @@ TEST(Control, SaysWhoSetWhat) {
   const std::map<std::string, jobs::SteeringChange> changes{
       {"rcu", {"8000", anna, 1'700'000'000'123}},
       {"concurrency", {"auto", anna, 1'700'000'000'123}},
-      {"paused", {"yes", "uid 1001, pid 5", 1'700'000'000'123}}};
+      {"paused", {"yes", "uid 1001, pid 5", 1'700'000'000'123, true}}};
   EXPECT_EQ(settings.changes, changes);
-  apply({Verb::resume, {}, {}}, steering, anna, at);
+  apply({Verb::resume, {}, {}}, steering, {anna, at});
   EXPECT_FALSE(steering.settings().paused);
   EXPECT_EQ(steering.settings().changes.at("paused").value, "no");
+}
+
+TEST(Control, WhatIsSetForAllTablesIsWhatTheyTakeTogether) {
+  jobs::SharedBudgets budgets({.memory_bytes = 1, .write_concurrency = 16, .read_rcu_per_s = 500},
+                              MonoTime{});
+  apply({Verb::set, NewValue<double>(100), {}, true}, budgets, MonoTime{});
+  EXPECT_EQ(budgets.reads.rate(), 100);
+  EXPECT_EQ(budgets.writes.capacity(), 16) << "it was not set";
+  apply({Verb::set, NewValue<double>(), NewValue<std::uint32_t>(4), true}, budgets, MonoTime{});
+  EXPECT_EQ(budgets.reads.rate(), 500);
+  EXPECT_EQ(budgets.writes.capacity(), 4);
+  apply({Verb::pause, {}, {}, true}, budgets, MonoTime{});
+  EXPECT_EQ(budgets.writes.capacity(), 4);
 }
 
 TEST(Control, AnswersCarryTheSnapshotOrTheReason) {
@@ -78,10 +96,28 @@ TEST(Control, AnswersCarryTheSnapshotOrTheReason) {
   progress.phase = "copying";
   progress.counts.read_items = 7;
   progress.steering = {{"rcu", "8000", "anna", 1}};
-  const auto back = parse_control_answer(control_answer(progress));
+  const auto back = parse_control_answer(control_answer({progress, {}}));
   ASSERT_TRUE(back) << back.error().message;
-  EXPECT_EQ(back->counts.read_items, 7u);
-  EXPECT_EQ(back->steering, progress.steering);
+  EXPECT_EQ(back->snapshot.counts.read_items, 7u);
+  EXPECT_EQ(back->snapshot.steering, progress.steering);
+  EXPECT_FALSE(back->run);
+  jobs::TablesProgress tables;
+  tables.tables = 5;
+  tables.tables_done = 2;
+  tables.tables_failed = 1;
+  tables.running.push_back({"a", "b", progress});
+  tables.running.front().progress.table = "orders";
+  tables.waiting = {"log\"s"};
+  tables.read_budget_rcu_per_s = 4000;
+  tables.write_concurrency = 64;
+  for (const bool with_names : {false, true}) {
+    const RunOfTables run = run_of(tables, with_names);
+    EXPECT_EQ(run.waiting, 1u);
+    EXPECT_EQ(run.running_names.size(), with_names ? 1u : 0u);
+    const auto of_many = parse_control_answer(control_answer({progress, run}));
+    ASSERT_TRUE(of_many) << of_many.error().message;
+    EXPECT_EQ(of_many->run, run);
+  }
   const auto refused = parse_control_answer(control_refusal("no \"such\" thing"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::usage);

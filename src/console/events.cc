@@ -33,6 +33,7 @@ std::string steering_json(const std::vector<jobs::SteeringNote>& notes) {
                 .text("value", note.value)
                 .text("by", note.by)
                 .text("at", iso_time(WallTime(std::chrono::milliseconds(note.at_unix_ms))))
+                .flag("all_tables", note.all_tables)
                 .str();
   }
   return list + "]";
@@ -99,6 +100,11 @@ std::string progress_event(WallTime time, const jobs::Progress& progress) {
   return add_progress(line, progress).str();
 }
 
+std::string progress_fields(const jobs::Progress& progress) {
+  JsonLine line;
+  return add_progress(line, progress).str();
+}
+
 std::string summary_event(WallTime time, const Outcome& outcome) {
   const jobs::CopySummary& summary = outcome.summary;
   return JsonLine("summary", time)
@@ -160,9 +166,8 @@ std::string migration_event(WallTime time, const MigrationStatus& status) {
       .whole("units", status.units)
       .whole("units_done", status.units_done)
       .whole("units_skipped", status.units_skipped);
-  JsonLine progress;
   if (status.progress) {
-    line.raw("progress", add_progress(progress, *status.progress).str());
+    line.raw("progress", progress_fields(*status.progress));
   } else {
     line.null("progress");
   }
@@ -176,10 +181,23 @@ std::string migration_event(WallTime time, const MigrationStatus& status) {
   } else {
     line.null("last_end");
   }
+  if (status.run) {
+    line.raw("run", JsonLine()
+                        .whole("tables", status.run->tables)
+                        .whole("done", status.run->done)
+                        .whole("failed", status.run->failed)
+                        .whole("running", status.run->running)
+                        .whole("waiting", status.run->waiting)
+                        .optional("read_budget_rcu_per_s", status.run->read_budget_rcu_per_s)
+                        .whole("write_concurrency", status.run->write_concurrency)
+                        .str());
+  } else {
+    line.null("run");
+  }
   return line.str();
 }
 
-std::string check_event(WallTime time, const MigrationStatus& status, const Check& check) {
+std::string status_check_event(WallTime time, const MigrationStatus& status, const Check& check) {
   return JsonLine("status_check", time)
       .text("folder", status.folder)
       .text("source", status.source)
@@ -200,6 +218,16 @@ std::string steered_event(WallTime time, const MigrationStatus& status, std::str
       .text("done", done)
       .flag("paused", now.paused)
       .raw("steering", steering_json(now.steering))
+      .str();
+}
+
+std::string tables_steered_event(WallTime time, const TablesSteered& steered) {
+  return JsonLine("tables_steered", time)
+      .text("done", steered.done)
+      .whole("tables", steered.tables)
+      .whole("failed", steered.failed)
+      .whole("to_come", steered.to_come)
+      .whole("exit_code", static_cast<std::uint64_t>(steered.exit))
       .str();
 }
 

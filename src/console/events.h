@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "console/control.h"
 #include "jobs/copy.h"
 #include "jobs/progress.h"
 #include "jobs/schema.h"
@@ -22,6 +23,8 @@ std::string counts_json(const state::Counts& counts);
 std::string notice_event(WallTime time, std::string_view level, std::string_view message);
 std::string schema_event(WallTime time, const jobs::SchemaReport& report);
 std::string progress_event(WallTime time, const jobs::Progress& progress);
+/// The event's fields alone, as an object.
+std::string progress_fields(const jobs::Progress& progress);
 
 /// How a job ended.
 struct Outcome {
@@ -42,7 +45,7 @@ struct LastEnd {
   std::string at;  ///< ISO 8601, UTC
 };
 
-/// A migration as `status` shows it.
+/// A migration as `status` shows it. Without a folder there is none of it yet.
 struct MigrationStatus {
   std::string folder;
   std::string source, target;
@@ -60,15 +63,26 @@ struct MigrationStatus {
   std::optional<std::int64_t> heartbeat_unix_ms;  ///< last commit of a run that has not ended cleanly
   bool live = false;                              ///< `progress` is the running process's own
   std::optional<LastEnd> last_end;                ///< unless it runs, or ended well
+  /// With `live`: the run over many tables that it is a part of.
+  std::optional<RunOfTables> run;
 };
 std::string migration_event(WallTime time, const MigrationStatus& status);
 std::string_view phase_name(const MigrationStatus& status);
 
 /// One line of `status --check`.
 struct Check;
-std::string check_event(WallTime time, const MigrationStatus& status, const Check& check);
+std::string status_check_event(WallTime time, const MigrationStatus& status, const Check& check);
 /// What `pause`, `resume` and `set` did: `done` says it, the snapshot has what is in force now.
 std::string steered_event(WallTime time, const MigrationStatus& status, std::string_view done);
+/// What they did to a run over many tables; each that was told has a steered event before it.
+struct TablesSteered {
+  std::string done;           ///< as of steered_event()
+  std::uint64_t tables = 0;   ///< that were told
+  std::uint64_t failed = 0;   ///< of them: gave no answer, or refused
+  std::uint64_t to_come = 0;  ///< tables that have not begun, and will begin so
+  ExitCode exit = ExitCode::done;
+};
+std::string tables_steered_event(WallTime time, const TablesSteered& steered);
 
 /// `item_json` is DynamoDB JSON as it was read.
 std::string reject_event(WallTime time, const state::Reject& reject);

@@ -81,8 +81,9 @@ PlanReport full_plan() {
 /// The event of all tables, which follows those of the tables that run.
 std::string tables_progress_line() {
   jobs::TablesProgress progress;
-  progress.running.push_back(full_progress());
+  progress.running.push_back({"a", "b", full_progress()});
   progress.eta_s = 1;
+  progress.read_budget_rcu_per_s = 1;
   const std::string lines = tables_progress_events(kTime, progress);
   const std::size_t second = lines.find('\n') + 1;
   return lines.substr(second, lines.size() - second - 1);
@@ -95,11 +96,23 @@ jobs::TableOutcome some_table(bool failed) {
   return table;
 }
 
+std::string tables_status_line() {
+  jobs::TablesProgress progress;
+  progress.running.push_back({"a", "b", full_progress()});
+  jobs::EndedTable ended;
+  ended.outcome = some_table(true);
+  progress.ended.push_back(std::make_shared<const jobs::EndedTable>(ended));
+  progress.waiting = {"c"};
+  return tables_status_event(kTime, progress);
+}
+
 std::vector<std::string> every_event() {
   MigrationStatus idle;
   MigrationStatus running;
   running.running = true;
   running.progress = full_progress();
+  MigrationStatus one_of_many = running;
+  one_of_many.run.emplace().read_budget_rcu_per_s = 1;
   MigrationStatus failed;
   failed.last_end = {ExitCode::needs_person, "m", "t"};
   state::Reject reject;
@@ -113,6 +126,7 @@ std::vector<std::string> every_event() {
       schema_event(kTime, full_schema()),
       schema_event(kTime, no_target),
       tables_progress_line(),
+      tables_status_line(),
       tables_event(kTime, {.job = "copy", .tables = {some_table(false), some_table(true)}}),
       tables_event(kTime, {.job = "copy", .tables = {some_table(true)}}),
       progress_event(kTime, full_progress()),
@@ -121,9 +135,11 @@ std::vector<std::string> every_event() {
       error_event(kTime, {ErrorKind::config, "m"}, ExitCode::wrong_usage),
       migration_event(kTime, idle),
       migration_event(kTime, running),
+      migration_event(kTime, one_of_many),
       migration_event(kTime, failed),
-      check_event(kTime, idle, {}),
+      status_check_event(kTime, idle, {}),
       steered_event(kTime, running, "paused"),
+      tables_steered_event(kTime, {}),
       reject_event(kTime, reject),
       retry_event(kTime, 1, 2),
       unit_event(kTime, "{}", {}),

@@ -36,6 +36,8 @@ Check check_running(const MigrationStatus& status, std::chrono::milliseconds sta
 }
 
 Check check_idle(const MigrationStatus& status) {
+  if (status.folder.empty())
+    return {ExitCode::stopped, "not begun", "the state directory holds nothing of it yet"};
   const std::optional<LastEnd>& end = status.last_end;
   if (end && end->exit == ExitCode::needs_person)
     return {ExitCode::needs_person, "needs a person", fmt::format("{} (at {})", end->message, end->at)};
@@ -75,6 +77,38 @@ Health health_of(const jobs::Progress& progress, std::chrono::milliseconds stall
   }
   if (progress.paused) return {true, one_line(pause_text(progress))};
   return {true, progress.phase.empty() ? "starting" : one_line(progress.phase)};
+}
+
+Health health_of(const jobs::TablesProgress& progress, std::chrono::milliseconds stalled_after) {
+  static constexpr std::size_t kMostNamed = 3;
+  std::string sick;
+  std::size_t count = 0, paused = 0;
+  for (const jobs::TableProgress& table : progress.running) {
+    if (table.progress.paused) ++paused;
+    const Health health = health_of(table.progress, stalled_after);
+    if (health.ok || ++count > kMostNamed) continue;
+    sick += fmt::format("{}{}: {}", sick.empty() ? "" : "; ", table.progress.table, health.reason);
+  }
+  if (count > kMostNamed) sick += fmt::format("; and {} more", count - kMostNamed);
+  if (count > 0) return {false, one_line(sick)};
+  std::string text =
+      fmt::format("{} of {} done", grouped(progress.tables_done), counted(progress.tables, "table"));
+  const auto add = [&text](std::size_t number, const char* what) {
+    if (number > 0) text += fmt::format(", {} {}", grouped(number), what);
+  };
+  add(progress.running.size(), "running");
+  add(paused, "of them paused");
+  add(progress.waiting.size(), "to come");
+  if (progress.tables_failed > 0) {
+    text += fmt::format(", {} failed: ", grouped(progress.tables_failed));
+    std::size_t named = 0;
+    for (const auto& table : progress.ended) {
+      if (!table->outcome.error || ++named > kMostNamed) continue;
+      text += fmt::format("{}{}", named == 1 ? "" : ", ", table->outcome.source);
+    }
+    if (named > kMostNamed) text += ", …";
+  }
+  return {true, one_line(text)};
 }
 
 Check check(const MigrationStatus& status, std::chrono::milliseconds stalled_after) {

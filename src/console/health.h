@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "console/events.h"
 #include "jobs/progress.h"
+#include "jobs/tables_progress.h"
 
 namespace messina::console {
 
@@ -21,6 +22,9 @@ struct Health {
 /// rate that was set, or its former process's requests must be dead first. A job that prepares, or waits for
 /// a server, is well until `stalled_after`.
 Health health_of(const jobs::Progress& progress, std::chrono::milliseconds stalled_after);
+/// A run is well while each table that runs is. One that failed is named, and makes nobody sick: the others
+/// go on, and no new start would cure it.
+Health health_of(const jobs::TablesProgress& progress, std::chrono::milliseconds stalled_after);
 
 /// "paused by anna (uid 1000, pid 4711) since 2026-01-31T12:00:00Z"; empty unless it is paused.
 std::string pause_text(const jobs::Progress& progress);
@@ -28,7 +32,8 @@ std::string pause_text(const jobs::Progress& progress);
 /// One migration, judged for a script.
 struct Check {
   ExitCode exit = ExitCode::done;
-  /// "done", "done with rejects", "running", "paused", "stalled", "stopped", "needs a person", "unreadable".
+  /// "done", "done with rejects", "running", "paused", "stalled", "stopped", "needs a person", "unreadable",
+  /// "not begun".
   std::string state;
   std::string reason;  ///< without an end of line
 };

@@ -16,8 +16,8 @@ jobs::Progress copying() {
 }
 
 TEST(Health, AJobThatMovesOrWaitsByDesignIsWell) {
-  EXPECT_TRUE(health_of({}, 10min).ok);
-  EXPECT_EQ(health_of({}, 10min).reason, "starting");
+  EXPECT_TRUE(health_of(jobs::Progress(), 10min).ok);
+  EXPECT_EQ(health_of(jobs::Progress(), 10min).reason, "starting");
   jobs::Progress progress = copying();
   progress.idle_s = 600;
   EXPECT_TRUE(health_of(progress, 10min).ok) << "at its limit";
@@ -138,6 +138,14 @@ TEST(Check, JudgesWhatIsDoneOrCannotBeRead) {
   EXPECT_EQ(check({ErrorKind::needs_person, "damaged"}).exit, ExitCode::needs_person);
   EXPECT_EQ(check({ErrorKind::disk, "no"}).exit, ExitCode::stopped);
   EXPECT_EQ(check_line(check({ErrorKind::disk, "no"}), "f"), "unreadable: f: no\n");
+}
+
+TEST(Check, WhatWasNamedAndNeverBegunIsNotDone) {
+  MigrationStatus status;
+  status.source = "a";
+  const Check of_none = check(status, 10min);
+  EXPECT_EQ(of_none.exit, ExitCode::stopped);
+  EXPECT_EQ(of_none.state, "not begun");
 }
 
 }  // namespace

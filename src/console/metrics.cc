@@ -15,17 +15,21 @@ namespace messina::console {
 namespace {
 
 using jobs::Progress;
+using jobs::TablesProgress;
 
 /// Values by the metric's own label; without one, one value under "". Empty: not known, and left out.
 using Samples = std::vector<std::pair<std::string, double>>;
 
-struct Metric {
+template <class Snapshot>
+struct MetricOf {
   const char* name;
   const char* type;
   const char* label;  ///< or null
   const char* help;
-  Samples (*samples)(const Progress&);
+  Samples (*samples)(const Snapshot&);
 };
+using Metric = MetricOf<Progress>;
+using RunMetric = MetricOf<TablesProgress>;
 
 template <class T>
 Samples one(T value) {
@@ -119,7 +123,8 @@ const std::array kMetrics{
            [](const Progress& p) { return one(p.memory_bytes); }},
     Metric{"messina_phase", "gauge", "phase", "1 for the phase that the job is in.",
            [](const Progress& p) {
-             return states({"preparing", "waiting", "copying", "paused", "finishing", "done", "stopped"},
+             return states({"preparing", "queued", "waiting", "copying", "paused", "finishing", "done",
+                            "stopped", "failed"},
                            p.phase);
            }},
     Metric{"messina_held_by", "gauge", "holder", "1 for what holds the speed.",
@@ -144,6 +149,39 @@ const std::array kMetrics{
            "1 for each setting that was changed on the running job; absent if none was.",
            [](const Progress& p) { return set_by_hand(p); }},
 };
+
+/// The list of those of a run over many tables, beside each table's own.
+const std::array kRunMetrics{
+    RunMetric{"messina_tables", "gauge", "state",
+              "Tables of a run over many, by state; absent for one table.",
+              [](const TablesProgress& p) {
+                const auto of = [](std::string state, std::size_t count) {
+                  return std::pair(std::move(state), static_cast<double>(count));
+                };
+                return Samples{of("waiting", p.waiting.size()), of("running", p.running.size()),
+                               of("done", p.tables_done), of("failed", p.tables_failed)};
+              }},
+    RunMetric{"messina_tables_done_ratio", "gauge", nullptr,
+              "Share of the work of all tables together, 0 to 1; absent for one table.",
+              [](const TablesProgress& p) { return one(p.share_done); }},
+    RunMetric{"messina_tables_eta_seconds", "gauge", nullptr,
+              "Seconds to go for all tables together; absent while not known, and for one table.",
+              [](const TablesProgress& p) { return known(p.eta_s); }},
+    RunMetric{"messina_tables_read_budget_capacity_units_per_second", "gauge", nullptr,
+              "RCU that all tables together may spend a second; absent: no such limit, or one table.",
+              [](const TablesProgress& p) { return known(p.read_budget_rcu_per_s); }},
+    RunMetric{"messina_tables_write_concurrency", "gauge", nullptr,
+              "Requests to the target at once of all tables together, at most; absent for one table.",
+              [](const TablesProgress& p) { return one(p.write_concurrency); }},
+};
+
+/// What a table keeps that has ended: counters never vanish before they were scraped, and an alert can tell
+/// done from gone.
+bool is_kept(const Metric& metric) {
+  const std::string_view name = metric.name;
+  return std::string_view(metric.type) == "counter" || name == "messina_done_ratio" ||
+         name == "messina_phase";
+}
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -170,31 +208,85 @@ void write_head(std::string& out, std::string_view name, std::string_view type, 
 constexpr std::string_view kInfoName = "messina_build_info";
 constexpr std::string_view kInfoHelp = "1; the version is a label.";
 
+std::string labels_text(const MetricLabels& labels) {
+  return fmt::format("source=\"{}\",target=\"{}\",table=\"{}\"", escaped(labels.source),
+                     escaped(labels.target), escaped(labels.table));
+}
+
+void write_info(std::string& out, const std::string& which, std::string_view version) {
+  write_head(out, kInfoName, "gauge", kInfoHelp);
+  out += fmt::format("{}{{{},version=\"{}\"}} 1\n", kInfoName, which, escaped(version));
+}
+
+/// A metric of one table, or of a run.
+struct Labelled {
+  std::string labels;
+  const Progress* progress;
+  bool ended = false;
+};
+
+template <class Snapshot>
+void write_samples(std::string& out, const MetricOf<Snapshot>& metric, const std::string& which,
+                   const Samples& samples) {
+  for (const auto& [state, value] : samples) {
+    const std::string own =
+        metric.label == nullptr ? "" : fmt::format(",{}=\"{}\"", metric.label, escaped(state));
+    out += fmt::format("{}{{{}{}}} {}\n", metric.name, which, own, number(value));
+  }
+}
+
+/// All samples of a metric stand together, below its one head, as the format demands.
+void write_tables(std::string& out, const std::vector<Labelled>& tables) {
+  for (const Metric& metric : kMetrics) {
+    std::string lines;
+    for (const Labelled& table : tables)
+      if (!table.ended || is_kept(metric))
+        write_samples(lines, metric, table.labels, metric.samples(*table.progress));
+    if (lines.empty()) continue;
+    write_head(out, metric.name, metric.type, metric.help);
+    out += lines;
+  }
+}
+
 }  // namespace
 
 std::string metrics_text(const Progress& progress, const MetricLabels& labels, std::string_view version) {
-  const std::string which = fmt::format("source=\"{}\",target=\"{}\",table=\"{}\"", escaped(labels.source),
-                                        escaped(labels.target), escaped(labels.table));
   std::string out;
-  write_head(out, kInfoName, "gauge", kInfoHelp);
-  out += fmt::format("{}{{{},version=\"{}\"}} 1\n", kInfoName, which, escaped(version));
-  for (const Metric& metric : kMetrics) {
+  write_info(out, labels_text(labels), version);
+  write_tables(out, {{labels_text(labels), &progress}});
+  return out;
+}
+
+std::string metrics_text(const TablesProgress& progress, const MetricLabels& labels,
+                         std::string_view version) {
+  const std::string which = labels_text(labels);
+  std::string out;
+  write_info(out, which, version);
+  for (const RunMetric& metric : kRunMetrics) {
     const Samples samples = metric.samples(progress);
     if (samples.empty()) continue;
     write_head(out, metric.name, metric.type, metric.help);
-    for (const auto& [state, value] : samples) {
-      const std::string own =
-          metric.label == nullptr ? "" : fmt::format(",{}=\"{}\"", metric.label, escaped(state));
-      out += fmt::format("{}{{{}{}}} {}\n", metric.name, which, own, number(value));
-    }
+    write_samples(out, metric, which, samples);
   }
+  std::vector<Labelled> tables;
+  const auto add = [&tables](const jobs::TableProgress& table, bool ended) {
+    tables.push_back({labels_text({table.source_address, table.target_address, table.progress.table}),
+                      &table.progress, ended});
+  };
+  for (const jobs::TableProgress& table : progress.running) add(table, false);
+  for (const auto& table : progress.ended) add(table->last, true);
+  write_tables(out, tables);
   return out;
 }
 
 std::vector<MetricInfo> metric_catalog() {
   std::vector<MetricInfo> all{{std::string(kInfoName), "gauge", "version", std::string(kInfoHelp)}};
-  for (const Metric& metric : kMetrics)
-    all.push_back({metric.name, metric.type, metric.label == nullptr ? "" : metric.label, metric.help});
+  const auto add = [&all](const auto& metrics) {
+    for (const auto& metric : metrics)
+      all.push_back({metric.name, metric.type, metric.label == nullptr ? "" : metric.label, metric.help});
+  };
+  add(kMetrics);
+  add(kRunMetrics);
   return all;
 }
 

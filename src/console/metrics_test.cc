@@ -4,9 +4,13 @@
 
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <map>
+#include <memory>
 #include <regex>
 #include <set>
+#include <sstream>
+#include <vector>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -17,6 +21,7 @@
 #include "console/http_pages.h"
 #include "console/numbers.h"
 #include "console/progress_text.h"
+#include "console/tables_text.h"
 
 namespace messina::console {
 namespace {
@@ -103,6 +108,19 @@ const std::map<std::string, std::string> kSame{
 const std::set<std::string> kOthers{"messina_build_info", "messina_phase", "messina_held_by",
                                     "messina_paused", "messina_set_by_hand"};
 
+const PageContext kRunContext{{"dynamodb://us-east-1/", "alternator://h:8000/", ""}, "1.2", 10min};
+/// Field of the event of all tables → the metric of the same number.
+const std::map<std::string, std::string> kSameOfRun{
+    {"share_done", "messina_tables_done_ratio"},
+    {"eta_s", "messina_tables_eta_seconds"},
+    {"read_budget_rcu_per_s", "messina_tables_read_budget_capacity_units_per_second"},
+    {"write_concurrency", "messina_tables_write_concurrency"},
+    {"tables_done", R"(messina_tables/done)"},
+    {"tables_failed", R"(messina_tables/failed)"},
+    {"tables_running", R"(messina_tables/running)"},
+    {"tables_waiting", R"(messina_tables/waiting)"},
+};
+
 /// name{labels} → value.
 std::map<std::string, double> samples_of(const std::string& text) {
   std::map<std::string, double> samples;
@@ -151,9 +169,9 @@ TEST(OneTruth, TheSameSnapshotGivesTheSameNumbersEverywhere) {
   EXPECT_EQ(values.size(), kSame.size()) << "no number may stand for another";
 
   EXPECT_EQ(http_page("GET", "/status", p, kContext, kTime).body, progress_event(kTime, p) + "\n");
-  const auto answered = parse_control_answer(control_answer(p));
+  const auto answered = parse_control_answer(control_answer({p, {}}));
   ASSERT_TRUE(answered);
-  EXPECT_EQ(progress_event(kTime, *answered), progress_event(kTime, p));
+  EXPECT_EQ(progress_event(kTime, answered->snapshot), progress_event(kTime, p));
 
   const std::string bar = plain_line(p);
   for (const std::string& part :
@@ -174,8 +192,162 @@ TEST(OneTruth, TheSameSnapshotGivesTheSameNumbersEverywhere) {
   EXPECT_EQ(samples.at(labelled("messina_held_by", R"(,holder="memory")")), 0);
 }
 
+/// Two that run, one done, one failed, one to come.
+jobs::TablesProgress tables_snapshot() {
+  jobs::TablesProgress all;
+  all.tables = 5;
+  const auto addresses = [](const std::string& table) {
+    return jobs::TableProgress{"dynamodb://us-east-1/" + table, "alternator://h:8000/" + table, {}};
+  };
+  for (const std::string table : {"orders", "log"}) {
+    jobs::TableProgress& running = all.running.emplace_back(addresses(table));
+    running.progress = snapshot();
+    running.progress.table = table;
+  }
+  all.running[1].progress.paused = false;
+  all.running[1].progress.counts.read_items = 12;
+  for (const std::string table : {"old", "bad"}) {
+    jobs::EndedTable ended;
+    ended.last = addresses(table);
+    ended.last.progress.table = ended.outcome.source = ended.outcome.target = table;
+    ended.outcome.end = jobs::TableEnd::done;
+    ended.last.progress.phase = "done";
+    ended.last.progress.share_done = 1;
+    ended.last.progress.counts.read_items = ended.outcome.counts.read_items = 100;
+    if (table == "bad") {
+      ended.outcome.end = jobs::TableEnd::failed;
+      ended.outcome.error = Error{ErrorKind::needs_person, "it is odd"};
+      ended.last.progress.phase = "failed";
+    }
+    all.ended.push_back(std::make_shared<const jobs::EndedTable>(ended));
+  }
+  all.waiting = {"late"};
+  all.tables_done = 1;
+  all.tables_failed = 1;
+  for (const auto& table : all.running) all.counts += table.progress.counts;
+  for (const auto& table : all.ended) all.counts += table->outcome.counts;
+  all.share_done = 0.55;
+  all.items_per_s = 45'211;
+  all.bytes_per_s = 118;
+  all.rcu_per_s = 813;
+  all.eta_s = 201;
+  all.elapsed_s = 131;
+  all.read_budget_rcu_per_s = 4'000;
+  all.write_concurrency = 256;
+  return all;
+}
+
+TEST(OneTruth, TheSnapshotOfManyTablesGivesTheSameNumbersEverywhere) {
+  const jobs::TablesProgress all = tables_snapshot();
+  const std::string page = http_page("GET", "/metrics", all, kRunContext, kTime).body;
+  const auto samples = samples_of(page);
+  const std::string status_text = http_page("GET", "/status", all, kRunContext, kTime).body;
+  EXPECT_EQ(status_text, tables_status_event(kTime, all) + "\n");
+  const json::object status = json::parse(status_text).get_object();
+  EXPECT_EQ(status.at("event"), "tables_status");
+
+  // The events of --json say what /status says: each table's, then that of all.
+  std::istringstream lines(tables_progress_events(kTime, all));
+  std::vector<json::object> events;
+  for (std::string line; std::getline(lines, line);) events.push_back(json::parse(line).get_object());
+  ASSERT_EQ(events.size(), 3u);
+  const json::array& tables = status.at("progress").get_array();
+  ASSERT_EQ(tables.size(), 2u);
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    json::object event = events[i];
+    event.erase("event");
+    event.erase("time");
+    EXPECT_EQ(json::value(event), tables[i]);
+  }
+  for (const auto& [key, value] : events[2]) {
+    if (key == "event") continue;
+    EXPECT_EQ(status.at(key), value) << key;
+  }
+
+  // Of each table that runs, the metrics say what its event says.
+  for (const json::value& table : tables) {
+    const std::string name(table.at("table").get_string());
+    const auto numbers = numbers_of(table.get_object());
+    ASSERT_EQ(numbers.size(), kSame.size());
+    for (const auto& [field, metric] : kSame) {
+      const std::string sample =
+          fmt::format(R"({}{{source="dynamodb://us-east-1/{}",target="alternator://h:8000/{}",table="{}"}})",
+                      metric, name, name, name);
+      ASSERT_TRUE(samples.contains(sample)) << sample;
+      EXPECT_EQ(numbers.at(field), samples.at(sample)) << sample;
+    }
+  }
+  // Of all together too; its other numbers are sums that Prometheus can add up by itself.
+  const std::string of_run = R"({source="dynamodb://us-east-1/",target="alternator://h:8000/",table="")";
+  std::set<std::string> sums{"tables", "items_per_s", "bytes_per_s", "rcu_per_s", "elapsed_s"};
+  for (const auto& [field, number] : numbers_of(events[2])) {
+    if (field.starts_with("counts.") || sums.contains(field)) continue;
+    ASSERT_TRUE(kSameOfRun.contains(field)) << field;
+    const std::string& metric = kSameOfRun.at(field);
+    const std::size_t slash = metric.find('/');
+    const std::string sample =
+        metric.substr(0, slash) + of_run +
+        (slash == std::string::npos ? "" : fmt::format(R"(,state="{}")", metric.substr(slash + 1))) + "}";
+    ASSERT_TRUE(samples.contains(sample)) << sample;
+    EXPECT_EQ(samples.at(sample), number) << field;
+  }
+  double read = 0;
+  for (const auto& [sample, value] : samples)
+    if (sample.starts_with("messina_items_read_total{")) read += value;
+  EXPECT_EQ(read, status.at("counts").at("read_items").to_number<double>()) << "ended tables count on";
+
+  // The line on the terminal.
+  const std::string bar = tables_plain_line(all);
+  for (const std::string& part : std::vector<std::string>{
+           "1/5 tables", "1 failed", "1 paused", percent(all.share_done),
+           counted(all.counts.read_items, "item"), "45,211 items/s", "813 RCU/s", "ETA 3 min 21 s"})
+    EXPECT_NE(bar.find(part), std::string::npos) << part << " in " << bar;
+
+  // What the sockets answer.
+  const RunOfTables run = run_of(all, true);
+  EXPECT_EQ(run.tables, 5u);
+  EXPECT_EQ(run.waiting_names, (std::vector<std::string>{"late"}));
+  EXPECT_EQ(run.read_budget_rcu_per_s, 4'000);
+  EXPECT_EQ(status.at("waiting"), json::value(json::array{"late"}));
+  EXPECT_EQ(status.at("ended").at(1).at("error").at("message"), "it is odd");
+}
+
+TEST(OneTruth, ATableThatHasEndedKeepsItsCounters) {
+  const auto samples = samples_of(metrics_text(tables_snapshot(), kRunContext.labels, "1"));
+  std::set<std::string> kept;
+  for (const auto& [sample, value] : samples)
+    if (sample.find("table=\"bad\"") != std::string::npos) kept.insert(sample.substr(0, sample.find('{')));
+  for (const MetricInfo& metric : metric_catalog()) {
+    const bool keeps =
+        metric.type == "counter" || metric.name == "messina_done_ratio" || metric.name == "messina_phase";
+    EXPECT_EQ(kept.contains(metric.name), keeps) << metric.name;
+  }
+  const std::string labels =
+      R"({source="dynamodb://us-east-1/bad",target="alternator://h:8000/bad",table="bad")";
+  EXPECT_EQ(samples.at("messina_phase" + labels + R"(,phase="failed"})"), 1);
+  EXPECT_EQ(samples.at("messina_phase" + labels + R"(,phase="copying"})"), 0);
+  for (const auto& [sample, value] : samples)
+    EXPECT_EQ(sample.find("table=\"late\""), std::string::npos) << "it has not begun: " << sample;
+}
+
+TEST(Metrics, OfManyTablesStandTogetherUnderOneHead) {
+  std::istringstream lines(metrics_text(tables_snapshot(), kRunContext.labels, "1"));
+  std::set<std::string> heads;
+  std::string family;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ")) {
+      family = line.substr(7, line.find(' ', 7) - 7);
+      EXPECT_TRUE(heads.insert(family).second) << "twice: " << family;
+    } else if (!line.starts_with('#')) {
+      EXPECT_TRUE(line.starts_with(family + "{")) << line << " below " << family;
+    }
+  }
+  EXPECT_GT(heads.size(), 30u);
+}
+
 TEST(OneTruth, EveryMetricIsListedHere) {
   std::set<std::string> listed = kOthers;
+  for (const auto& [field, metric] : kSameOfRun) listed.insert(metric.substr(0, metric.find('/')));
   for (const auto& [field, metric] : kSame) listed.insert(metric);
   std::set<std::string> all;
   for (const MetricInfo& metric : metric_catalog()) all.insert(metric.name);
@@ -183,7 +355,7 @@ TEST(OneTruth, EveryMetricIsListedHere) {
 }
 
 TEST(Metrics, LeavesOutWhatIsNotKnownAndEscapesTheRest) {
-  const std::string text = metrics_text({}, {"a\\b\"c\nd\xff", "t", "x"}, "1");
+  const std::string text = metrics_text(jobs::Progress(), {"a\\b\"c\nd\xff", "t", "x"}, "1");
   EXPECT_EQ(text.find("messina_eta_seconds"), std::string::npos) << "no sample, so no head either";
   EXPECT_EQ(text.find("messina_set_by_hand"), std::string::npos);
   EXPECT_NE(text.find("source=\"a\\\\b\\\"c\\nd\xEF\xBF\xBD\",target"), std::string::npos) << text;
@@ -203,7 +375,8 @@ TEST(Metrics, ItsLabelsDoNotGrowWithTheTable) {
   p.holder_detail = "another segment";
   EXPECT_EQ(samples_of(metrics_text(p, {}, "1")).size(), lines);
   for (const MetricInfo& metric : metric_catalog())
-    EXPECT_TRUE((std::set<std::string>{"", "phase", "holder", "version", "setting"}.contains(metric.label)))
+    EXPECT_TRUE(
+        (std::set<std::string>{"", "phase", "holder", "version", "setting", "state"}.contains(metric.label)))
         << metric.name;
   EXPECT_EQ(metrics_text(p, {}, "1").find("another segment"), std::string::npos);
 }
@@ -226,6 +399,22 @@ TEST(HttpPages, AnswersWhatItHas) {
   const HttpPage sick = http_page("GET", "/healthz", stalled, kContext, kTime);
   EXPECT_EQ(sick.status, 503);
   EXPECT_TRUE(sick.body.starts_with("stalled: nothing was settled for 10 min 01 s")) << sick.body;
+}
+
+TEST(HttpPages, OfManyTablesAreWellWhileNoneIsSick) {
+  jobs::TablesProgress all = tables_snapshot();
+  const auto healthz = [&all] { return http_page("GET", "/healthz", all, kRunContext, kTime); };
+  EXPECT_EQ(healthz().status, 200);
+  EXPECT_EQ(healthz().body,
+            "ok: 1 of 5 tables done, 2 running, 1 of them paused, 1 to come, 1 failed: bad\n");
+  all.running[1].progress.idle_s = 601;
+  EXPECT_EQ(healthz().status, 503);
+  EXPECT_TRUE(healthz().body.starts_with("stalled: log: nothing was settled for 10 min 01 s"))
+      << healthz().body;
+  while (all.running.size() < 6) all.running.push_back(all.running[1]);
+  EXPECT_TRUE(healthz().body.ends_with("; and 2 more\n")) << healthz().body;
+  EXPECT_EQ(http_page("POST", "/status", all, kRunContext, kTime).status, 405);
+  EXPECT_EQ(http_page("GET", "/x", all, kRunContext, kTime).status, 404);
 }
 
 std::string read_page(const std::string& name) {

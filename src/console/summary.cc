@@ -1,5 +1,7 @@
 #include "console/summary.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "console/json_line.h"
@@ -8,6 +10,18 @@
 
 namespace messina::console {
 namespace {
+
+/// "one of 12 tables: 3 done, 4 running, 5 to come; together at most 4,000 RCU/s read, 256 writes at once".
+std::string run_text(const RunOfTables& run) {
+  std::string text = fmt::format("one of {}", counted(run.tables, "table"));
+  const char* before = ": ";
+  for (const auto& [count, what] : {std::pair(run.done, "done"), std::pair(run.failed, "failed"),
+                                    std::pair(run.running, "running"), std::pair(run.waiting, "to come")}) {
+    if (count == 0) continue;
+    text += fmt::format("{}{} {}", std::exchange(before, ", "), grouped(count), what);
+  }
+  return text + "; together at most " + together_text(run);
+}
 
 const char* items(std::uint64_t count) { return count == 1 ? "item" : "items"; }
 
@@ -21,6 +35,12 @@ Result<void> check_counts(const state::Counts& counts) {
           "the ledger's numbers do not add up: read {}, written {}, rejected {}; this is a bug of messina, "
           "please report it with the state directory's ledger.db",
           grouped(counts.read_items), grouped(counts.written_items), grouped(counts.rejected_items)));
+}
+
+std::string together_text(const RunOfTables& run) {
+  std::string text;
+  if (run.read_budget_rcu_per_s) text = rate(*run.read_budget_rcu_per_s) + " RCU/s read, ";
+  return text + fmt::format("{} at once", counted(run.write_concurrency, "write"));
 }
 
 std::string summary_text(const Outcome& outcome) {
@@ -71,6 +91,9 @@ std::string schema_text(const jobs::SchemaReport& report) {
 }
 
 std::string migration_text(const MigrationStatus& status) {
+  if (status.folder.empty())
+    return fmt::format("{} to {}\n  not begun  the state directory holds nothing of it yet\n",
+                       one_line(status.source), one_line(status.target));
   // A unit that ran alone and failed before it began has left no addresses.
   std::string text = status.source.empty()
                          ? status.folder + "\n"
@@ -100,8 +123,10 @@ std::string migration_text(const MigrationStatus& status) {
   // What a process that is gone was told concerns nobody.
   if (status.running && status.progress) {
     for (const jobs::SteeringNote& note : status.progress->steering)
-      text += fmt::format("  set        {} = {} by {} at {}\n", note.setting, one_line(note.value),
-                          one_line(note.by), iso_time(WallTime(std::chrono::milliseconds(note.at_unix_ms))));
+      text += fmt::format("  set        {} = {}{} by {} at {}\n", note.setting, one_line(note.value),
+                          note.all_tables ? " for all tables" : "", one_line(note.by),
+                          iso_time(WallTime(std::chrono::milliseconds(note.at_unix_ms))));
+    if (status.run) text += fmt::format("  run        {}\n", run_text(*status.run));
     text += fmt::format("  now        {}\n", plain_line(*status.progress));
     if (!status.live) text += "             (from the ledger: the process itself gives no answer)\n";
   }

@@ -22,6 +22,9 @@ std::string schema_text(const jobs::SchemaReport& report);
 /// `FAIL  items of all types come back equal: …`, with its end.
 std::string selftest_text(const jobs::SelftestCheck& check);
 
+/// The limits of all tables of a run: "4,000 RCU/s read, 256 writes at once".
+std::string together_text(const RunOfTables& run);
+
 /// One migration as `status` shows it, several lines.
 std::string migration_text(const MigrationStatus& status);
 

@@ -23,8 +23,16 @@ std::vector<LinePart> parts_of(const jobs::TablesProgress& progress) {
     parts.push_back({1, fmt::format("{} failed", grouped(progress.tables_failed))});
   parts.push_back({1, percent(progress.share_done)});
   add_volume_and_speed(progress, parts);
+  const auto paused = std::ranges::count_if(
+      progress.running, [](const jobs::TableProgress& table) { return table.progress.paused; });
+  if (paused > 0) parts.push_back({1, fmt::format("{} paused", paused)});
   if (!progress.running.empty()) {
-    const jobs::Progress& largest = progress.running.front();
+    // One that only stands ready says nothing about the run.
+    const auto at_work = std::ranges::find_if(progress.running, [](const jobs::TableProgress& table) {
+      return table.progress.phase != "queued" && table.progress.phase != "preparing";
+    });
+    const jobs::Progress& largest =
+        (at_work == progress.running.end() ? progress.running.begin() : at_work)->progress;
     std::string text = fmt::format("{} {}", largest.table,
                                    largest.phase == "copying" ? percent(largest.share_done) : largest.phase);
     if (!largest.holder.empty() && largest.holder != "nothing") text += " held by " + largest.holder;
@@ -104,29 +112,78 @@ std::string tables_terminal_line(const jobs::TablesProgress& progress, std::size
 
 std::string tables_plain_line(const jobs::TablesProgress& progress) { return whole_line(parts_of(progress)); }
 
+namespace {
+
+/// A JSON list of what `text` makes of each.
+template <class List, class Text>
+std::string list_of(const List& list, Text text) {
+  std::string json = "[";
+  for (const auto& each : list) {
+    if (json.size() > 1) json += ',';
+    json += text(each);
+  }
+  return json + "]";
+}
+
+JsonLine& add_sums(JsonLine& line, const jobs::TablesProgress& progress) {
+  return line.whole("tables", progress.tables)
+      .whole("tables_done", progress.tables_done)
+      .whole("tables_failed", progress.tables_failed)
+      .whole("tables_running", progress.running.size())
+      .whole("tables_waiting", progress.waiting.size())
+      .raw("running",
+           list_of(progress.running,
+                   [](const jobs::TableProgress& table) { return JsonLine::quoted(table.progress.table); }))
+      .raw("counts", counts_json(progress.counts))
+      .number("share_done", progress.share_done)
+      .number("items_per_s", progress.items_per_s)
+      .number("bytes_per_s", progress.bytes_per_s)
+      .number("rcu_per_s", progress.rcu_per_s)
+      .optional("eta_s", progress.eta_s)
+      .number("elapsed_s", progress.elapsed_s)
+      .optional("read_budget_rcu_per_s", progress.read_budget_rcu_per_s)
+      .whole("write_concurrency", progress.write_concurrency);
+}
+
+std::string outcome_json(const jobs::TableOutcome& table) {
+  JsonLine line;
+  line.text("source_table", table.source)
+      .text("target_table", table.target)
+      .text("end", jobs::to_string(table.end))
+      .raw("counts", counts_json(table.counts))
+      .whole("live_rejects", table.live_rejects)
+      .number("elapsed_s", table.elapsed_s)
+      .whole("exit_code", static_cast<std::uint64_t>(table.exit()));
+  if (table.error)
+    line.raw("error", JsonLine()
+                          .text("kind", to_string(table.error->kind))
+                          .text("code", table.error->code)
+                          .text("message", table.error->message)
+                          .str());
+  else
+    line.null("error");
+  return line.str();
+}
+
+}  // namespace
+
 std::string tables_progress_events(WallTime time, const jobs::TablesProgress& progress) {
   std::string lines;
-  std::string names = "[";
-  for (const jobs::Progress& table : progress.running) {
-    lines += progress_event(time, table) + "\n";
-    if (names.size() > 1) names += ',';
-    names += JsonLine::quoted(table.table);
-  }
-  return lines +
-         JsonLine("tables_progress", time)
-             .whole("tables", progress.tables)
-             .whole("tables_done", progress.tables_done)
-             .whole("tables_failed", progress.tables_failed)
-             .raw("running", names + "]")
-             .raw("counts", counts_json(progress.counts))
-             .number("share_done", progress.share_done)
-             .number("items_per_s", progress.items_per_s)
-             .number("bytes_per_s", progress.bytes_per_s)
-             .number("rcu_per_s", progress.rcu_per_s)
-             .optional("eta_s", progress.eta_s)
-             .number("elapsed_s", progress.elapsed_s)
-             .str() +
-         "\n";
+  for (const jobs::TableProgress& table : progress.running)
+    lines += progress_event(time, table.progress) + "\n";
+  JsonLine sums("tables_progress", time);
+  return lines + add_sums(sums, progress).str() + "\n";
+}
+
+std::string tables_status_event(WallTime time, const jobs::TablesProgress& progress) {
+  JsonLine line("tables_status", time);
+  return add_sums(line, progress)
+      .raw("progress",
+           list_of(progress.running,
+                   [](const jobs::TableProgress& table) { return progress_fields(table.progress); }))
+      .raw("ended", list_of(progress.ended, [](const auto& table) { return outcome_json(table->outcome); }))
+      .raw("waiting", list_of(progress.waiting, JsonLine::quoted))
+      .str();
 }
 
 std::string tables_text(const TablesOutcome& outcome) {
@@ -156,32 +213,11 @@ std::string tables_text(const TablesOutcome& outcome) {
 }
 
 std::string tables_event(WallTime time, const TablesOutcome& outcome) {
-  std::string list = "[";
   state::Counts sum;
-  for (const jobs::TableOutcome& table : outcome.tables) {
-    sum += table.counts;
-    if (list.size() > 1) list += ',';
-    JsonLine line;
-    line.text("source_table", table.source)
-        .text("target_table", table.target)
-        .text("end", jobs::to_string(table.end))
-        .raw("counts", counts_json(table.counts))
-        .whole("live_rejects", table.live_rejects)
-        .number("elapsed_s", table.elapsed_s)
-        .whole("exit_code", static_cast<std::uint64_t>(table.exit()));
-    if (table.error)
-      line.raw("error", JsonLine()
-                            .text("kind", to_string(table.error->kind))
-                            .text("code", table.error->code)
-                            .text("message", table.error->message)
-                            .str());
-    else
-      line.null("error");
-    list += line.str();
-  }
+  for (const jobs::TableOutcome& table : outcome.tables) sum += table.counts;
   return JsonLine("tables", time)
       .text("job", outcome.job)
-      .raw("tables", list + "]")
+      .raw("tables", list_of(outcome.tables, outcome_json))
       .raw("counts", counts_json(sum))
       .number("elapsed_s", outcome.elapsed_s)
       .whole("exit_code", static_cast<std::uint64_t>(jobs::worst(outcome.tables)))

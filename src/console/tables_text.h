@@ -17,6 +17,9 @@ std::string tables_plain_line(const jobs::TablesProgress& progress);
 
 /// A progress event for each table that runs, and one for all; a line each, with their ends.
 std::string tables_progress_events(WallTime time, const jobs::TablesProgress& progress);
+/// The whole snapshot as one object, for --listen's /status: the fields of the event for all, `progress` of
+/// each table that runs, `ended` as in tables_event(), and the names of those `waiting`.
+std::string tables_status_event(WallTime time, const jobs::TablesProgress& progress);
 
 /// How a run over many tables ended.
 struct TablesOutcome {

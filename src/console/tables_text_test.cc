@@ -16,7 +16,7 @@ jobs::TablesProgress some_progress() {
   progress.items_per_s = 45'210;
   progress.rcu_per_s = 812;
   progress.eta_s = 200;
-  jobs::Progress& orders = progress.running.emplace_back();
+  jobs::Progress& orders = progress.running.emplace_back().progress;
   orders.table = "orders";
   orders.phase = "copying";
   orders.share_done = 0.423;
@@ -31,6 +31,21 @@ TEST(TablesText, TheLineNamesTheLargestThatRuns) {
       "20 s  orders 42.3% held by target latency");
   EXPECT_EQ(tables_terminal_line(some_progress(), 60),
             "copy  12/200 tables  1 failed  25.0%  45,210 items/s");
+}
+
+TEST(TablesText, OneThatStandsReadyIsNotTheLargestThatRuns) {
+  jobs::TablesProgress progress = some_progress();
+  progress.running.front().progress.paused = true;
+  progress.running.front().progress.phase = "paused";
+  progress.running.front().progress.holder = "nothing";
+  jobs::TableProgress ready;
+  ready.progress.table = "larger";
+  ready.progress.phase = "queued";
+  progress.running.insert(progress.running.begin(), ready);
+  const std::string line = tables_plain_line(progress);
+  EXPECT_TRUE(line.ends_with("  1 paused  orders paused")) << line;
+  progress.running.pop_back();
+  EXPECT_TRUE(tables_plain_line(progress).ends_with("  larger queued"));
 }
 
 std::vector<jobs::TableOutcome> some_outcomes() {

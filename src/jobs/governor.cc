@@ -172,7 +172,7 @@ std::uint32_t Governor::more_workers(std::uint32_t per_lane) {
 }
 
 void Governor::describe(Progress& progress) const {
-  progress.paused = steering_.paused;
+  jobs::describe(steering_, progress);
   progress.read_budget_rcu_per_s = source_.decision.units_per_s;
   progress.read_budget_why = source_.decision.why;
   progress.write_budget_wcu_per_s = target_.decision.units_per_s;
@@ -181,9 +181,6 @@ void Governor::describe(Progress& progress) const {
   progress.application_wcu_per_s = target_.share.application();
   progress.write_concurrency = run_->write_limit.limit();
   progress.write_concurrency_why = steering_.write_concurrency ? "set by hand" : run_->write_limit.why();
-  progress.steering.clear();
-  for (const auto& [setting, change] : steering_.changes)
-    progress.steering.push_back({setting, change.value, change.by, change.at_unix_ms});
 }
 
 }  // namespace messina::jobs

@@ -14,13 +14,16 @@ namespace messina::jobs {
 struct SteeringNote {
   std::string setting, value, by;
   std::int64_t at_unix_ms = 0;
+  bool all_tables = false;  ///< it was set for all tables of the run, not for this one
   bool operator==(const SteeringNote&) const = default;
 };
 
 struct Progress {
   std::string job = "copy";
-  std::string table;     ///< of the source
-  std::string phase;     ///< preparing, waiting, copying, paused, finishing, done, stopped
+  std::string table;  ///< of the source
+  /// preparing, queued (one of many: waits for its turn), waiting (for a former process's requests), copying,
+  /// paused, finishing, done, stopped, failed (one of many: the others go on)
+  std::string phase;
   state::Counts counts;  ///< of the whole job, former runs included
   std::uint64_t units = 0, units_done = 0, units_skipped = 0;
   std::optional<std::uint64_t> expected_items, expected_bytes;  ///< from the source's description; hours old
@@ -33,8 +36,8 @@ struct Progress {
   std::uint64_t retries = 0, throttles = 0;
   std::uint64_t memory_bytes = 0;  ///< of the budget, in use
   double elapsed_s = 0;            ///< of this run
-  /// Since a page was settled last. 0 while the job waits by design: paused, for a rate that was set,
-  /// or for requests of a former process. What a stall is judged by.
+  /// Since a page was settled last. 0 while the job waits by design: paused, for a rate that was set, for its
+  /// turn, or for requests of a former process. What a stall is judged by.
   double idle_s = 0;
 
   // What the governors decided, and why: for people.

@@ -21,11 +21,12 @@ class ProgressBoard {
     if (clock_ != nullptr) published_ = clock_->now();
   }
   /// What was published last. Its idle_s counts on until the next publication, so that a job that hangs whole
-  /// looks like one that settles nothing; a job that has ended is not idle.
+  /// looks like one that settles nothing; a job that has ended, or waits for its turn, is not idle.
   Progress snapshot() const {
     const std::lock_guard lock(mutex_);
     Progress progress = progress_;
-    const bool at_work = !progress.phase.empty() && progress.phase != "done" && progress.phase != "stopped";
+    const bool at_work = !progress.phase.empty() && progress.phase != "done" && progress.phase != "stopped" &&
+                         progress.phase != "queued";
     if (clock_ != nullptr && at_work)
       progress.idle_s += std::chrono::duration<double>(clock_->now() - published_).count();
     return progress;

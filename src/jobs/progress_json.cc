@@ -77,7 +77,8 @@ void put(json::object& out, const char* name, const std::vector<SteeringNote>& n
     list.push_back(json::object{{"setting", note.setting},
                                 {"value", note.value},
                                 {"by", log::valid_utf8(note.by)},
-                                {"atUnixMs", note.at_unix_ms}});
+                                {"atUnixMs", note.at_unix_ms},
+                                {"allTables", note.all_tables}});
   out[name] = std::move(list);
 }
 
@@ -111,6 +112,8 @@ bool get(const json::value& value, std::vector<SteeringNote>& notes) {
     }
     const json::value* at = object->if_contains("atUnixMs");
     if (at == nullptr || !get(*at, note.at_unix_ms)) return false;
+    const json::value* all = object->if_contains("allTables");
+    if (all != nullptr && !get(*all, note.all_tables)) return false;
   }
   return true;
 }

@@ -7,7 +7,8 @@
 //    "idleS":0.2,"paused":false,"readBudgetRcuPerS":2500,"readBudgetWhy":"half of what is free:
 //    …","writeBudgetWhy":"…",
 //    "applicationRcuPerS":5000,"writeConcurrency":32,"writeConcurrencyWhy":"growing",
-//    "steering":[{"setting":"rcu","value":"8000","by":"anna (uid 1000, pid 4711)","atUnixMs":1700000000000}]}
+//    "steering":[{"setting":"rcu","value":"8000","by":"anna (uid 1000, pid 4711)","atUnixMs":1700000000000,
+//    "allTables":false}]}
 //
 // Fields have the meaning of Progress's; those that Progress has as optional are left out while they are
 // absent.

@@ -36,7 +36,7 @@ TEST(ProgressJson, ComesBackAsItWent) {
   progress.application_wcu_per_s = 19;
   progress.write_concurrency = 20;
   progress.write_concurrency_why = "growing";
-  progress.steering = {{"rcu", "8000", "anna", 21}, {"paused", "yes", "ben", 22}};
+  progress.steering = {{"rcu", "8000", "anna", 21}, {"paused", "yes", "ben", 22, true}};
   const std::string json = progress_to_json(progress);
   const Result<Progress> back = progress_from_json(json);
   ASSERT_TRUE(back) << back.error().message;

@@ -19,10 +19,20 @@ struct SharedBudgets {
     std::optional<double> read_rcu_per_s;  ///< absent: unlimited
   };
   SharedBudgets(const Limits& limits, MonoTime now)
-      : memory(static_cast<std::int64_t>(limits.memory_bytes)),
+      : started_with(limits),
+        memory(static_cast<std::int64_t>(limits.memory_bytes)),
         writes(limits.write_concurrency),
         reads(limits.read_rcu_per_s, now) {}
 
+  /// Set by hand; nullopt: back to what the run was started with. What is out already stays out.
+  void set_read_rcu(MonoTime now, std::optional<double> rcu_per_s) {
+    reads.set_rate(now, rcu_per_s ? rcu_per_s : started_with.read_rcu_per_s);
+  }
+  void set_write_concurrency(std::optional<std::uint32_t> batches) {
+    writes.set_capacity(batches.value_or(started_with.write_concurrency));
+  }
+
+  const Limits started_with;
   AsyncSemaphore memory;  ///< bytes of pages
   AsyncSemaphore writes;  ///< write() calls on the wire
 
@@ -51,9 +61,18 @@ struct SharedBudgets {
       const std::lock_guard lock(mutex_);
       budget_.settle(now, request.charge, units);
     }
+    /// From now on; those that wait too. nullopt: no limit.
+    void set_rate(MonoTime now, std::optional<double> rcu_per_s) {
+      const std::lock_guard lock(mutex_);
+      budget_.set_rate(now, rcu_per_s);
+    }
+    std::optional<double> rate() const {
+      const std::lock_guard lock(mutex_);
+      return budget_.rate();
+    }
 
    private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     pace::UnitBudget budget_;
   } reads;
 };

@@ -48,5 +48,21 @@ TEST(SharedReads, EveryTableTakesFromOneRate) {
   EXPECT_FALSE(unlimited.ask(start, one, 1e9));
 }
 
+TEST(SharedBudgets, AutoGoesBackToWhatTheRunWasStartedWith) {
+  const MonoTime start{};
+  SharedBudgets budgets({.memory_bytes = 1, .write_concurrency = 16, .read_rcu_per_s = std::nullopt}, start);
+  EXPECT_FALSE(budgets.reads.rate());
+  budgets.set_read_rcu(start, 100);
+  budgets.set_write_concurrency(2);
+  EXPECT_EQ(budgets.reads.rate(), 100);
+  SharedBudgets::Reads::Request request;
+  EXPECT_TRUE(budgets.reads.ask(start, request, 50)) << "nothing is saved up";
+  budgets.set_read_rcu(start, std::nullopt);
+  EXPECT_FALSE(budgets.reads.ask(start, request, 50)) << "who waited goes at once";
+  EXPECT_EQ(budgets.writes.capacity(), 2);
+  budgets.set_write_concurrency(std::nullopt);
+  EXPECT_EQ(budgets.writes.capacity(), 16);
+}
+
 }  // namespace
 }  // namespace messina::jobs

@@ -16,7 +16,15 @@ struct SteeringChange {
   std::string value;  ///< as a person would write it: "8000", "auto", "yes"
   std::string by;     ///< "anna (uid 1000, pid 4711)"
   std::int64_t at_unix_ms = 0;
+  bool all_tables = false;  ///< for all tables of the run
   bool operator==(const SteeringChange&) const = default;
+};
+
+/// Whose hand it was.
+struct Hand {
+  std::string by;
+  WallTime at{};
+  bool all_tables = false;  ///< it reached for all tables of the run
 };
 
 struct SteeringSettings {
@@ -32,17 +40,16 @@ struct SteeringSettings {
 /// takes the settings over when it has moved.
 class Steering {
  public:
-  void pause(bool paused, const std::string& by, WallTime at) {
-    set("paused", paused ? "yes" : "no", by, at, [&](SteeringSettings& s) { s.paused = paused; });
+  void pause(bool paused, const Hand& hand) {
+    set("paused", paused ? "yes" : "no", hand, [&](SteeringSettings& s) { s.paused = paused; });
   }
   /// nullopt: back to what the plan says.
-  void set_read_rcu(std::optional<double> rcu_per_s, const std::string& text, const std::string& by,
-                    WallTime at) {
-    set("rcu", text, by, at, [&](SteeringSettings& s) { s.read_rcu_per_s = rcu_per_s; });
+  void set_read_rcu(std::optional<double> rcu_per_s, const std::string& text, const Hand& hand) {
+    set("rcu", text, hand, [&](SteeringSettings& s) { s.read_rcu_per_s = rcu_per_s; });
   }
   void set_write_concurrency(std::optional<std::uint32_t> batches, const std::string& text,
-                             const std::string& by, WallTime at) {
-    set("concurrency", text, by, at, [&](SteeringSettings& s) { s.write_concurrency = batches; });
+                             const Hand& hand) {
+    set("concurrency", text, hand, [&](SteeringSettings& s) { s.write_concurrency = batches; });
   }
 
   SteeringSettings settings() const {
@@ -56,12 +63,11 @@ class Steering {
 
  private:
   template <class Change>
-  void set(const std::string& name, const std::string& value, const std::string& by, WallTime at,
-           const Change& change) {
+  void set(const std::string& name, const std::string& value, const Hand& hand, const Change& change) {
     const std::lock_guard lock(mutex_);
     change(settings_);
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch());
-    settings_.changes[name] = {value, by, ms.count()};
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(hand.at.time_since_epoch());
+    settings_.changes[name] = {value, hand.by, ms.count(), hand.all_tables};
     ++version_;
   }
 
@@ -70,12 +76,13 @@ class Steering {
   std::uint64_t version_ = 0;
 };
 
-/// Says in a snapshot what was changed.
+/// Says in a snapshot what was changed. Of several hands on one setting the last counts, whether it reached
+/// for one table or for all.
 inline void describe(const SteeringSettings& settings, Progress& progress) {
   progress.paused = settings.paused;
   progress.steering.clear();
   for (const auto& [setting, change] : settings.changes)
-    progress.steering.push_back({setting, change.value, change.by, change.at_unix_ms});
+    progress.steering.push_back({setting, change.value, change.by, change.at_unix_ms, change.all_tables});
 }
 
 }  // namespace messina::jobs

@@ -7,44 +7,6 @@
 
 namespace messina::jobs {
 
-std::string_view to_string(TableEnd end) {
-  switch (end) {
-    case TableEnd::not_begun:
-      return "not begun";
-    case TableEnd::done:
-      return "done";
-    case TableEnd::already_done:
-      return "already done";
-    case TableEnd::made:
-      return "made";
-    case TableEnd::was_there:
-      return "there already";
-    case TableEnd::stopped:
-      return "stopped";
-    case TableEnd::failed:
-      return "failed";
-  }
-  return "failed";
-}
-
-ExitCode TableOutcome::exit() const {
-  if (error) return exit_code(error->kind);
-  if (end == TableEnd::not_begun || end == TableEnd::stopped) return ExitCode::stopped;
-  return live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
-}
-
-ExitCode worse(ExitCode a, ExitCode b) {
-  static constexpr ExitCode kWorstFirst[] = {ExitCode::needs_person, ExitCode::wrong_usage, ExitCode::stopped,
-                                             ExitCode::done_with_rejects, ExitCode::done};
-  return *std::ranges::find_if(kWorstFirst, [&](ExitCode each) { return each == a || each == b; });
-}
-
-ExitCode worst(const std::vector<TableOutcome>& outcomes) {
-  ExitCode exit = ExitCode::done;
-  for (const TableOutcome& outcome : outcomes) exit = worse(exit, outcome.exit());
-  return exit;
-}
-
 std::vector<double> table_weights(const std::vector<std::optional<std::uint64_t>>& sizes) {
   const bool known = std::ranges::all_of(sizes, [](const auto& size) { return size.has_value(); });
   std::vector<double> weights;
@@ -53,11 +15,32 @@ std::vector<double> table_weights(const std::vector<std::optional<std::uint64_t>
   return weights;
 }
 
-TableRuns::TableRuns(std::vector<Table> tables, std::uint32_t parallel, MonoTime now)
-    : turns_(parallel), started_(now) {
+namespace {
+
+/// How a table is remembered that has ended: what it did, and nothing of how it did so.
+Progress last_progress(const Progress& newest, const TableOutcome& outcome) {
+  Progress last;
+  last.table = outcome.source;
+  last.counts = outcome.counts;
+  last.units = newest.units;
+  last.units_done = newest.units_done;
+  last.units_skipped = newest.units_skipped;
+  last.retries = newest.retries;
+  last.throttles = newest.throttles;
+  last.elapsed_s = outcome.elapsed_s;
+  const bool failed = outcome.end == TableEnd::failed;
+  last.phase = failed ? "failed" : outcome.error ? "stopped" : "done";
+  last.share_done = outcome.error ? newest.share_done : 1;
+  return last;
+}
+
+}  // namespace
+
+TableRuns::TableRuns(std::vector<Table> tables, std::uint32_t parallel, const Clock& clock)
+    : clock_(clock), turns_(parallel), started_(clock.now()) {
   for (Table& table : tables) {
     total_weight_ += table.weight;
-    runs_.push_back(std::make_unique<Run>());
+    runs_.push_back(std::make_unique<Run>(clock));
     runs_.back()->table = std::move(table);
   }
 }
@@ -99,15 +82,39 @@ ProgressBoard& TableRuns::begin(std::size_t index, const state::Counts& before) 
 void TableRuns::end(std::size_t index, TableOutcome outcome) {
   const std::lock_guard lock(mutex_);
   Run& run = *runs_.at(index);
+  const Progress newest = run.board.snapshot();
+  // One that could not go on has still done what former runs did.
+  if (outcome.error && outcome.counts == state::Counts()) outcome.counts = newest.counts;
+  EndedTable ended;
+  ended.last = {run.table.source_address, run.table.target_address, last_progress(newest, outcome)};
+  ended.outcome = std::move(outcome);
   run.running = false;
-  run.outcome = std::move(outcome);
+  run.ended = std::make_shared<const EndedTable>(std::move(ended));
 }
 
-TablesProgress TableRuns::progress(MonoTime now) {
+void TableRuns::steer_all(const std::function<void(Steering&)>& change) {
   const std::lock_guard lock(mutex_);
+  for (const auto& run : runs_)
+    if (!run->ended) change(run->steering);
+}
+
+Progress TableRuns::snapshot(const Run& run) {
+  Progress progress = run.board.snapshot();
+  describe(run.steering.settings(), progress);
+  return progress;
+}
+
+Progress TableRuns::snapshot(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return snapshot(*runs_.at(index));
+}
+
+TablesProgress TableRuns::progress() {
+  const std::lock_guard lock(mutex_);
+  const MonoTime now = clock_.now();
   TablesProgress all;
   all.tables = runs_.size();
-  std::multimap<double, Progress, std::greater<>> running;  // biggest first
+  std::multimap<double, TableProgress, std::greater<>> running;  // biggest first
   double done_weight = 0;
   state::Counts fresh;
   const auto add = [&](const state::Counts& counts, const state::Counts& before) {
@@ -118,22 +125,27 @@ TablesProgress TableRuns::progress(MonoTime now) {
     fresh.rcu += counts.rcu - before.rcu;
   };
   for (const auto& run : runs_) {
-    if (run->outcome) {
-      const bool failed = run->outcome->error.has_value() || run->outcome->end == TableEnd::not_begun;
+    if (run->ended) {
+      const TableOutcome& outcome = run->ended->outcome;
+      const bool failed = outcome.error.has_value() || outcome.end == TableEnd::not_begun;
       ++(failed ? all.tables_failed : all.tables_done);
-      add(run->outcome->counts, run->before);
+      add(outcome.counts, run->before);
       if (!failed) done_weight += run->table.weight;
+      all.ended.push_back(run->ended);
       continue;
     }
-    if (!run->running) continue;
-    Progress progress = run->board.snapshot();
-    // It has just been handed out.
-    if (progress.phase.empty()) continue;
+    Progress progress = run->running ? snapshot(*run) : Progress();
+    // Without a phase it has just been handed out.
+    if (progress.phase.empty()) {
+      all.waiting.push_back(run->table.source);
+      continue;
+    }
     add(progress.counts, run->before);
     done_weight += progress.share_done * run->table.weight;
-    running.emplace(run->table.weight, std::move(progress));
+    running.emplace(run->table.weight,
+                    TableProgress{run->table.source_address, run->table.target_address, std::move(progress)});
   }
-  for (auto& [weight, progress] : running) all.running.push_back(std::move(progress));
+  for (auto& [weight, table] : running) all.running.push_back(std::move(table));
   all.share_done = total_weight_ > 0 ? std::min(1.0, done_weight / total_weight_) : 0;
   // A table that fails may count less in the end than it has shown.
   fresh.read_items = std::max(fresh.read_items, newest_.read_items);
@@ -155,8 +167,8 @@ std::vector<TableOutcome> TableRuns::outcomes() const {
   const std::lock_guard lock(mutex_);
   std::vector<TableOutcome> outcomes;
   for (const auto& run : runs_) {
-    if (run->outcome) {
-      outcomes.push_back(*run->outcome);
+    if (run->ended) {
+      outcomes.push_back(run->ended->outcome);
       continue;
     }
     TableOutcome& outcome = outcomes.emplace_back();

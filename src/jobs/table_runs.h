@@ -3,58 +3,34 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "base/clock.h"
 #include "jobs/progress_board.h"
 #include "jobs/rate_window.h"
+#include "jobs/steering.h"
+#include "jobs/table_outcome.h"
 #include "jobs/tables_progress.h"
 
 namespace messina::jobs {
 
-enum class TableEnd : std::uint8_t {
-  not_begun,     ///< the run was stopped before its turn
-  done,          ///< by this run
-  already_done,  ///< by a former one
-  made,          ///< `schema`: the target's table
-  was_there,     ///< `schema`: and nothing had to be done
-  stopped,
-  failed,
-};
-std::string_view to_string(TableEnd end);
-
-struct TableOutcome {
-  std::string source, target;  ///< tables' names
-  TableEnd end = TableEnd::not_begun;
-  state::Counts counts;
-  std::uint64_t live_rejects = 0;
-  double elapsed_s = 0;
-  std::optional<Error> error;  ///< when it failed or was stopped
-
-  ExitCode exit() const;
-};
-
-/// The worse of two: needs_person, wrong_usage, stopped, done_with_rejects, done. What a person has to see to
-/// goes before what the next run cures by itself.
-ExitCode worse(ExitCode a, ExitCode b);
-/// The worst of all; done when there are none.
-ExitCode worst(const std::vector<TableOutcome>& outcomes);
-
 /// Hands the tables out in their order to the threads that prepare them, lets `parallel` of them copy at
-/// once, and keeps their progress and their ends.
+/// once, and keeps their progress, their settings and their ends.
 class TableRuns {
  public:
   struct Table {
     std::string source, target;
-    double weight = 1;  ///< see table_weights()
+    double weight = 1;                                     ///< see table_weights()
+    std::string source_address = {}, target_address = {};  ///< canonical
   };
-  TableRuns(std::vector<Table> tables, std::uint32_t parallel, MonoTime now);
+  /// `clock` outlives it.
+  TableRuns(std::vector<Table> tables, std::uint32_t parallel, const Clock& clock);
 
   /// The next table to prepare; nullopt when none is left.
   std::optional<std::size_t> next();
@@ -80,20 +56,32 @@ class TableRuns {
   ProgressBoard& begin(std::size_t index, const state::Counts& before);
   void end(std::size_t index, TableOutcome outcome);
 
-  TablesProgress progress(MonoTime now);
+  /// What a person changes on table `index`; may be set before it is begun.
+  Steering& steering(std::size_t index) { return runs_.at(index)->steering; }
+  /// For every table that has not ended: those that run, and those that will.
+  void steer_all(const std::function<void(Steering&)>& change);
+
+  /// Table `index`, with its settings as they are now, which its job may not have looked at yet.
+  Progress snapshot(std::size_t index) const;
+  /// All but the limits of all tables together, which are not known here.
+  TablesProgress progress();
   /// When all have ended; those that were never handed out are not_begun.
   std::vector<TableOutcome> outcomes() const;
 
  private:
   struct Run {
+    explicit Run(const Clock& clock) : board(clock) {}
     Table table;
     ProgressBoard board;
+    Steering steering;
     bool running = false;
     state::Counts before;
-    std::optional<TableOutcome> outcome;
+    std::shared_ptr<const EndedTable> ended;
   };
+  static Progress snapshot(const Run& run);
   void give_back_turn();
 
+  const Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable turn_free_;
   std::vector<std::unique_ptr<Run>> runs_;

@@ -58,6 +58,6 @@ class LocalServer {
 /// user's), busy (no answer before the deadline), transient (let go without an answer).
 Result<std::string> ask_local(const std::filesystem::path& file, std::string_view line,
                               std::chrono::milliseconds deadline);
-inline constexpr std::size_t kMaxLocalAnswer = 64u << 10;
+inline constexpr std::size_t kMaxLocalAnswer = 4u << 20;  // the names of 10,000 tables, the most of a region
 
 }  // namespace messina::net

@@ -150,7 +150,7 @@ class Story {
   void steer(Process& process) {
     if (!steered_ || !random_.chance(process.paused ? 0.02 : 0.002)) return;
     process.paused = !process.paused;
-    process.steering.pause(process.paused, "somebody", process.loop.wall());
+    process.steering.pause(process.paused, {"somebody", process.loop.wall()});
   }
 
   bool judge(const Result<jobs::CopySummary>& result) {

@@ -1,0 +1,45 @@
+#include "jobs/table_outcome.h"
+
+#include <algorithm>
+
+namespace messina::jobs {
+
+std::string_view to_string(TableEnd end) {
+  switch (end) {
+    case TableEnd::not_begun:
+      return "not begun";
+    case TableEnd::done:
+      return "done";
+    case TableEnd::already_done:
+      return "already done";
+    case TableEnd::made:
+      return "made";
+    case TableEnd::was_there:
+      return "there already";
+    case TableEnd::stopped:
+      return "stopped";
+    case TableEnd::failed:
+      return "failed";
+  }
+  return "failed";
+}
+
+ExitCode TableOutcome::exit() const {
+  if (error) return exit_code(error->kind);
+  if (end == TableEnd::not_begun || end == TableEnd::stopped) return ExitCode::stopped;
+  return live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
+}
+
+ExitCode worse(ExitCode a, ExitCode b) {
+  static constexpr ExitCode kWorstFirst[] = {ExitCode::needs_person, ExitCode::wrong_usage, ExitCode::stopped,
+                                             ExitCode::done_with_rejects, ExitCode::done};
+  return *std::ranges::find_if(kWorstFirst, [&](ExitCode each) { return each == a || each == b; });
+}
+
+ExitCode worst(const std::vector<TableOutcome>& outcomes) {
+  ExitCode exit = ExitCode::done;
+  for (const TableOutcome& outcome : outcomes) exit = worse(exit, outcome.exit());
+  return exit;
+}
+
+}  // namespace messina::jobs
