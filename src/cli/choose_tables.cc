@@ -25,17 +25,12 @@ constexpr int kMostPages = 10'000;
 /// As first_contact(): a few attempts, since a run that begins should say at once that nobody answers.
 Task<Result<endpoints::Listing::Names>> one_page(Loop* loop, endpoints::Endpoint* source,
                                                  const std::string* after, Stop* stop) {
-  static constexpr int kAttempts = 3;
-  static constexpr auto kPause = std::chrono::milliseconds(500);
-  for (int attempt = 1;; ++attempt) {
-    Result<endpoints::Listing::Names> names = co_await source->listing->list(*after);
-    const bool curable =
-        !names && (names.error().retryable() || names.error().kind == ErrorKind::unknown_outcome);
-    if (!curable || attempt == kAttempts) co_return names;
-    const Duration pause = kPause * attempt;
-    co_await loop->sleep_for(pause, stop);
-    if (stop->requested()) co_return fail(ErrorKind::stopped, "stopped before anything was done");
-  }
+  Random random(entropy_seed());
+  endpoints::Listing* listing = source->listing.get();
+  auto attempt = [listing, after] { return listing->list(*after); };
+  Result<endpoints::Listing::Names> names =
+      co_await jobs::with_retries<endpoints::Listing::Names>(*loop, stop, random, attempt, jobs::kAskAndEnd);
+  co_return names;
 }
 
 Task<Result<std::vector<std::string>>> list_tables(Loop* loop, endpoints::Endpoint* source, Stop* stop) {

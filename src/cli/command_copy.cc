@@ -62,17 +62,27 @@ CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags
   return ended(loop, store, std::move(result));
 }
 
+/// Whether there is a place to go on from; a ledger that cannot be read now has one if it was there before.
+Left left_in(const std::filesystem::path& folder, bool was_there) {
+  const auto status = read_status(folder);
+  return (status ? status->begun : was_there) ? Left::place : Left::no_place;
+}
+
 /// Runs `work` under the migration's lock, and keeps how it ended for `status`.
 template <class Work>
 CopyEnd in_state(Session& session, const plan::CopyPlan& plan, const state::MigrationName& name, Work work) {
+  const std::filesystem::path folder = std::filesystem::path(plan.state_dir) / state::migration_folder(name);
+  std::error_code ignored;
+  const bool was_there = std::filesystem::exists(folder / "ledger.db", ignored);
   auto opened = open_state(plan.state_dir, name, session.clock());
-  if (!opened) return {fail(opened.error()), {}};
-  remember_end(opened->folder, std::nullopt);
+  if (!opened) return {fail(opened.error()), {}, left_in(folder, was_there)};
+  remember_end(folder, std::nullopt);
   CopyEnd end = work(*opened);
   if (!end.result) {
     const Error& error = end.result.error();
-    remember_end(opened->folder, console::LastEnd{exit_code(error.kind), error.message,
-                                                  console::iso_time(session.clock().wall())});
+    end.left = left_in(folder, was_there);
+    remember_end(folder, console::LastEnd{exit_of(error, end.left), error.message,
+                                          console::iso_time(session.clock().wall())});
   }
   return end;
 }

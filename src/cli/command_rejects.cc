@@ -117,7 +117,7 @@ ExitCode run_rejects_retry(Session& session, Flags& flags) {
   auto lanes = Lanes::open(*plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const auto result = retry_rejects(session, *plan, **lanes, *opened->ledger);
-  if (!result) return session.failed(result.error());
+  if (!result) return session.failed(result.error(), Left::place);
   session.result(fmt::format("{} written, {} refused again\n", console::grouped(result->written),
                              console::grouped(result->refused)),
                  console::retry_event(session.clock().wall(), result->written, result->refused));

@@ -128,7 +128,7 @@ console::Outcome outcome_of(const plan::CopyPlan& plan, const CopyEnd& end,
   console::Outcome outcome;
   outcome.source = migration_name(plan).source;
   outcome.target = migration_name(plan).target;
-  outcome.exit = !end.result                ? exit_code(end.result.error().kind)
+  outcome.exit = !end.result                ? exit_of(end.result.error(), Left::place)
                  : summary.live_rejects > 0 ? ExitCode::done_with_rejects
                                             : ExitCode::done;
   outcome.finished = end.result.has_value();
@@ -149,7 +149,7 @@ ExitCode report_copy(Session& session, const plan::CopyPlan& plan, const CopyEnd
     session.result(console::summary_text(outcome), console::summary_event(session.clock().wall(), outcome));
     if (end.result) return outcome.exit;
   }
-  return session.failed(end.result.error());
+  return session.failed(end.result.error(), end.left);
 }
 
 }  // namespace messina::cli

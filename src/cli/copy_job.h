@@ -49,6 +49,8 @@ struct CopyEnd {
   Result<jobs::CopySummary> result;
   /// When it did not come to its end: what the ledger has of it, if it was begun.
   std::optional<jobs::CopySummary> so_far;
+  /// When it did not come to its end: whether a new run finds a place in the ledger.
+  Left left = Left::no_place;
 };
 /// Runs on the calling thread, which is no loop's.
 CopyEnd ended(Loop& loop, state::LedgerStore& store, Result<jobs::CopySummary> result);

@@ -14,6 +14,7 @@
 #include "cli/side_credentials.h"
 #include "endpoints/dynamodb.h"
 #include "endpoints/inspect_dynamodb.h"
+#include "jobs/retry.h"
 #include "net/proxy.h"
 
 namespace messina::cli {
@@ -184,25 +185,17 @@ Result<std::unique_ptr<Lanes>> Lanes::open(const plan::CopyPlan& plan, std::size
 }
 
 Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop) {
-  static constexpr int kAttempts = 3;
-  static constexpr auto kPause = std::chrono::milliseconds(500);
-  for (int attempt = 1;; ++attempt) {
-    Result<endpoints::TableDescription> description = co_await side.catalog->describe();
-    if (description) co_return description;
-    const bool curable =
-        description.error().retryable() || description.error().kind == ErrorKind::unknown_outcome;
-    if (!curable) co_return description;
-    if (attempt == kAttempts) {
-      Error error = description.error();
-      // Where the network's own message has no advice yet.
-      if (error.kind == ErrorKind::transient && error.message.find("check ") == std::string::npos)
-        error.message += ": check the address, that a server listens there, and whether it speaks TLS";
-      co_return fail(std::move(error));
-    }
-    const Duration pause = kPause * attempt;
-    co_await loop.sleep_for(pause, stop);
-    if (stop->requested()) co_return fail(ErrorKind::stopped, "stopped before anything was done");
-  }
+  Random random(entropy_seed());
+  endpoints::Catalog* catalog = side.catalog.get();
+  auto attempt = [catalog] { return catalog->describe(); };
+  Result<endpoints::TableDescription> description =
+      co_await jobs::with_retries<endpoints::TableDescription>(loop, stop, random, attempt, jobs::kAskAndEnd);
+  if (description || description.error().kind != ErrorKind::transient) co_return description;
+  Error error = description.error();
+  // Where the network's own message has no advice yet.
+  if (error.message.find("check ") == std::string::npos)
+    error.message += ": check the address, that a server listens there, and whether it speaks TLS";
+  co_return fail(std::move(error));
 }
 
 Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::TransformRules& rules,

@@ -259,10 +259,12 @@ struct Watching {
 ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t loops, const std::string& job,
                   const Watching& watching, TableOutcome (ManyRuns::*work)(std::size_t)) {
   const auto started = session.clock().now();
+  const auto begun = begun_migrations(many.common.state_dir);
+  const Left left = job != "copy" ? Left::nothing : begun && !begun->empty() ? Left::place : Left::no_place;
   auto sides = Sides::open(many.common, loops, &session.stop());
-  if (!sides) return session.failed(sides.error());
+  if (!sides) return session.failed(sides.error(), left);
   auto tables = choose(session, many, **sides);
-  if (!tables) return session.failed(tables.error());
+  if (!tables) return session.failed(tables.error(), left);
   ManyRuns runs(session, many, **sides, *std::move(tables), loops);
   if (watching.listen)
     if (auto listening = runs.listen(*watching.listen, watching.stalled_after); !listening)
@@ -293,7 +295,8 @@ ExitCode copy_many(Session& session, const plan::ManyTables& many, const Flags& 
     watching.listen = *at;
   }
   // Once for all of them: it writes the directory's README.
-  if (auto made = state::prepare_state_dir(many.common.state_dir); !made) return session.failed(made.error());
+  if (auto made = state::prepare_state_dir(many.common.state_dir); !made)
+    return session.failed(made.error(), Left::no_place);
   return run_many(session, many, loop_count(many.common.loops), "copy", watching, &ManyRuns::copy_table);
 }
 

@@ -44,7 +44,14 @@ void Session::result(const std::string& text, const std::string& event) {
   display_.result(json_ ? event + "\n" : text);
 }
 
-std::string error_text(const Error& error) {
+ExitCode exit_of(const Error& error, Left left) {
+  // Services put a code on their own errors: without one no answer came at all.
+  const bool no_answer = error.kind == ErrorKind::transient && error.code.empty();
+  if (left != Left::place && (no_answer || error.kind == ErrorKind::disk)) return ExitCode::wrong_usage;
+  return exit_code(error.kind);
+}
+
+std::string error_text(const Error& error, Left left) {
   std::string text = "messina: " + console::one_line(error.message) + "\n";
   switch (error.kind) {
     case ErrorKind::throttled:
@@ -53,7 +60,11 @@ std::string error_text(const Error& error) {
     case ErrorKind::corrupt:
     case ErrorKind::unknown_outcome:
     case ErrorKind::disk:
-      text += "messina: not finished; run the same command again and it goes on from here\n";
+      text += left == Left::place
+                  ? "messina: not finished; run the same command again and it goes on from here\n"
+              : left == Left::no_place
+                  ? "messina: nothing was copied yet; put that right, then run the same command again\n"
+                  : "messina: put that right, then run the same command again\n";
       break;
     case ErrorKind::internal:
       text += "messina: this is a bug of messina; please report it with this message\n";
@@ -64,10 +75,10 @@ std::string error_text(const Error& error) {
   return text;
 }
 
-ExitCode Session::failed(const Error& error) {
-  const ExitCode exit = exit_code(error.kind);
+ExitCode Session::failed(const Error& error, Left left) {
+  const ExitCode exit = exit_of(error, left);
   display_.stop();
-  display_.say(json_ ? console::error_event(clock_.wall(), error, exit) + "\n" : error_text(error));
+  display_.say(json_ ? console::error_event(clock_.wall(), error, exit) + "\n" : error_text(error, left));
   return exit;
 }
 

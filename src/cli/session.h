@@ -21,6 +21,18 @@ struct OutputFlags {
   std::string log_level = "warning";
 };
 
+/// What an error leaves behind, and so what a new run of the same command does.
+enum class Left : std::uint8_t {
+  nothing,   ///< the command asks, or does at once what it does
+  no_place,  ///< a copy that has copied nothing yet
+  place,     ///< a begun copy: it goes on from its place
+};
+
+/// The exit status of an error. Without a place to go on from, an address at which nobody answers and a state
+/// directory that cannot be written are settings that somebody has to mend: wrong_usage. A begun job waits
+/// out, or is started again after, what was well before: stopped.
+ExitCode exit_of(const Error& error, Left left);
+
 class Session {
  public:
   explicit Session(const OutputFlags& flags);
@@ -36,7 +48,7 @@ class Session {
   /// An event with --json, else the text; on stdout.
   void result(const std::string& text, const std::string& event);
   /// "messina: …" on stderr, or an error event there, and what to do next. Returns the exit status.
-  ExitCode failed(const Error& error);
+  ExitCode failed(const Error& error, Left left = Left::nothing);
 
  private:
   SystemClock clock_;
@@ -49,6 +61,6 @@ class Session {
 };
 
 /// The text of an error for a terminal: "messina: …\n", with the next step for what can be run again.
-std::string error_text(const Error& error);
+std::string error_text(const Error& error, Left left = Left::nothing);
 
 }  // namespace messina::cli

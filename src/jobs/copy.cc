@@ -19,6 +19,9 @@ namespace {
 
 /// How often the tables' ids are looked at, so that one made again under the old name is noticed.
 constexpr Duration kCheckTablesEvery = std::chrono::seconds(60);
+/// Until the first page is settled there is no speed that the latency of a side could hold, unless the page
+/// takes longer than this.
+constexpr Duration kFirstPage = std::chrono::seconds(5);
 /// A commit with nothing in it but the heartbeat.
 constexpr Duration kHeartbeatEvery = std::chrono::seconds(1);
 
@@ -86,6 +89,7 @@ class Conductor {
   std::uint64_t unit_count() const { return opened_.state->units.size(); }
   std::string phase() const;
   void sample_waits();
+  pace::SpeedHolder holder_to_tell() const;
   Progress progress(std::string phase, const Totals& totals);
 
   std::shared_ptr<CopyRun> run_;
@@ -103,7 +107,9 @@ class Conductor {
   RateWindow::Rates newest_rates_;
   pace::SpeedHolders holders_;
   MonoTime last_sample_{};
-  MonoTime last_moved_{};  ///< a page was settled, or nothing could be
+  MonoTime working_since_{};
+  bool settled_a_page_ = false;  ///< in this run
+  MonoTime last_moved_{};        ///< a page was settled, or nothing could be
 };
 
 void Conductor::add_workers(Workers& workers, std::uint32_t per_lane) {
@@ -123,7 +129,7 @@ Task<Result<CopySummary>> Conductor::conduct() {
   run_->units.emplace(*opened_.state, opened_.former_limit, quiet);
   if (run_->tuning.faults.begin_units_unreserved) run_->units->reserved(unit_count());
   co_await governor_.begin();
-  last_commit_ = last_sample_ = last_moved_ = loop_.now();
+  last_commit_ = last_sample_ = last_moved_ = working_since_ = loop_.now();
   run_->send_until = last_commit_ + kHeartbeatBound;
   publish(phase());
 
@@ -206,7 +212,10 @@ Task<bool> Conductor::commit(Last last) {
   run_->recorder.committed();
   totals_ = after;
   last_commit_ = at;
-  if (!step.steps.empty()) last_moved_ = loop_.now();
+  if (!step.steps.empty()) {
+    last_moved_ = loop_.now();
+    settled_a_page_ = true;
+  }
   run_->send_until = at + kHeartbeatBound;
   if (loop_.now() > run_->send_until.load()) {
     const auto took = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - at);
@@ -273,6 +282,14 @@ void Conductor::sample_waits() {
   if (by_design) last_moved_ = now;
 }
 
+pace::SpeedHolder Conductor::holder_to_tell() const {
+  const pace::SpeedHolder holder = holders_.answer(loop_.now());
+  const bool latency =
+      holder == pace::SpeedHolder::source_latency || holder == pace::SpeedHolder::target_latency;
+  const bool too_early = !settled_a_page_ && loop_.now() - working_since_ < kFirstPage;
+  return latency && too_early ? pace::SpeedHolder::nothing : holder;
+}
+
 Progress Conductor::progress(std::string in_phase, const Totals& totals) {
   Progress p;
   p.table = run_->context.lanes->front().source.table.value;
@@ -298,7 +315,7 @@ Progress Conductor::progress(std::string in_phase, const Totals& totals) {
   if (p.items_per_s > 0 && p.share_done > 0 && p.share_done < 1) {
     p.eta_s = static_cast<double>(p.counts.read_items) * (1 - p.share_done) / p.share_done / p.items_per_s;
   }
-  const pace::SpeedHolder holder = holders_.answer(loop_.now());
+  const pace::SpeedHolder holder = holder_to_tell();
   p.holder = std::string(pace::to_string(holder));
   p.unknown_outcomes = run_->unknown_outcomes;
   if (holder == pace::SpeedHolder::hot_partition && run_->hot_unit >= 0) {

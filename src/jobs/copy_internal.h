@@ -17,6 +17,7 @@ struct CopyFaults {
   bool no_wait_after_clean_end = false;  ///< without rule 2's S between a page's two writes by two processes
   bool clean_end_forgets_predecessor =
       false;  ///< a clean end although a former process may have requests on the wire
+  bool send_after_waiting_for_budget = false;  ///< without a second look at send_until
 };
 
 struct CopyTuning {

@@ -388,7 +388,7 @@ Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, Permits::
     if (run.write_budget.limited()) {
       co_await take_write_budget(*page, to_put, units);
       // The wait may have been long.
-      if (!may_go_on(*page)) {
+      if (!run.tuning.faults.send_after_waiting_for_budget && !may_go_on(*page)) {
         run.write_budget.answered(page->loop().now(), units, 0);
         permit.release();
         continue;

@@ -34,7 +34,7 @@ class Prober {
     // Known already, from another table of this side.
     if (answer || (stop_ != nullptr && stop_->requested())) co_return;
     auto attempt = [this, question, arguments...] { return (server_.*question)(arguments...); };
-    Result<T> result = co_await with_few_retries<T>(loop_, stop_, random_, attempt);
+    Result<T> result = co_await with_retries<T>(loop_, stop_, random_, attempt, kAskAndEnd);
     answer.emplace(std::move(result));
   }
   /// Whether the side can be spoken to, and what is the same for all of its tables.

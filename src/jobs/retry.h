@@ -36,10 +36,23 @@ class Retry {
   std::uint32_t corrupt_ = 0;
 };
 
-/// Makes `attempt` (a callable that returns Task<Result<T>>) until it answers for good or a stop is
-/// requested.
+/// How long somebody asks for one answer.
+struct Patience {
+  std::uint32_t attempts;  ///< at most; 0: without bound
+  Duration longest;        ///< no attempt begins later than this after the first
+};
+/// Of a job that has begun: it outlives an outage.
+inline constexpr Patience kOutlastOutages{0, Duration::max()};
+/// Of whoever asks and ends, and of a job that starts: somebody waits to hear that nobody answers. What timed
+/// out once has taken long enough.
+inline constexpr Patience kAskAndEnd{3, std::chrono::seconds(4)};
+
+/// Makes `attempt` (a callable that returns Task<Result<T>>) until it answers for good, the patience is at
+/// its end (then the last answer stands), or a stop is requested (then: stopped).
 template <class T, class Attempt>
-Task<Result<T>> with_retries(Loop& loop, Stop* stop, Random& random, Attempt attempt) {
+Task<Result<T>> with_retries(Loop& loop, Stop* stop, Random& random, Attempt attempt,
+                             Patience patience = kOutlastOutages) {
+  const MonoTime began = loop.now();
   Retry retry;
   for (;;) {
     Task<Result<T>> task = attempt();
@@ -47,29 +60,13 @@ Task<Result<T>> with_retries(Loop& loop, Stop* stop, Random& random, Attempt att
     if (answer) co_return answer;
     Duration pause{};
     if (!retry.again(answer.error(), random, pause)) co_return answer;
+    const bool enough = patience.attempts != 0 && retry.failures() >= patience.attempts;
+    if (enough || loop.now() - began + pause > patience.longest) co_return answer;
     co_await loop.sleep_for(pause, stop);
     if (stop != nullptr && stop->requested()) {
       co_return fail(ErrorKind::stopped, "stopped while waiting to try again: " + answer.error().message,
                      answer.error().code);
     }
-  }
-}
-
-/// Attempts of a command that asks and ends, and does not wait out an outage.
-inline constexpr std::uint32_t kFewAttempts = 3;
-
-/// The same, at most kFewAttempts times; the last answer stands.
-template <class T, class Attempt>
-Task<Result<T>> with_few_retries(Loop& loop, Stop* stop, Random& random, Attempt attempt) {
-  Retry retry;
-  for (;;) {
-    Task<Result<T>> task = attempt();
-    Result<T> answer = co_await std::move(task);
-    if (answer) co_return answer;
-    Duration pause{};
-    if (!retry.again(answer.error(), random, pause) || retry.failures() >= kFewAttempts) co_return answer;
-    co_await loop.sleep_for(pause, stop);
-    if (stop != nullptr && stop->requested()) co_return answer;
   }
 }
 

@@ -9,6 +9,7 @@
 #include "net/chunked.h"
 #include "net/connect.h"
 #include "net/head.h"
+#include "net/slots.h"
 
 namespace messina::net {
 namespace {
@@ -64,6 +65,7 @@ struct HttpClient::Impl {
     return head.status == 407 && dialler.proxy && !dialler.origin.tls;
   }
   Error wrong_proxy_user() const;
+  Error no_connection_free() const;
   Task<Result<Slab>> receive_sized(Connection& connection, std::uint64_t size);
   Task<Result<Slab>> receive_unsized(Connection& connection, bool chunked, bool& reusable);
   /// For messages: what `error` means when it happened while waiting for `what` since `start`.
@@ -72,7 +74,7 @@ struct HttpClient::Impl {
   Dialler dialler;
   std::string name;  // host:port
   std::optional<Error> config_error;
-  AsyncSemaphore slots;
+  Slots slots;
   std::vector<std::unique_ptr<Connection>> idle;  // the newest at the end
   std::atomic<std::size_t> open = 0;              // open_connections() may be asked from anywhere
   std::size_t usual_unsized_bytes = kUnknownBodyBytes;
@@ -81,7 +83,7 @@ struct HttpClient::Impl {
 
 HttpClient::Impl::Impl(EventLoop& loop, Origin origin, ClientOptions options)
     : dialler{loop, std::move(origin), std::move(options), std::nullopt, nullptr, nullptr},
-      slots(static_cast<std::int64_t>(std::max<std::size_t>(dialler.options.max_connections, 1))) {
+      slots(std::max<std::size_t>(dialler.options.max_connections, 1)) {
   const ClientOptions& chosen = dialler.options;
   name = host_and_port(dialler.origin.host, dialler.origin.port);
   dialler.sweeper = std::make_shared<Sweeper>(
@@ -166,8 +168,12 @@ Task<Answer> HttpClient::Impl::send(std::shared_ptr<Impl> self, const Request& r
   if (impl.config_error) co_return failed(*impl.config_error, false);
   if (!clean(request))
     co_return failed({ErrorKind::internal, "a line break in a header of a request to " + impl.name}, false);
-  AsyncSemaphore::Lease slot;
-  if (!impl.slots.try_acquire(1, slot)) slot = co_await impl.slots.acquire(1);
+  Slots::Lease slot = impl.slots.try_take();
+  if (!slot) {
+    const MonoTime deadline = impl.dialler.loop.now() + impl.dialler.options.answer_timeout;
+    slot = co_await impl.slots.take(impl.dialler.loop, deadline);
+    if (!slot) co_return failed(impl.no_connection_free(), false);
+  }
   while (true) {
     if (impl.closed) co_return failed({ErrorKind::stopped, impl.name + ": the client was closed"}, false);
     std::unique_ptr<Connection> connection = impl.take_idle();
@@ -261,6 +267,13 @@ Error HttpClient::Impl::wrong_proxy_user() const {
                       "address, http://user:password@host:port",
                       host_and_port(dialler.proxy->host, dialler.proxy->port)),
           "HTTP 407"};
+}
+
+Error HttpClient::Impl::no_connection_free() const {
+  const double waited = std::chrono::duration<double>(dialler.options.answer_timeout).count();
+  return {ErrorKind::transient,
+          fmt::format("{}: each of the {} connections that may be open was in use for {:.1f} s", name,
+                      std::max<std::size_t>(dialler.options.max_connections, 1), waited)};
 }
 
 std::expected<std::optional<Head>, Error> HttpClient::Impl::next_head(Connection& connection,

@@ -32,7 +32,7 @@ struct ClientOptions {
   std::optional<std::string> proxy = {};
   std::chrono::milliseconds connect_timeout{5'000};
   /// From the last byte of the request to the end of the answer's header; before and after that, the longest
-  /// time without any progress.
+  /// time without any progress; and the longest wait for one of `max_connections`.
   std::chrono::milliseconds answer_timeout{30'000};
   /// Idle connections older than this are not used again: below the idle timeouts of DynamoDB and common
   /// balancers, so that a reused connection is rarely one that is just being closed.
@@ -40,7 +40,7 @@ struct ClientOptions {
   /// A connection that was idle for less is used again without asking the socket whether the peer has closed
   /// it: a system call for every request of a busy client, to notice what is hardly ever so.
   std::chrono::microseconds unasked_idle{1'000};
-  /// Connections open at once; further requests wait for one.
+  /// Connections open at once; further requests wait for one, for `answer_timeout` at most.
   std::size_t max_connections = 64;
   /// Bodies over this are refused as corrupt. 1..2^31.
   std::size_t max_body_bytes = 64u << 20;

@@ -306,6 +306,32 @@ TEST_F(HttpClientTest, OpensNoMoreConnectionsThanAllowed) {
   EXPECT_LE(server.connections(), 3);
 }
 
+TEST_F(HttpClientTest, TheWaitForAConnectionHasAnEnd) {
+  std::promise<void> begun;
+  std::atomic<bool> enough = false;
+  RawServer server({[&](RawPeer& peer) {
+    peer.read_message();
+    peer.write("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    begun.set_value();
+    // There is progress, so that only the other request's own patience can end its wait.
+    int sent = 0;
+    for (; !enough && peer.alive(10ms); ++sent) peer.write("x");
+    peer.write(std::string(static_cast<std::size_t>(100'000 - sent), 'x'));
+  }});
+  HttpClient client(loop_, at(server), {.answer_timeout = 500ms, .max_connections = 1});
+  auto first = std::async(std::launch::async, [&] { return send(client); });
+  begun.get_future().wait();
+  const Answer second = send(client);
+  enough = true;
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().error.kind, ErrorKind::transient);
+  EXPECT_THAT(second.error().error.message, HasSubstr("each of the 1 connections"));
+  EXPECT_FALSE(second.error().may_have_been_sent);
+  const Answer answer = first.get();
+  ASSERT_TRUE(answer.has_value()) << answer.error().error.message;
+  EXPECT_EQ(answer->body.view().size(), 100'000u);
+}
+
 TEST_F(HttpClientTest, AHeaderCannotSmuggleAnother) {
   const RawServer server({});
   HttpClient client(loop_, at(server), {});

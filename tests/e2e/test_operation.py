@@ -55,6 +55,25 @@ def test_stop_resume_and_status(sims, messina):
     assert oracle.assert_equal(sim.dynamodb, sim.alternator, "orders") == 3000
 
 
+def test_whether_an_outage_is_worth_a_new_start_depends_on_the_place(sims, messina):
+    """A begun copy goes on when its servers are back; where nothing was begun, the address is most likely wrong."""
+    sim = sims()
+    slow_table(sim)
+    args = messina.copy_args(sim, "orders", "--write-concurrency", 1)
+    process = messina.start(*args, "--json")
+    wait_for_progress(process, 200)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    sim.stop()
+    _, err = messina.run(*args, expect=3)
+    assert "run the same command again and it goes on from here" in err
+    messina.run("status", "--check", expect=3)
+    messina.state = messina.state.with_name("another")
+    for _ in range(2):  # the first leaves an empty ledger
+        _, err = messina.run(*args, expect=2)
+        assert "nothing was copied yet; put that right, then run the same command again" in err
+
+
 def test_a_second_signal_ends_at_once(sims, messina):
     sim = sims()
     slow_table(sim)

@@ -143,12 +143,14 @@ class Swallow final : public endpoints::Writable {
   endpoints::WriteCaps caps() const override { return {.max_items = 2000}; }
   Task<endpoints::WriteOutcome> put(std::span<const std::string_view>) override {
     ++puts;
-    co_await loop_.sleep_for(5ms, nullptr);
+    const Duration time = takes;
+    co_await loop_.sleep_for(time, nullptr);
     endpoints::WriteOutcome outcome;
-    outcome.latency = 5ms;
+    outcome.latency = time;
     co_return outcome;
   }
   std::uint64_t puts = 0;
+  Duration takes = 5ms;
 
  private:
   SimLoop& loop_;
@@ -313,6 +315,20 @@ TEST_F(CopyPace, WithoutCloudWatchAQuarter) {
   EXPECT_EQ(board.snapshot().read_budget_rcu_per_s, 2500);
   EXPECT_FALSE(board.snapshot().application_rcu_per_s);
   EXPECT_GE(spent(5s, 20s), 2500 * 15 * 0.95);
+}
+
+TEST_F(CopyPace, ASideIsNotBlamedBeforeTheFirstPageUnlessThatTakesLong) {
+  start(10'000, 100'000'000);
+  target->takes = 1min;
+  copy();
+  run_for(3s);
+  EXPECT_EQ(board.snapshot().phase, "copying");
+  EXPECT_EQ(board.snapshot().counts.read_items, 0u);
+  EXPECT_EQ(board.snapshot().holder, "nothing");
+  run_for(5s);
+  EXPECT_EQ(board.snapshot().counts.read_items, 0u);
+  EXPECT_EQ(board.snapshot().holder, "target latency");
+  target->takes = 5ms;
 }
 
 TEST_F(CopyPace, APauseEndsReadsAndWritesButNotTheHeartbeat) {

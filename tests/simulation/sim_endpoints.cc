@@ -290,6 +290,7 @@ Task<void> SimStore::latency() {
   const bool slow = world_.chance(world_.plan().slow_commit);
   const Duration time = slow ? world_.between(1s, 40s) : world_.between(500us, 20ms);
   co_await loop_.sleep_for(time, nullptr);
+  if (disk_.hangs_until > loop_.now()) co_await loop_.sleep_until(disk_.hangs_until, nullptr);
 }
 
 Task<Result<std::optional<state::JobState>>> SimStore::load() {

@@ -36,6 +36,7 @@ struct Disk {
   MonoTime pending_began{};
   std::optional<state::JobState> pending_begin;
   std::optional<state::Commit> pending_commit;
+  MonoTime hangs_until{};  ///< no call ends before
 
   void apply_pending();
   void drop_pending();
