@@ -62,10 +62,10 @@ class Sim:
         self.log.close()
 
 
-def client(address):
+def client(address, attempts=10):
     return boto3.client(
         "dynamodb", endpoint_url=f"http://{address}", region_name="us-east-1", aws_access_key_id="test",
-        aws_secret_access_key="test", config=Config(retries={"total_max_attempts": 10}, read_timeout=120))
+        aws_secret_access_key="test", config=Config(retries={"total_max_attempts": attempts}, read_timeout=120))
 
 
 @pytest.fixture

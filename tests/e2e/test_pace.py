@@ -3,7 +3,7 @@ import json
 import time
 
 import pytest
-from conftest import load, make_table
+from conftest import client, load, make_table
 
 
 ITEM_BYTES = 4000
@@ -98,25 +98,70 @@ def test_a_share_and_an_on_demand_table(messina, sims):
     assert progress[-1]["write_budget_wcu_per_s"] is None
 
 
-def test_the_application_is_not_throttled(messina, sims):
-    """It reads 300 RCU/s beside a copy, and twice as much later, from a table of 1,200 RCU/s without any burst."""
+def slow_servers(sim):
+    """As far away as AWS may be: 200 ms a page, 20 ms a write."""
+    sim.control("dynamodb", "faults", {"kind": "latency", "operation": "Scan", "ms": 200})
+    sim.control("alternator", "faults", {"kind": "latency", "operation": "BatchWriteItem", "ms": 20})
+
+
+def assert_budget_was_kept(sim, table, rate):
+    """No ten seconds of the simulator's clock hold over 102 % of it; a fifth of a second's requests may come late on a
+    busy machine."""
+    consumed = sim.control("dynamodb", f"tables/{table}/consumed")
+    assert consumed["throttled_reads"] == 0
+    assert most_in(by_second(sim, table), 10) <= rate * 10 * 1.02 + rate * 0.2
+
+
+@pytest.mark.parametrize("rate", [100, 2000])
+def test_budgets_are_kept_with_slow_pages_and_writes(messina, sims, rate):
     sim = sims()
-    fill(sim, "orders", 4000, **provisioned(1200))
-    sim.control("dynamodb", "tables/orders/consumed", {"reads": 300, "writes": 0, "seconds": 600})
+    slow_servers(sim)
+    fill(sim, "orders", rate * 6)
+    _, summary, _ = copy(messina, sim, "orders", "--read-rcu", rate)
+    assert summary["counts"]["written_items"] == rate * 6
+    assert_budget_was_kept(sim, "orders", rate)
+
+
+def test_a_stall_of_the_target_is_not_made_up_for(messina, sims):
+    """What was not read while the target stood still is not read on top of the budget afterwards."""
+    sim = sims()
+    slow_servers(sim)
+    fill(sim, "orders", 4000)
+    sim.control("alternator", "faults", {"kind": "stop", "operation": "BatchWriteItem", "skip": 10, "count": 1, "ms": 4000})
+    progress, summary, _ = copy(messina, sim, "orders", "--read-rcu", 500)
+    assert summary["counts"]["written_items"] == 4000
+    assert any(p["holder"] == "target latency" for p in progress)
+    assert progress[-1]["unknown_outcomes"] == 0 and progress[-1]["retries"] == 0
+    assert_budget_was_kept(sim, "orders", 500)
+
+
+def test_the_application_is_not_throttled(messina, sims):
+    """It reads 300 RCU/s and writes 24 WCU/s beside a copy, and twice as much later, of a table of 1,200 RCU/s and 120 WCU/s
+    without any burst."""
+    sim = sims()
+    slow_servers(sim)
+    fill(sim, "orders", 4000, **provisioned(1200, 120))
+    sim.control("dynamodb", "tables/orders/consumed", {"reads": 300, "writes": 24, "seconds": 600})
     messina.env["AWS_ENDPOINT_URL_CLOUDWATCH"] = f"http://{sim.dynamodb_address}"
+    # Whatever is refused is an exception, not a second attempt.
+    application = client(sim.dynamodb_address, attempts=1)
     process = messina.start(*messina.copy_args(sim, "orders", "--json"))
     begin, read = time.monotonic(), 0
     while process.poll() is None:
         elapsed = time.monotonic() - begin
         due = 300 * min(elapsed, 4) + 600 * max(0.0, elapsed - 4)
-        while read < due:  # 25 items of 1 RCU each
-            sim.dynamodb.batch_get_item(RequestItems={"orders": {"ConsistentRead": True, "Keys": [
+        while read < due:  # 25 items of 1 RCU each, and one of 2 WCU for every 25 RCU
+            answer = application.batch_get_item(RequestItems={"orders": {"ConsistentRead": True, "Keys": [
                 {"id": {"S": f"{(read + i) % 4000:06}"}} for i in range(25)]}})
+            assert not answer["UnprocessedKeys"]
+            application.put_item(TableName="orders", Item={"id": {"S": f"{read % 4000:06}"}, "fill": {"S": "y" * 2000}})
             read += 25
         time.sleep(0.01)
     process.communicate()
     assert process.returncode == 0
-    assert sim.control("dynamodb", "tables/orders/consumed")["throttled_reads"] == 0
+    consumed = sim.control("dynamodb", "tables/orders/consumed")
+    assert consumed["throttled_reads"] == 0 and consumed["throttled_writes"] == 0
+    assert read > 0
 
 
 def test_a_hot_partition_slows_its_own_segment_only(messina, sims):
