@@ -100,7 +100,7 @@ What happens
   a copy: put `check` in the place of `copy`.
 
   It says what will not survive the move, how long the copy takes, what it costs in RCU
-  and dollars, and what is made on the target. Prices are of one day: see docs/cost.md.
+  and dollars, and what is made on the target. Prices are of one day: see docs/use/cost.md.
 
   With --tables, or a plan that lists tables, what holds for all of them is said once,
   then what holds for each, then time and cost of all together.

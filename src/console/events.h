@@ -1,5 +1,5 @@
-// The JSON events of --json, one object a line; docs/json-events.md describes each field, and a golden test
-// holds them to it.
+// The JSON events of --json, one object a line; docs/formats/json-events.md describes each field, and a
+// golden test holds them to it.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -57,7 +57,7 @@ Result<Prices> parse_prices(std::string_view text) {
   boost::system::error_code failure;
   const json::value root = json::parse({text.data(), text.size()}, failure);
   if (failure || !root.is_object())
-    return fail(ErrorKind::config, "the prices are no JSON object: see docs/cost.md for their form");
+    return fail(ErrorKind::config, "the prices are no JSON object: see docs/use/cost.md for their form");
   PriceReader reader(root.get_object());
   Prices prices;
   prices.as_of = reader.text("as_of");
@@ -77,7 +77,8 @@ Result<Prices> parse_prices(std::string_view text) {
     prices.region_factors[std::string(region)] = each.price(std::string(region).c_str());
   for (const PriceReader* done : {&reader, &each}) {
     if (!done->what_is_wrong().empty())
-      return fail(ErrorKind::config, fmt::format("the prices: {} (see docs/cost.md)", done->what_is_wrong()));
+      return fail(ErrorKind::config,
+                  fmt::format("the prices: {} (see docs/use/cost.md)", done->what_is_wrong()));
   }
   return prices;
 }

@@ -1,4 +1,4 @@
-// How long a copy takes and what it costs: arithmetic only. docs/cost.md explains every figure.
+// How long a copy takes and what it costs: arithmetic only. docs/use/cost.md explains every figure.
 #pragma once
 #include <cstdint>
 #include <map>

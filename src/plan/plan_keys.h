@@ -1,5 +1,6 @@
-// Every key that a plan file may have. The parser takes these and no others; the table in docs/plan-files.md
-// and docs/plan.schema.json are written from them, and a test holds them to it.
+// Every key that a plan file may have. The parser takes these and no others; the table in
+// docs/formats/plan-files.md and docs/formats/plan.schema.json are written from them, and a test holds them
+// to it.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -18,7 +19,7 @@ enum class KeyUse : std::uint8_t {
 
 enum class KeyOrigin : std::uint8_t { ours, theirs, both };  ///< "theirs": ScyllaDB Migrator's
 
-/// What a value looks like to an editor (docs/plan.schema.json, $defs).
+/// What a value looks like to an editor (docs/formats/plan.schema.json, $defs).
 enum class KeyShape : std::uint8_t {
   anything,
   text,
@@ -52,9 +53,9 @@ std::span<const PlanKey> plan_keys();
 /// Those of some places.
 std::vector<const PlanKey*> keys_in(std::initializer_list<std::string_view> places);
 
-/// The tables of docs/plan-files.md, between its two markers.
+/// The tables of docs/formats/plan-files.md, between its two markers.
 std::string keys_as_markdown();
-/// The whole of docs/plan.schema.json (JSON Schema, draft 2020-12).
+/// The whole of docs/formats/plan.schema.json (JSON Schema, draft 2020-12).
 std::string keys_as_json_schema();
 
 }  // namespace messina::plan

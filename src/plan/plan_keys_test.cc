@@ -32,7 +32,7 @@ void expect_file(const std::string& path, const std::string& wanted) {
 }
 
 TEST(PlanKeys, AreThoseOfTheDocs) {
-  const std::string path = MESSINA_SOURCE_DIR "/docs/plan-files.md";
+  const std::string path = MESSINA_SOURCE_DIR "/docs/formats/plan-files.md";
   const std::string text = file_text(path);
   const std::size_t begin = text.find(kBegin), end = text.find(kEnd);
   ASSERT_TRUE(begin != std::string::npos && end != std::string::npos && begin < end)
@@ -41,7 +41,7 @@ TEST(PlanKeys, AreThoseOfTheDocs) {
 }
 
 TEST(PlanKeys, AreThoseOfTheSchema) {
-  expect_file(MESSINA_SOURCE_DIR "/docs/plan.schema.json", keys_as_json_schema());
+  expect_file(MESSINA_SOURCE_DIR "/docs/formats/plan.schema.json", keys_as_json_schema());
 }
 
 TEST(PlanKeys, StandOnceInTheirPlace) {

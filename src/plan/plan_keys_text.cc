@@ -134,7 +134,7 @@ std::string keys_as_json_schema() {
   std::string text = R"({
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "A plan of messina",
-  "description": "docs/plan-files.md explains the keys. Those of ScyllaDB Migrator's files are among them.",
+  "description": "docs/formats/plan-files.md explains the keys. Those of ScyllaDB Migrator's files are among them.",
   "$ref": "#/$defs/plan",
   "$defs": {
     "variable": {"type": "string", "pattern": "\\$\\{[^}]+\\}"},

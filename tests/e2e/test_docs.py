@@ -18,8 +18,15 @@ from conftest import load, make_table
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"(?:<!-- exit (\d) -->\n+)?^```console\n(.*?)^```", re.M | re.S)
 PLAN = re.compile(r"^```yaml plan\n(.*?)^```", re.M | re.S)
-DOCUMENTS = sorted(p for p in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-                   if BLOCK.search(p.read_text(encoding="utf-8")) or PLAN.search(p.read_text(encoding="utf-8")))
+TEXTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = [p for p in TEXTS
+             if BLOCK.search(p.read_text(encoding="utf-8")) or PLAN.search(p.read_text(encoding="utf-8"))]
+# What test_steering.py and test_watching.py run, and show of a copy at work.
+RUNNING_JOBS = {"copy", "status", "pause", "resume", "set"}
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
 
 
 def commands(block):
@@ -41,13 +48,48 @@ def pattern(lines):
     return re.compile(escaped, re.S)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def anchors(text):
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_leads_somewhere():
+    for document in TEXTS:
+        for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+            if "://" in link:
+                continue
+            path, _, anchor = link.partition("#")
+            there = (document.parent / path).resolve() if path else document
+            assert there.exists(), f"{document.relative_to(ROOT)}: {link}"
+            if anchor:
+                assert anchor in anchors(there.read_text(encoding="utf-8")), f"{document.relative_to(ROOT)}: {link}"
+
+
+def test_every_document_is_in_the_index():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    files = {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.*")} - {"README.md"}
+    assert files == set(re.findall(r"\]\(((?:use|operate|formats)/[^)]*)\)", index))
+
+
+@pytest.mark.parametrize("document", TEXTS, ids=name_of)
+def test_what_can_be_run_is_run(document):
+    """A block of another language shows commands only for what a test of its own runs: a job that is still at work."""
+    for language, block in re.findall(r"^```(.*)\n(.*?)^```", document.read_text(encoding="utf-8"), re.M | re.S):
+        if language != "console" and re.search(r"^\$ ", block, re.M):
+            shown = re.findall(r"^\$ messina (\S+)", block, re.M)
+            assert language == "text" and set(shown) <= RUNNING_JOBS, f"```{language}: {block}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_examples(sims, messina, binaries, tmp_path, document):
     sim = sims()
     make_table(sim.dynamodb, "orders", [("id", "S", "HASH")])
     load(sim.dynamodb, "orders", ({"id": {"S": f"o{i}"}, "old_name": {"S": "x"}, "total": {"N": str(i)}} for i in range(500)))
     make_table(sim.dynamodb, "customers", [("id", "S", "HASH")])
-    load(sim.dynamodb, "customers", ({"id": {"S": f"c{i}"}} for i in range(50)))
+    # One customer stands in the way of a rename of `mail` to `email`.
+    load(sim.dynamodb, "customers", (
+        {"id": {"S": f"c{i}"}, "mail": {"S": f"{i}@a.example"}, **({"email": {"S": "old"}} if i == 7 else {})} for i in range(50)))
     env = dict(messina.env, AWS_REGION="us-east-1", AWS_ENDPOINT_URL_DYNAMODB=f"http://{sim.dynamodb_address}",
                PATH=f"{binaries}:{messina.env['PATH']}")
 
@@ -68,8 +110,8 @@ def test_examples(sims, messina, binaries, tmp_path, document):
 
 
 def test_every_flag_is_documented(binaries):
-    """Each flag that --help knows stands in docs/commands.md."""
-    documented = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    """Each flag that --help knows stands in docs/use/commands.md."""
+    documented = (ROOT / "docs" / "use" / "commands.md").read_text(encoding="utf-8")
     for command in ("copy", "copy-unit", "schema", "check", "policy", "status", "rejects"):
         help_text = subprocess.run([binaries / "messina", command, "--help"], text=True, check=True,
                                    stdout=subprocess.PIPE).stdout

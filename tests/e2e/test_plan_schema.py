@@ -1,4 +1,4 @@
-"""docs/plan.schema.json says of plans what the program says of them."""
+"""docs/formats/plan.schema.json says of plans what the program says of them."""
 import json
 import subprocess
 
@@ -8,7 +8,7 @@ import yaml
 
 from test_docs import DOCUMENTS, PLAN, ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "formats" / "plan.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 EXAMPLES = [(document.name, plan) for document in DOCUMENTS for plan in PLAN.findall(document.read_text(encoding="utf-8"))]
 SIDES = """
@@ -41,7 +41,7 @@ def program_says(binaries, folder, plan):
     (folder / "plan.yaml").write_text(plan)
     done = subprocess.run([binaries / "messina", "schema", "--plan", "plan.yaml"], cwd=folder, text=True, timeout=60,
                           env={"HOME": str(folder), "COUNT": "4", "FLAG": "true"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return done.stderr if done.returncode == 2 else None
+    return None if "cannot connect to 127.0.0.1:1 " in done.stderr else done.stderr
 
 
 def test_it_is_a_schema():
