@@ -16,6 +16,7 @@ constexpr std::size_t kPageBytes = 1u << 20;
 /// Different pages in circulation; with one, a batch that spans small pages would repeat its keys.
 constexpr std::size_t kPages = 16;
 constexpr std::size_t kSmallestItem = 64;
+constexpr std::uint64_t kLongestDelayMs = 3'600'000;
 
 Result<std::uint64_t> number(std::string_view name, std::string_view text) {
   std::uint64_t value = 0;
@@ -47,15 +48,18 @@ Result<BenchOptions> parse_bench(std::string_view text) {
       options.table = value;
       continue;
     }
-    if (name != "items" && name != "size") {
-      return fail(
-          ErrorKind::usage,
-          fmt::format("--bench: unknown setting \"{}\"; it takes items=N,size=BYTES,table=NAME", name));
+    if (name != "items" && name != "size" && name != "page-ms" && name != "write-ms") {
+      return fail(ErrorKind::usage, fmt::format("--bench: unknown setting \"{}\"; it takes "
+                                                "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N",
+                                                name));
     }
     const auto amount = number(name, value);
     if (!amount) return fail(amount.error());
     if (name == "items") options.items = *amount;
     if (name == "size") options.size_bytes = *amount;
+    if (name == "page-ms") options.page_delay = std::chrono::milliseconds(std::min(*amount, kLongestDelayMs));
+    if (name == "write-ms")
+      options.write_delay = std::chrono::milliseconds(std::min(*amount, kLongestDelayMs));
   }
   if (options.items == 0) return fail(ErrorKind::usage, "--bench: items=N is needed, N being 1 or more");
   if (options.size_bytes < kSmallestItem || options.size_bytes > kPageBytes / 2) {
@@ -79,6 +83,7 @@ BenchMode::BenchMode(BenchOptions options, const Personality& personality)
     }
   }
   swallowed_ = finish(std::make_shared<const std::string>(R"({"UnprocessedItems":{}})"));
+  swallowed_.wait = options_.write_delay;
 }
 
 Answer BenchMode::finish(std::shared_ptr<const std::string> body) const {
@@ -89,14 +94,14 @@ Answer BenchMode::finish(std::shared_ptr<const std::string> body) const {
   return answer;
 }
 
-std::optional<Answer> BenchMode::answer(const Request& request) const {
+std::optional<BenchAnswer> BenchMode::answer(const Request& request) const {
   const std::string_view operation = request.operation();
-  if (operation == "BatchWriteItem") return swallowed_;
+  if (operation == "BatchWriteItem") return BenchAnswer{swallowed_};
   if (operation == "Scan" && options_.serves_pages) return scan(request);
   return std::nullopt;
 }
 
-std::optional<Answer> BenchMode::scan(const Request& request) const {
+std::optional<BenchAnswer> BenchMode::scan(const Request& request) const {
   if (check_json(request.body, {})) return std::nullopt;
   const Parameters parameters(request.body);
   if (parameters.text("TableName").value_or("") != options_.table) return std::nullopt;
@@ -130,14 +135,16 @@ std::optional<Answer> BenchMode::scan(const Request& request) const {
   *body += "]";
   if (count < left)
     *body += fmt::format(R"(,"LastEvaluatedKey":{{"pk":{{"S":"{}/{}"}}}})", segment, position + count);
+  const double units = std::max(1.0, std::ceil(static_cast<double>(count * options_.size_bytes) / 4096)) *
+                       (parameters.flag("ConsistentRead").value_or(false) ? 1.0 : 0.5);
   if (sends_crc_ && parameters.text("ReturnConsumedCapacity", "NONE") != "NONE") {
-    const double units = std::max(1.0, std::ceil(static_cast<double>(count * options_.size_bytes) / 4096)) *
-                         (parameters.flag("ConsistentRead").value_or(false) ? 1.0 : 0.5);
     *body += fmt::format(R"(,"ConsumedCapacity":{{"TableName":{},"CapacityUnits":{:.1f}}})",
                          json_string(options_.table), units);
   }
   *body += "}";
-  return finish(std::move(body));
+  BenchAnswer answer{finish(std::move(body)), units};
+  answer.answer.wait = options_.page_delay;
+  return answer;
 }
 
 }  // namespace messina::sim

@@ -1,5 +1,6 @@
 // Serves Scan pages rendered in advance and swallows BatchWriteItem, so that a bench measures its client.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,11 +17,17 @@ struct BenchOptions {
   std::uint64_t items = 0;
   std::size_t size_bytes = 1024;  ///< of an item's JSON text; at least 64
   std::string table = "bench";
-  bool serves_pages = true;  ///< false: this service only swallows writes
+  bool serves_pages = true;                               ///< false: this service only swallows writes
+  std::chrono::milliseconds page_delay{}, write_delay{};  ///< before an answer
 };
 
-/// Reads "items=N,size=BYTES,table=NAME"; only items is needed.
+/// Reads "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N"; only items is needed.
 Result<BenchOptions> parse_bench(std::string_view text);
+
+struct BenchAnswer {
+  Answer answer;
+  double read_units = 0;  ///< to be counted as consumed by the bench's table
+};
 
 /// Immutable once made.
 class BenchMode {
@@ -29,10 +36,12 @@ class BenchMode {
 
   /// The answer to a Scan of the bench's table or a BatchWriteItem; nullopt for all other requests. Nothing
   /// is authenticated and nothing is checked.
-  std::optional<Answer> answer(const Request& request) const;
+  std::optional<BenchAnswer> answer(const Request& request) const;
+
+  const BenchOptions& options() const { return options_; }
 
  private:
-  std::optional<Answer> scan(const Request& request) const;
+  std::optional<BenchAnswer> scan(const Request& request) const;
   Answer finish(std::shared_ptr<const std::string> body) const;
 
   BenchOptions options_;

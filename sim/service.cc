@@ -78,7 +78,11 @@ Task<net::ServerReply> Service::serve(Service* service, std::size_t node, net::S
     auto answer = service->bench_->answer(request);
     if (answer) {
       service->loop_.slabs().give_back(std::move(received.body));
-      reply = reply_of(*answer);
+      if (answer->read_units > 0)
+        service->engine_.note_read(service->bench_->options().table, answer->read_units);
+      const Duration wait = answer->answer.wait;
+      if (wait > Duration{}) co_await service->loop_.sleep_for(wait, nullptr);
+      reply = reply_of(answer->answer);
       co_return reply;
     }
   }

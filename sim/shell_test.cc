@@ -117,8 +117,32 @@ TEST(Bench, PagesAddUpToTheItemsAsked) {
   EXPECT_EQ(caller.call("BatchWriteItem", "not even JSON")->body.view(), R"({"UnprocessedItems":{}})");
 }
 
+TEST(Bench, WhatPagesConsumeIsCounted) {
+  const auto options = parse_bench("items=1000,size=4096,table=orders,page-ms=1,write-ms=1");
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->page_delay, std::chrono::milliseconds(1));
+  const auto service = serve(dynamodb(), *options);
+  Caller caller(service->addresses());
+  EXPECT_EQ(caller.call("CreateTable", kCreate)->status, 200);
+  for (const char* consistent : {"true", "false"}) {
+    const std::string scan =
+        std::string(R"({"TableName":"orders","Limit":10,"ConsistentRead":)") + consistent + "}";
+    EXPECT_EQ(caller.call("Scan", scan)->status, 200);
+  }
+  net::Request ask;
+  ask.method = "GET";
+  ask.target = "/_sim/tables/orders/consumed";
+  double reads = 0;
+  const auto answer = caller.send(ask);
+  const json::value consumed = json::parse(answer->body.view());
+  for (const json::value& second : consumed.at("seconds").as_array())
+    reads += second.at(1).to_number<double>();
+  EXPECT_EQ(reads, 15);
+}
+
 TEST(Bench, SettingsAreChecked) {
-  for (const char* bad : {"", "items=0", "items=x", "size=1000", "items=5,size=10", "items=5,bogus=1"}) {
+  for (const char* bad :
+       {"", "items=0", "items=x", "size=1000", "items=5,size=10", "items=5,bogus=1", "items=5,page-ms=x"}) {
     EXPECT_FALSE(parse_bench(bad)) << bad;
   }
 }

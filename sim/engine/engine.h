@@ -79,6 +79,8 @@ class Engine {
   Answer run_unchecked(const Request& request) { return answer_of(dispatch(request)); }
   /// Makes DescribeTable tell another size, for a table whose pages come from elsewhere (bench mode).
   void pretend_size(std::string_view table, std::uint64_t items, std::uint64_t bytes);
+  /// Counts what a read of such a page consumed.
+  void note_read(std::string_view table, double units);
 
  private:
   using Operation = Outcome<std::string> (Engine::*)(const Parameters&, const Request&);

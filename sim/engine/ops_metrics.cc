@@ -46,6 +46,10 @@ void Engine::count_consumed(Table& table, double reads, double writes) {
   while (table.consumed.begin()->first < second - kKeptSeconds) table.consumed.erase(table.consumed.begin());
 }
 
+void Engine::note_read(std::string_view table, double units) {
+  if (const auto found = tables_.find(table); found != tables_.end()) count_consumed(found->second, units, 0);
+}
+
 Outcome<std::string> Engine::get_metric_data(const Parameters&, const Request& request) {
   const json::value body = json::parse(json::string_view(request.body.data(), request.body.size()));
   const auto from = seconds(find(&body, "StartTime"));
