@@ -191,7 +191,7 @@ console::PlanReport report_all(const Flags& flags, const plan::ManyTables& many,
 
 ExitCode check_many(Session& session, const Flags& flags, const plan::ManyTables& many,
                     const jobs::Prices& prices) {
-  auto sides = Sides::open(many.common, 1);
+  auto sides = Sides::open(many.common, 1, &session.stop());
   if (!sides) return session.failed(sides.error());
   const auto chosen = chosen_tables(session, many, **sides);
   if (!chosen) return session.failed(chosen.error());

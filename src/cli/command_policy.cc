@@ -121,7 +121,7 @@ ExitCode run_policy(Session& session, Flags& flags) {
       plan.source.kind == plan::EndpointKind::dynamodb || plan.target.kind == plan::EndpointKind::dynamodb;
   Result<std::unique_ptr<Sides>> sides = fail(ErrorKind::usage, "nothing is to be asked");
   const bool lists = many != nullptr && many->choice.has_patterns();
-  if (dynamodb && (!flags.account || lists)) sides = Sides::open(plan, 1);
+  if (dynamodb && (!flags.account || lists)) sides = Sides::open(plan, 1, &session.stop());
   if (flags.account) {
     question.source_account = question.target_account = *flags.account;
   } else if (dynamodb) {

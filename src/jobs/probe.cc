@@ -71,7 +71,7 @@ Task<void> Prober::metrics() {
   const WallTime from = to - kMetricsOf;
   const auto attempt = [this, from, to] { return capacity_->consumed(from, to); };
   using Periods = std::vector<endpoints::Consumption>;
-  const Result<Periods> periods = co_await with_few_retries<Periods>(loop_, stop_, random_, attempt);
+  const Result<Periods> periods = co_await with_retries<Periods>(loop_, stop_, random_, attempt, kAskAndEnd);
   if (periods) {
     facts_.metrics.emplace(periods->size());
   } else {
