@@ -61,8 +61,10 @@ class Run:
 
     def table(self, name):
         """A table of /status, while it runs."""
-        (found,) = (t for t in self.pages()["progress"] if t["table"] == name)
-        return found
+        now = self.pages()
+        found = [t for t in now["progress"] if t["table"] == name]
+        assert found, f"{name} does not run: {now} {self.err}"
+        return found[0]
 
     def samples(self):
         """{(name, table, own label): value}, by another's parser."""

@@ -336,7 +336,8 @@ TEST_F(CopyPace, APauseEndsReadsAndWritesButNotTheHeartbeat) {
   copy();
   run_for(5s);
   const WallTime at = loop.wall();
-  steering.pause(true, "anna (uid 1000, pid 1)", at);
+  const std::uint64_t memory = board.snapshot().memory_bytes;
+  steering.pause(true, {"anna (uid 1000, pid 1)", at});
   run_for(1s);
   EXPECT_EQ(board.snapshot().phase, "paused");
   EXPECT_TRUE(board.snapshot().paused);
@@ -348,8 +349,9 @@ TEST_F(CopyPace, APauseEndsReadsAndWritesButNotTheHeartbeat) {
   run_for(60s);
   EXPECT_EQ(table->pages_.size(), pages);
   EXPECT_EQ(target->puts, puts);
+  EXPECT_LT(board.snapshot().memory_bytes, memory / 2) << "what is not read needs no memory";
   EXPECT_GT(store.job->heartbeat_unix_ms.value_or(0), heartbeat.value_or(0) + 50'000);
-  steering.pause(false, "anna (uid 1000, pid 1)", at);
+  steering.pause(false, {"anna (uid 1000, pid 1)", at});
   run_for(5s);
   EXPECT_EQ(board.snapshot().phase, "copying");
   EXPECT_GT(table->pages_.size(), pages);
@@ -359,8 +361,8 @@ TEST_F(CopyPace, SettingsByHandHoldUntilTheyAreTakenBack) {
   start(10'000, 100'000'000);
   copy();
   run_for(2s);
-  steering.set_read_rcu(500, "500", "anna", loop.wall());
-  steering.set_write_concurrency(3, "3", "anna", loop.wall());
+  steering.set_read_rcu(500, "500", {"anna", loop.wall()});
+  steering.set_write_concurrency(3, "3", {"anna", loop.wall()});
   run_for(1s);
   EXPECT_EQ(board.snapshot().read_budget_rcu_per_s, 500);
   EXPECT_EQ(board.snapshot().read_budget_why, "set by hand");
@@ -369,7 +371,7 @@ TEST_F(CopyPace, SettingsByHandHoldUntilTheyAreTakenBack) {
   run_for(20s);
   EXPECT_LE(spent(10s, 20s), 500 * 10 * 1.02);
   EXPECT_GE(spent(10s, 20s), 500 * 10 * 0.95);
-  steering.set_read_rcu(std::nullopt, "auto", "anna", loop.wall());
+  steering.set_read_rcu(std::nullopt, "auto", {"anna", loop.wall()});
   run_for(1s);
   EXPECT_EQ(board.snapshot().read_budget_rcu_per_s, 5000);
 }
