@@ -348,7 +348,11 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
   Stop::Registration on_stop;
   if (context.stop != nullptr) on_stop = context.stop->on_request([run] { run->halt.request(); });
   const Teardown teardown{run};
+  // What is known of the table already stays: counters never go back, and one of many keeps its name.
+  const Progress known = context.board->snapshot();
   Progress preparing;
+  preparing.table = known.table;
+  preparing.counts = known.counts;
   preparing.phase = "preparing";
   context.board->publish(preparing);
 

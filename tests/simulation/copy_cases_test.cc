@@ -174,6 +174,21 @@ TEST_F(CopyCases, ASegmentThatIsNotThereCannotBeSkipped) {
   expect_error(run(), ErrorKind::config, "segments are counted from 0");
 }
 
+TEST_F(CopyCases, WhatIsKnownOfATableStaysWhileItsCopyBegins) {
+  const auto process = start();
+  jobs::Progress known;
+  known.table = "orders";
+  known.phase = "queued";
+  known.counts.read_items = known.counts.written_items = 7;
+  process->board.publish(known);
+  while (process->board.snapshot().phase == "queued" && process->step()) {
+  }
+  const jobs::Progress now = process->board.snapshot();
+  EXPECT_EQ(now.phase, "preparing");
+  EXPECT_EQ(now.table, "orders");
+  EXPECT_EQ(now.counts, known.counts) << "counters never go back";
+}
+
 TEST_F(CopyCases, AfterACrashItWaitsForThePredecessorAndSaysSo) {
   run_and_crash(50ms);
   ASSERT_TRUE(disk.job);
