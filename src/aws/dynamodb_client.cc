@@ -109,7 +109,14 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   }
 
   auto picked = nodes_->use();
-  if (!picked) picked.emplace(co_await nodes_->use_after_refresh());
+  if (!picked) {
+    auto found = co_await nodes_->use_after_refresh();
+    if (!found) {
+      if (compressed) loop_.slabs().give_back(std::move(packed));
+      co_return fail(classify_silence(operation, found.error(), options_.display));
+    }
+    picked.emplace(*std::move(found));
+  }
   auto& use = *picked;
   net::Request request;
   request.headers = headers_for(operation, use.origin(), compressed);

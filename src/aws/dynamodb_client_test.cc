@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "net/http_server.h"
+#include "net/raw_peer.h"
 
 namespace messina::aws {
 namespace {
@@ -84,15 +85,17 @@ std::shared_ptr<CredentialsProvider> keys() {
 }
 
 struct Client {
-  explicit Client(const Script& script, DynamoDbClientOptions options = {}, bool discover = false) {
+  explicit Client(const Script& script, DynamoDbClientOptions options = {}, bool discover = false)
+      : Client(script.origin(), {}, std::move(options), discover) {}
+  Client(net::Origin origin, net::ClientOptions http, DynamoDbClientOptions options, bool discover) {
     NodeSetOptions set;
-    set.contact = script.origin();
+    set.contact = std::move(origin);
     set.discover = discover;
     set.datacenter = discover ? "dc1" : "";
     set.display = "test";
     options.display = "table \"t\"";
     options.region = "us-east-1";
-    auto pools = NodePools::make(loop, std::make_shared<NodeSet>(set), {}, {});
+    auto pools = NodePools::make(loop, std::make_shared<NodeSet>(set), std::move(http), {});
     client = std::make_unique<DynamoDbClient>(loop, std::move(pools), std::move(options));
   }
   ~Client() {
@@ -368,6 +371,20 @@ TEST(DynamoDbClient, AsksForNodesFirstAndFallsBackFromDatacenterToCluster) {
   script.say(200, "{\"ok\":1}");
   EXPECT_EQ(client.call(kScan), "{\"ok\":1}");
   EXPECT_THAT(script.targets(), testing::ElementsAre("/localnodes?dc=dc1", "/localnodes", "/"));
+}
+
+TEST(DynamoDbClient, WaitsOnceOnlyForAnAddressThatCannotBeConnected) {
+  net::test::RawServer silent({[](net::test::RawPeer& peer) { peer.read_to_end(); }});
+  net::ClientOptions http;
+  http.connect_timeout = std::chrono::milliseconds(200);
+  DynamoDbClientOptions options;
+  options.alternator = true;
+  Client client({"127.0.0.1", silent.port(), true}, http, options, true);
+  const auto answer = client.call(kScan);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::transient);
+  EXPECT_THAT(answer.error().message, testing::HasSubstr("TLS with"));
+  EXPECT_EQ(silent.connections(), 1);
 }
 
 TEST(DynamoDbClient, GoesOnWithTheContactPointWhenThereIsNoList) {

@@ -83,39 +83,47 @@ std::optional<NodePools::Use> NodePools::use() {
   return pick();
 }
 
-Task<NodePools::Use> NodePools::use_after_refresh() {
+Task<std::expected<NodePools::Use, net::SendError>> NodePools::use_after_refresh() {
   auto self = shared_from_this();
-  co_await refresh(std::move(self));
+  const auto unreachable = co_await look_for_nodes(std::move(self));
   drop_old_pools();
-  co_return pick();
+  auto next = pick();
+  if (unreachable && unreachable->at == next.origin()) co_return std::unexpected(unreachable->error);
+  co_return next;
 }
 
-Task<void> NodePools::refresh(std::shared_ptr<NodePools> self) {
+Task<void> NodePools::refresh(std::shared_ptr<NodePools> self) { co_await look_for_nodes(std::move(self)); }
+
+Task<std::optional<NodePools::Unreachable>> NodePools::look_for_nodes(std::shared_ptr<NodePools> self) {
   bool unsupported = false;
   std::string why = "it names none";
   const auto paths = self->nodes_->discovery_paths();
   for (const auto& path : paths) {
     auto use = self->pick();
+    const net::Origin origin = use.origin();
     net::Request request;
     request.method = "GET";
     request.target = path;
-    request.headers.set("Host", host_header(use.origin()));
+    request.headers.set("Host", host_header(origin));
     const auto answer = co_await use.client().send(request);
     use.done(health_of(answer), self->loop_.now());
     if (!answer) {
       self->nodes_->refresh_failed(false, answer.error().error.message, self->loop_.now());
-      co_return;
+      std::optional<Unreachable> unreachable;
+      if (!answer.error().may_have_been_sent) unreachable = Unreachable{origin, answer.error()};
+      co_return unreachable;
     }
     const auto hosts = answer->status == 200 ? parse_localnodes(answer->body.view()) : std::nullopt;
     if (hosts && !hosts->empty()) {
       self->nodes_->refreshed(*hosts, path, self->loop_.now());
-      co_return;
+      co_return std::nullopt;
     }
     // An overloaded node may know the list later; an answer of another kind will not change.
     unsupported = answer->status < 500;
     if (!hosts) why = fmt::format("/localnodes was answered HTTP {}", answer->status);
   }
   self->nodes_->refresh_failed(unsupported, why, self->loop_.now());
+  co_return std::nullopt;
 }
 
 Task<void> NodePools::probe(std::shared_ptr<NodePools> self, NodeSet::NodePtr node) {

@@ -1,5 +1,6 @@
 // One loop's connections to the nodes of a NodeSet, and the chores that keep the set up to date.
 #pragma once
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,7 +42,9 @@ class NodePools : public std::enable_shared_from_this<NodePools> {
   /// Picks a node, and sees to the chores that are due. Nothing if the cluster's nodes have to be looked for
   /// first: then use_after_refresh().
   std::optional<Use> use();
-  Task<Use> use_after_refresh();
+  /// An error if the look itself could not connect, and there is no other node: the request would only wait
+  /// for the same once more.
+  Task<std::expected<Use, net::SendError>> use_after_refresh();
 
  private:
   NodePools(net::EventLoop& loop, std::shared_ptr<NodeSet> nodes, net::ClientOptions options,
@@ -51,6 +54,11 @@ class NodePools : public std::enable_shared_from_this<NodePools> {
   Use pick();
   void drop_old_pools();
   // Coroutines of their own; `self` keeps the pools alive.
+  struct Unreachable {
+    net::Origin at;
+    net::SendError error;
+  };
+  static Task<std::optional<Unreachable>> look_for_nodes(std::shared_ptr<NodePools> self);
   static Task<void> refresh(std::shared_ptr<NodePools> self);
   static Task<void> probe(std::shared_ptr<NodePools> self, NodeSet::NodePtr node);
 

@@ -117,3 +117,12 @@ def test_every_flag_is_documented(binaries):
                                    stdout=subprocess.PIPE).stdout
         missing = {flag for flag in re.findall(r"--[a-z][a-z-]+", help_text) if flag not in documented}
         assert not missing, f"{command}: {sorted(missing)}"
+
+
+def test_every_command_is_documented(binaries):
+    """Each command that --help lists has a heading of its own, or a part in one, in docs/use/commands.md."""
+    documented = (ROOT / "docs" / "use" / "commands.md").read_text(encoding="utf-8")
+    headed = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^## (.*)$", documented, re.M))))
+    help_text = subprocess.run([binaries / "messina", "--help"], text=True, check=True, stdout=subprocess.PIPE).stdout
+    listed = set(re.findall(r"^  ([a-z-]+) {2,}[A-Z]", help_text.split("Subcommands:")[1].split("Addresses")[0], re.M))
+    assert len(listed) > 10 and listed <= headed
