@@ -115,7 +115,7 @@ std::unexpected<Error> stopped() { return fail(ErrorKind::stopped, "stopped; not
 
 ExitCode check_one(Session& session, const Flags& flags, const plan::CopyPlan& plan,
                    const jobs::Prices& prices) {
-  auto lanes = Lanes::open(plan, 1);
+  auto lanes = Lanes::open(plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const jobs::CheckFacts facts = look_at(session, plan, (*lanes)->first(), nullptr, 1);
   if (session.stop().requested()) return session.failed(stopped().error());

@@ -68,9 +68,8 @@ class Sides {
 /// Loops with the endpoints of one table.
 class Lanes {
  public:
-  /// Errors: as of Sides::open(). Without a `stop` the fetch of the first credentials cannot be interrupted.
-  static Result<std::unique_ptr<Lanes>> open(const plan::CopyPlan& plan, std::size_t loops,
-                                             Stop* stop = nullptr);
+  /// Errors: as of Sides::open().
+  static Result<std::unique_ptr<Lanes>> open(const plan::CopyPlan& plan, std::size_t loops, Stop* stop);
   Lanes(std::unique_ptr<Sides> sides, TableLanes table)
       : sides_(std::move(sides)), table_(std::move(table)) {}
 
