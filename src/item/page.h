@@ -13,6 +13,8 @@
 
 namespace messina::item {
 
+class JsonIndex;  // item/json_index.h
+
 /// One page of items. The views point into the bytes that were split.
 struct PageSpans {
   std::vector<std::string_view> items;  ///< raw JSON objects, without white space around them, in page order
@@ -20,11 +22,6 @@ struct PageSpans {
   std::optional<double> consumed_capacity;  ///< ConsumedCapacity.CapacityUnits
   std::optional<std::uint64_t> count;
 };
-
-/// The largest answer that takes the fast way. Beyond it the index (4 bytes for each byte of the answer)
-/// would weigh more than the time is worth: pages of 1 MB of items stay below this but for rare ones, which
-/// go bytewise.
-inline constexpr std::size_t kMaxIndexedPageBytes = 4 * 1024 * 1024;
 
 /// Splits pages. Holds the index's memory between calls: keep one per event loop. Not thread-safe.
 ///
@@ -48,8 +45,7 @@ class PageSplitter {
   Result<void> split(std::string_view body, PageSpans& spans);
 
  private:
-  struct Index;
-  std::unique_ptr<Index> index_;
+  std::unique_ptr<JsonIndex> index_;
 };
 
 /// The same by a plain byte scanner: slower, no padding needed, indifferent to UTF-8; and what the fuzzers
