@@ -30,6 +30,8 @@ enum class Meaning : std::uint8_t {
   unsupported,
   not_executed,  // try again, on writes too
   too_large,
+  trimmed,
+  stale,
   server_fault,  // unknown on writes
 };
 
@@ -71,6 +73,9 @@ constexpr std::array kCodes = std::to_array<Code>({
     {"ResourceInUseException", Meaning::in_use},
     {"TableAlreadyExistsException", Meaning::in_use},
     {"TableInUseException", Meaning::busy},
+    // The stream.
+    {"TrimmedDataAccessException", Meaning::trimmed},
+    {"ExpiredIteratorException", Meaning::stale},
     // Who asks.
     {"AccessDeniedException", Meaning::denied},
     {"AccessDenied", Meaning::denied},
@@ -247,6 +252,10 @@ Verdict judge(const Operation& operation, std::optional<Meaning> meaning, std::s
       return {ErrorKind::expired, "get new credentials, then run it again"};
     case Meaning::unsupported:
       return {ErrorKind::config, "the server does not know this operation"};
+    case Meaning::trimmed:
+      return {ErrorKind::trimmed};
+    case Meaning::stale:
+      return {ErrorKind::stale};
     case Meaning::server_fault:
       if (blames_the_data(message)) return {ErrorKind::refused};
       // ScyllaDB 6: the keyspace is on tablets and the table's write isolation wants lightweight

@@ -35,6 +35,11 @@ inline constexpr Operation kListTagsOfResource{"ListTagsOfResource", OperationKi
 inline constexpr Operation kListTables{"ListTables", OperationKind::read};
 inline constexpr Operation kCreateTable{"CreateTable", OperationKind::control};
 inline constexpr Operation kDeleteTable{"DeleteTable", OperationKind::control};
+inline constexpr Operation kUpdateTable{"UpdateTable", OperationKind::control};
+inline constexpr Operation kBatchGetItem{"BatchGetItem", OperationKind::read};
+inline constexpr Operation kDescribeStream{"DescribeStream", OperationKind::read};
+inline constexpr Operation kGetShardIterator{"GetShardIterator", OperationKind::read};
+inline constexpr Operation kGetRecords{"GetRecords", OperationKind::read};
 
 /// An answer with a status other than 200. `subject` names the table and where it is; the message begins with
 /// it. Takes any bytes as body; the message holds no values of items, which some servers echo.

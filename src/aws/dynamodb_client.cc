@@ -157,6 +157,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   if (!checked && checked.error().kind == ErrorKind::throttled) health = NodeSet::Outcome::refused;
   use.done(health, now, answer.latency);
   answer.body = std::move(response->body);
+  answer.headers = std::move(response->headers);
   if (!checked) {
     loop_.slabs().give_back(std::move(answer.body));
     auto error = checked.error();

@@ -38,6 +38,7 @@ inline constexpr std::size_t kMinGzipBytes = 1024;
 
 struct Answer {
   Slab body;  ///< give it back to the loop's SlabPool
+  net::Headers headers;
   MonoTime sent_at{};
   Duration latency{};
 };

@@ -30,6 +30,10 @@ std::string_view to_string(ErrorKind kind) {
       return "too_large";
     case ErrorKind::corrupt:
       return "corrupt";
+    case ErrorKind::trimmed:
+      return "trimmed";
+    case ErrorKind::stale:
+      return "stale";
     case ErrorKind::disk:
       return "disk";
     case ErrorKind::needs_person:
@@ -53,6 +57,7 @@ ExitCode exit_code(ErrorKind kind) {
     case ErrorKind::refused:
     case ErrorKind::too_large:
       return ExitCode::wrong_usage;
+    case ErrorKind::trimmed:
     case ErrorKind::needs_person:
       return ExitCode::needs_person;
     case ErrorKind::busy:
@@ -60,6 +65,7 @@ ExitCode exit_code(ErrorKind kind) {
     case ErrorKind::transient:
     case ErrorKind::unknown_outcome:
     case ErrorKind::corrupt:
+    case ErrorKind::stale:
     case ErrorKind::disk:
     case ErrorKind::stopped:
     case ErrorKind::internal:

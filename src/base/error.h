@@ -28,6 +28,8 @@ enum class ErrorKind : std::uint8_t {
   refused,          ///< the server will never take this data (ValidationException on a write)
   too_large,        ///< over a limit of the server: refused, but a smaller request may pass
   corrupt,          ///< an answer that is no answer: broken JSON, wrong CRC, cut body
+  trimmed,          ///< the records asked for were kept long enough and are gone
+  stale,            ///< what the request goes on from has expired (a shard's iterator): ask for a new one
   disk,             ///< the state directory cannot be read or written
   needs_person,     ///< gap, other owner, state in use, differing schema or table id
   stopped,          ///< a stop was asked for

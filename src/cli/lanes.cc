@@ -67,6 +67,9 @@ Result<Maker> dynamodb_maker(const EndpointSpec& spec, const std::string& side, 
   const auto beside = [&](aws::SideService service) {
     return aws::resolve_service_endpoint(service, *endpoint, spec.region, environment, *profiles);
   };
+  auto streams = beside(aws::SideService::streams);
+  if (!streams) return fail(ErrorKind::config, fmt::format("the {}: {}", side, streams.error().message));
+  options.streams = std::move(*streams);
   const endpoints::SideServices services{beside(aws::SideService::streams), beside(aws::SideService::sts),
                                          beside(aws::SideService::kms)};
   return [options, services](net::EventLoop& loop, const std::string& table, SharedPools& pools) {

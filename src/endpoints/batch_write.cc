@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+#include <utility>
 
 #include <boost/json.hpp>
 
@@ -16,12 +17,21 @@ namespace json = boost::json;
 constexpr std::string_view kItemHead = R"({"PutRequest":{"Item":)";
 constexpr std::string_view kBetweenItems = R"(}},{"PutRequest":{"Item":)";
 constexpr std::string_view kItemTail = "}}";
+constexpr std::string_view kKeyHead = R"({"DeleteRequest":{"Key":)";
 /// ScyllaDB's answer, byte for byte (recorded), and that of servers that put a space behind the colon.
 constexpr std::string_view kAllWritten[] = {R"({"UnprocessedItems":{}})", R"({"UnprocessedItems": {}})"};
 /// Levels of JSON in an answer that repeats items of DynamoDB's 32 levels, with room to spare.
 constexpr std::size_t kMaxJsonDepth = 1024;
 
 std::unexpected<Error> corrupt(std::string what) { return fail(ErrorKind::corrupt, std::move(what)); }
+
+/// The member `inner` of the object that is the member `outer`; null if there is none.
+const json::value* member(const json::value* from, std::string_view outer, std::string_view inner) {
+  for (const auto name : {outer, inner}) {
+    from = from != nullptr && from->is_object() ? from->get_object().if_contains(name) : nullptr;
+  }
+  return from;
+}
 
 double capacity_in(const json::object& answer) {
   double sum = 0;
@@ -68,6 +78,27 @@ void BatchWriteBody::build(std::span<const std::string_view> records, Slab& out)
   put(tail_);
 }
 
+std::size_t BatchWriteBody::size(std::span<const WriteRequest> requests) const {
+  std::size_t size = head_.size() + tail_.size();
+  for (const auto& request : requests) {
+    size += 1 + (request.remove ? kKeyHead : kItemHead).size() + request.raw.size() + kItemTail.size();
+  }
+  return size;
+}
+
+void BatchWriteBody::build(std::span<const WriteRequest> requests, Slab& out) const {
+  out.clear();
+  out.append(head_);
+  bool first = true;
+  for (const auto& request : requests) {
+    if (!std::exchange(first, false)) out.append(",");
+    out.append(request.remove ? kKeyHead : kItemHead);
+    out.append(request.raw);
+    out.append(kItemTail);
+  }
+  out.append(tail_);
+}
+
 bool says_all_written(std::string_view body) {
   return std::ranges::find(kAllWritten, body) != std::end(kAllWritten);
 }
@@ -87,10 +118,10 @@ Result<BatchWriteAnswer> parse_batch_write(std::string_view body, std::string_vi
   for (const auto& [name, requests] : unprocessed->get_object()) {
     if (std::string_view(name) != table || !requests.is_array()) return corrupt("it names another table");
     for (const auto& request : requests.get_array()) {
-      const auto* put = request.is_object() ? request.get_object().if_contains("PutRequest") : nullptr;
-      const auto* item = put && put->is_object() ? put->get_object().if_contains("Item") : nullptr;
-      if (!item || !item->is_object()) return corrupt("an unprocessed request is no put");
-      answer.unprocessed.push_back(json::serialize(*item));
+      const auto* what = member(&request, "PutRequest", "Item");
+      if (what == nullptr) what = member(&request, "DeleteRequest", "Key");
+      if (what == nullptr || !what->is_object()) return corrupt("an unprocessed request is no write");
+      answer.unprocessed.push_back(json::serialize(*what));
     }
   }
   return answer;

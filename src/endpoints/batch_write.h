@@ -8,11 +8,13 @@
 
 #include "base/error.h"
 #include "base/slab.h"
+#include "endpoints/endpoint.h"
 #include "item/key.h"
 
 namespace messina::endpoints {
 
-/// Builds the bodies of one table's puts. Each is one contiguous buffer into which the raw items are copied.
+/// Builds the bodies of one table's writes. Each is one contiguous buffer into which the raw items are
+/// copied.
 class BatchWriteBody {
  public:
   BatchWriteBody(std::string_view table, bool report_capacity);
@@ -21,6 +23,9 @@ class BatchWriteBody {
   /// Replaces what `out` holds; does not allocate if its capacity is size().
   void build(std::span<const std::string_view> records, Slab& out) const;
 
+  std::size_t size(std::span<const WriteRequest> requests) const;
+  void build(std::span<const WriteRequest> requests, Slab& out) const;
+
  private:
   std::string head_;
   std::string tail_;
@@ -28,7 +33,7 @@ class BatchWriteBody {
 
 /// What an answer says beside "all written".
 struct BatchWriteAnswer {
-  std::vector<std::string> unprocessed;  ///< raw items
+  std::vector<std::string> unprocessed;  ///< raw items of puts, raw keys of deletes
   double wcu = 0;
 };
 
@@ -38,8 +43,8 @@ bool says_all_written(std::string_view body);
 /// Errors: corrupt.
 Result<BatchWriteAnswer> parse_batch_write(std::string_view body, std::string_view table);
 
-/// The indexes of the records whose keys the unprocessed items have. Errors: corrupt, when one has no such
-/// record.
+/// The indexes of the records (items, or keys alone) whose keys the unprocessed ones have. Errors: corrupt,
+/// when one has no such record.
 Result<std::vector<std::uint32_t>> match_by_key(const std::vector<std::string>& unprocessed,
                                                 std::span<const std::string_view> records,
                                                 const item::KeySchema& key);

@@ -33,6 +33,19 @@ TEST(BatchWriteBody, ReusesItsBufferWithoutGrowing) {
   EXPECT_EQ(out.view(), R"({"RequestItems":{"t":[{"PutRequest":{"Item":{}}}]}})");
 }
 
+TEST(BatchWriteBody, TakesPutsAndDeletesTogether) {
+  const std::vector<WriteRequest> requests = {
+      {R"({"p":{"S":"a"}})", true}, {R"({"p":{"S":"b"},"v":{"N":"1"}})"}, {R"({"p":{"S":"c"}})", true}};
+  const BatchWriteBody body("t", false);
+  Slab out;
+  body.build(requests, out);
+  EXPECT_EQ(
+      out.view(),
+      R"({"RequestItems":{"t":[{"DeleteRequest":{"Key":{"p":{"S":"a"}}}},)"
+      R"({"PutRequest":{"Item":{"p":{"S":"b"},"v":{"N":"1"}}}},{"DeleteRequest":{"Key":{"p":{"S":"c"}}}}]}})");
+  EXPECT_GE(body.size(requests), out.size());
+}
+
 TEST(BatchWriteAnswer, CommonAnswersNeedNoParse) {
   EXPECT_TRUE(says_all_written(R"({"UnprocessedItems":{}})"));
   for (const auto* other : {"", "{}", R"({"UnprocessedItems":{"t":[]}})", R"({"UnprocessedItems":{}} )"}) {
@@ -51,6 +64,10 @@ TEST(BatchWriteAnswer, CapacityAndUnprocessedItems) {
       R"({"UnprocessedItems":{"t":[{"PutRequest":{"Item":{"p":{"S":"a"},"c":{"N":"1"}}}}]}})", "t");
   ASSERT_TRUE(some.has_value());
   EXPECT_THAT(some->unprocessed, testing::ElementsAre(R"({"p":{"S":"a"},"c":{"N":"1"}})"));
+  const auto deletes = parse_batch_write(
+      R"({"UnprocessedItems":{"t":[{"DeleteRequest":{"Key":{"p":{"S":"a"},"c":{"N":"1"}}}}]}})", "t");
+  ASSERT_TRUE(deletes.has_value());
+  EXPECT_THAT(deletes->unprocessed, testing::ElementsAre(R"({"p":{"S":"a"},"c":{"N":"1"}})"));
 }
 
 TEST(BatchWriteAnswer, WhatIsNoAnswerIsCorrupt) {

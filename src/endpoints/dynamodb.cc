@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "aws/cloudwatch.h"
-#include "aws/dynamodb_client.h"
 #include "base/log.h"
-#include "endpoints/batch_write.h"
+#include "endpoints/dynamodb_feed.h"
+#include "endpoints/dynamodb_table.h"
 #include "endpoints/scan_request.h"
 #include "endpoints/table_json.h"
-#include "item/page.h"
 
 namespace messina::endpoints {
 namespace {
@@ -18,69 +17,6 @@ namespace {
 constexpr int kMaxTagPages = 100;
 /// Vectors of views kept for the next pages.
 constexpr std::size_t kMaxSpareViews = 64;
-
-/// What the three capabilities of one table share. Belongs to the loop.
-struct Table {
-  Table(net::EventLoop& event_loop, std::shared_ptr<aws::NodePools> nodes, aws::DynamoDbClientOptions options,
-        TableName table_name, std::shared_ptr<std::atomic<std::size_t>> batch_items)
-      : loop(event_loop),
-        name(std::move(table_name)),
-        alternator(options.alternator),
-        client(event_loop, std::move(nodes), std::move(options)),
-        max_batch_items(std::move(batch_items)) {}
-
-  /// Finds a Scan's items in `text`: into `spans`. Errors: corrupt.
-  Result<void> split_page(std::string_view text, std::string_view start_key);
-  /// DescribeTable alone; remembers the key schema.
-  Task<Result<TableDescription>> describe_table();
-  /// One call whose answer is text for `parse`.
-  template <class Parse>
-  auto ask(aws::Operation operation, std::string body, Parse parse)
-      -> Task<decltype(parse(std::string_view()))>;
-
-  net::EventLoop& loop;
-  const TableName name;
-  const bool alternator;
-  aws::DynamoDbClient client;
-  bool consistent_reads = true;
-  item::PageSplitter splitter;
-  item::PageSpans spans;
-  std::optional<item::KeySchema> key;
-  std::shared_ptr<std::atomic<std::size_t>> max_batch_items;
-};
-
-template <class Parse>
-auto Table::ask(aws::Operation operation, std::string body, Parse parse)
-    -> Task<decltype(parse(std::string_view()))> {
-  auto answer = co_await client.call(operation, body);
-  if (!answer) co_return fail(answer.error());
-  auto result = parse(answer->body.view());
-  loop.slabs().give_back(std::move(answer->body));
-  if (!result) co_return fail(aws::classify_damage(operation, result.error().message, client.display()));
-  co_return result;
-}
-
-Result<void> Table::split_page(std::string_view text, std::string_view start_key) {
-  auto split = splitter.split(text, spans);
-  if (!split) return split;
-  // A list that something on the way has cut would lose items silently.
-  if (spans.count && *spans.count != spans.items.size()) {
-    return fail(ErrorKind::corrupt,
-                fmt::format("it counts {} items and holds {}", *spans.count, spans.items.size()));
-  }
-  // Going on from there would read the same page for ever.
-  if (!start_key.empty() && spans.last_evaluated_key == start_key) {
-    return fail(ErrorKind::corrupt, "it ends where it began, and says that there is more");
-  }
-  return split;
-}
-
-Task<Result<TableDescription>> Table::describe_table() {
-  auto body = table_request(name);
-  auto description = co_await ask(aws::kDescribeTable, std::move(body), parse_describe_table);
-  if (description) key = description->key;
-  co_return description;
-}
 
 class TableCatalog final : public Catalog {
  public:
@@ -269,98 +205,6 @@ void TableScan::recycle(Page page) {
   spare_views_.push_back(std::move(page.records));
 }
 
-class TablePut final : public Writable {
- public:
-  explicit TablePut(std::shared_ptr<Table> table)
-      : table_(std::move(table)), body_(table_->name.value, !table_->alternator) {}
-
-  WriteCaps caps() const override;
-  Task<WriteOutcome> put(std::span<const std::string_view> records) override;
-
- private:
-  /// What an answer of status 200 means.
-  Task<void> judge(std::string_view answer, std::span<const std::string_view> records, WriteOutcome& outcome);
-  void note_refusal(const Error& error);
-
-  std::shared_ptr<Table> table_;
-  BatchWriteBody body_;
-};
-
-WriteCaps TablePut::caps() const {
-  WriteCaps caps;
-  caps.max_items = table_->max_batch_items->load(std::memory_order_relaxed);
-  caps.max_bytes = kMaxBatchBytes;
-  return caps;
-}
-
-void TablePut::note_refusal(const Error& error) {
-  auto& limit = *table_->max_batch_items;
-  if (!aws::refuses_batch_size(error) || limit.load(std::memory_order_relaxed) <= kSafeBatchItems) return;
-  if (limit.exchange(kSafeBatchItems, std::memory_order_relaxed) > kSafeBatchItems) {
-    log::warn("{}: the server takes no larger batches: going on with {} items each", table_->client.display(),
-              kSafeBatchItems);
-  }
-}
-
-Task<WriteOutcome> TablePut::put(std::span<const std::string_view> records) {
-  WriteOutcome outcome;
-  if (records.empty()) co_return outcome;
-  const auto size = body_.size(records);
-  // Sent all the same, it would be cut off without an answer, again and again.
-  if (size > kMaxRequestBytes) {
-    outcome.error =
-        Error{ErrorKind::too_large, fmt::format("{}: {} items of {} bytes are over the 16 MB of one request",
-                                                table_->client.display(), records.size(), size)};
-    co_return outcome;
-  }
-  auto& slabs = table_->loop.slabs();
-  auto body = slabs.take(size);
-  body_.build(records, body);
-  auto answer = co_await table_->client.call(aws::kBatchWriteItem, body.view());
-  slabs.give_back(std::move(body));
-  if (!answer) {
-    note_refusal(answer.error());
-    outcome.error = std::move(answer.error());
-    co_return outcome;
-  }
-  outcome.latency = answer->latency;
-  if (!says_all_written(answer->body.view())) {
-    const auto text = answer->body.view();
-    co_await judge(text, records, outcome);
-  }
-  slabs.give_back(std::move(answer->body));
-  co_return outcome;
-}
-
-Task<void> TablePut::judge(std::string_view text, std::span<const std::string_view> records,
-                           WriteOutcome& outcome) {
-  auto answer = parse_batch_write(text, table_->name.value);
-  if (!answer) {
-    outcome.error =
-        aws::classify_damage(aws::kBatchWriteItem, answer.error().message, table_->client.display());
-    co_return;
-  }
-  outcome.cost_wcu = answer->wcu;
-  if (answer->unprocessed.empty()) co_return;
-  if (!table_->key) {
-    const auto description = co_await table_->describe_table();
-    if (!description) {
-      outcome.error = Error{ErrorKind::transient, description.error().message, description.error().code};
-      co_return;
-    }
-  }
-  auto indexes = match_by_key(answer->unprocessed, records, *table_->key);
-  if (indexes) {
-    outcome.unprocessed = std::move(*indexes);
-    co_return;
-  }
-  // The server did answer, so nothing is on its way any more, and puts may be repeated.
-  outcome.error =
-      Error{ErrorKind::transient,
-            fmt::format("{}: the answer of BatchWriteItem cannot be used ({}): the whole batch is sent again",
-                        table_->client.display(), indexes.error().message)};
-}
-
 class DynamoDbCapacity final : public Capacity {
  public:
   /// `cloudwatch` may be null.
@@ -405,14 +249,20 @@ Task<Result<std::vector<Consumption>>> DynamoDbCapacity::consumed(WallTime from,
   co_return consumed;
 }
 
-/// CloudWatch has one address and is asked once a minute.
+/// The connections to a service of one address.
+std::shared_ptr<aws::NodePools> pools_of(net::EventLoop& loop, const DynamoDbOptions& options,
+                                         const net::Origin& origin, std::string_view service) {
+  aws::NodeSetOptions set;
+  set.contact = origin;
+  set.display = fmt::format("{} {}", service, aws::host_header(origin));
+  return aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
+                              options.proxy_for);
+}
+
+/// CloudWatch is asked once a minute.
 std::unique_ptr<aws::DynamoDbClient> make_cloudwatch(net::EventLoop& loop, const DynamoDbOptions& options) {
   if (!options.cloudwatch) return nullptr;
-  aws::NodeSetOptions set;
-  set.contact = *options.cloudwatch;
-  set.display = "cloudwatch " + aws::host_header(*options.cloudwatch);
-  auto pools = aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
-                                    options.proxy_for);
+  auto pools = pools_of(loop, options, *options.cloudwatch, "cloudwatch");
   aws::DynamoDbClientOptions client;
   client.display = fmt::format("table \"{}\" (cloudwatch, {})", options.table, options.region);
   client.region = options.region;
@@ -420,6 +270,23 @@ std::unique_ptr<aws::DynamoDbClient> make_cloudwatch(net::EventLoop& loop, const
   client.api = aws::kCloudWatchApi;
   client.credentials = options.credentials;
   return std::make_unique<aws::DynamoDbClient>(loop, std::move(pools), std::move(client));
+}
+
+/// The feed of a table whose streams are asked through `pools` as its own calls are through `table_pools`.
+std::unique_ptr<Feed> feed_of(net::EventLoop& loop, const TableName& table,
+                              const std::shared_ptr<aws::NodePools>& table_pools,
+                              const std::shared_ptr<aws::NodePools>& pools,
+                              const aws::DynamoDbClientOptions& options, const FeedLimits& limits) {
+  aws::DynamoDbClientOptions streams = options;
+  streams.display = "the stream of " + options.display;
+  streams.api = kStreamsApi;
+  streams.gzip_requests = false;
+  FeedParts parts;
+  parts.table = table;
+  parts.tables = std::make_unique<aws::DynamoDbClient>(loop, table_pools, options);
+  parts.streams = std::make_unique<aws::DynamoDbClient>(loop, pools, std::move(streams));
+  parts.limits = limits;
+  return make_feed(loop, std::move(parts));
 }
 
 /// `table "orders" (dynamodb, us-east-1)`; without a table the whole of it.
@@ -436,7 +303,8 @@ Endpoint assemble(std::shared_ptr<Table> table, std::string authority) {
   endpoint.catalog = std::make_unique<TableCatalog>(table);
   endpoint.listing = std::make_unique<TableListing>(table);
   endpoint.scan = std::make_unique<TableScan>(table);
-  endpoint.put = std::make_unique<TablePut>(std::move(table));
+  endpoint.put = make_writable(table);
+  endpoint.get = make_lookup(std::move(table));
   return endpoint;
 }
 
@@ -456,24 +324,24 @@ AlternatorCluster::AlternatorCluster(const AlternatorOptions& options)
 Endpoint make_dynamodb(net::EventLoop& loop, const DynamoDbOptions& options, SharedPools* shared) {
   SharedPools own;
   SharedPools& pools = shared != nullptr ? *shared : own;
-  if (!pools) {
-    aws::NodeSetOptions set;
-    set.contact = options.origin;
-    set.display = "dynamodb " + aws::host_header(options.origin);
-    pools = aws::NodePools::make(loop, std::make_shared<aws::NodeSet>(std::move(set)), options.http,
-                                 options.proxy_for);
-  }
+  if (!pools) pools = pools_of(loop, options, options.origin, "dynamodb");
   aws::DynamoDbClientOptions client;
   client.display = named(options.table, "dynamodb", options.region);
   client.region = options.region;
   client.credentials = options.credentials;
   client.clocks = options.clocks;
-  auto table = std::make_shared<Table>(loop, pools, std::move(client), TableName{options.table},
+  auto table = std::make_shared<Table>(loop, pools, client, TableName{options.table},
                                        std::make_shared<std::atomic<std::size_t>>(options.max_batch_items));
   table->consistent_reads = options.consistent_reads;
   Endpoint endpoint =
       assemble(table, fmt::format("dynamodb {} {}", aws::host_header(options.origin), options.account_hint));
-  endpoint.capacity = std::make_unique<DynamoDbCapacity>(std::move(table), make_cloudwatch(loop, options));
+  endpoint.capacity = std::make_unique<DynamoDbCapacity>(table, make_cloudwatch(loop, options));
+  if (options.streams) {
+    // On AWS the streams have an address, and so connections, of their own.
+    const bool same = *options.streams == options.origin;
+    const auto streams = same ? pools : pools_of(loop, options, *options.streams, "streams");
+    endpoint.feed = feed_of(loop, table->name, pools, streams, client, FeedLimits());
+  }
   return endpoint;
 }
 
@@ -490,10 +358,15 @@ Endpoint make_alternator(net::EventLoop& loop, const AlternatorOptions& options,
   client.clocks = options.clocks;
   client.alternator = true;
   client.gzip_requests = options.gzip_requests;
-  auto table = std::make_shared<Table>(loop, pools, std::move(client), TableName{options.table},
-                                       cluster->max_batch_items);
+  auto table =
+      std::make_shared<Table>(loop, pools, client, TableName{options.table}, cluster->max_batch_items);
   table->consistent_reads = options.consistent_reads;
-  return assemble(std::move(table), "alternator " + address);
+  Endpoint endpoint = assemble(table, "alternator " + address);
+  FeedLimits limits;
+  limits.lateness = kAlternatorLateness;
+  limits.images_in_order = false;
+  endpoint.feed = feed_of(loop, table->name, pools, pools, client, limits);
+  return endpoint;
 }
 
 }  // namespace messina::endpoints

@@ -41,6 +41,8 @@ struct DynamoDbOptions {
   net::ClientOptions http;  ///< without `proxy`
   aws::NodePools::ProxyFor proxy_for;
   std::size_t max_batch_items = kDynamoDbBatchItems;  ///< 1..25
+  /// Where the table's stream is (aws::resolve_service_endpoint); absent: it cannot be followed.
+  std::optional<net::Origin> streams;
   /// Where CloudWatch is (aws::resolve_cloudwatch_endpoint); absent: what others consume is not known.
   std::optional<net::Origin> cloudwatch;
   bool consistent_reads = true;  ///< of pages; false: at half the cost, and perhaps not the newest

@@ -16,6 +16,7 @@
 #include "base/async.h"
 #include "base/error.h"
 #include "base/slab.h"
+#include "endpoints/feed.h"
 #include "item/key.h"
 #include "pace/capacity_share.h"
 
@@ -214,12 +215,43 @@ struct WriteOutcome {
   Duration latency{};
 };
 
+/// A put of a whole item, or a delete of the item that a key names.
+struct WriteRequest {
+  std::string_view raw;  ///< the item, or the key alone; form as in WriteCaps
+  bool remove = false;
+};
+
 class Writable {
  public:
   virtual ~Writable() = default;
   virtual WriteCaps caps() const = 0;
   /// Puts raw records (form as in caps), one attempt. The views must stay valid until it returns.
   virtual Task<WriteOutcome> put(std::span<const std::string_view> records) = 0;
+  /// The same, of puts and deletes, each of another key.
+  virtual Task<WriteOutcome> write(std::span<const WriteRequest> requests) = 0;
+};
+
+// ---------------------------------------------------------------------------------------------- lookup
+
+/// The items of some keys, read consistently. The views point into `bytes`.
+struct LookupPage {
+  Slab bytes;
+  std::vector<std::string_view> items;             ///< in no order: find them by their keys
+  std::vector<std::string_view> unprocessed_keys;  ///< nothing is known of these. A key that is neither here
+                                                   ///< nor among the items is absent (PROTOCOL rule 6)
+  double cost_rcu = 0;
+  MonoTime sent_at{};  ///< what was captured before is contained
+};
+
+class Lookup {
+ public:
+  virtual ~Lookup() = default;
+  /// Keys of one get().
+  virtual std::size_t max_keys() const = 0;
+  /// One attempt at 1 to max_keys() different raw keys.
+  virtual Task<Result<LookupPage>> get(std::span<const std::string_view> keys) = 0;
+  /// Gives a page's memory back for reuse. Optional.
+  virtual void recycle(LookupPage page) { (void)page; }
 };
 
 // ---------------------------------------------------------------------------------------------- the whole
@@ -233,7 +265,9 @@ struct Endpoint {
   std::unique_ptr<Listing> listing;
   std::unique_ptr<Scannable> scan;
   std::unique_ptr<Writable> put;
+  std::unique_ptr<Lookup> get;
   std::unique_ptr<Capacity> capacity;
+  std::unique_ptr<Feed> feed;
   std::shared_ptr<Inspect> inspect;  ///< only where `messina check` asks for it
 };
 

@@ -4,9 +4,11 @@
 
 #include "aws/node_set.h"
 #include "aws/sts.h"
+#include "aws/times.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "endpoints/inspect_json.h"
+#include "endpoints/stream_json.h"
 #include "endpoints/table_json.h"
 
 namespace messina::endpoints {
@@ -152,7 +154,7 @@ Task<Result<ServerSeen>> TableInspect::look_at(net::Origin origin, net::ClientOp
   if (const auto software = response->headers.find("server")) seen.software = log::valid_utf8(*software);
   seen.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(took);
   const auto date = response->headers.find("date");
-  if (const auto time = date ? parse_http_date(*date) : std::nullopt) {
+  if (const auto time = date ? aws::parse_http_date(*date) : std::nullopt) {
     const auto middle = wall - std::chrono::duration_cast<WallTime::duration>(took / 2);
     seen.clock_ahead = std::chrono::duration_cast<std::chrono::milliseconds>(*time + kDateError - middle);
   }
@@ -328,7 +330,7 @@ Task<Result<StreamSeen>> TableInspect::stream(std::string arn) {
 }
 
 Task<Result<std::string>> TableInspect::shard_iterator(StreamSeen from) {
-  auto body = shard_iterator_request(from);
+  auto body = shard_iterator_request({from.arn}, {from.first_shard}, {});
   auto iterator = co_await ask_streams("GetShardIterator", std::move(body), parse_iterator);
   co_return iterator;
 }

@@ -1,62 +1,14 @@
 #include "endpoints/inspect_json.h"
 
-#include <ctime>
-
 #include <boost/json.hpp>
 
 #include "base/json_text.h"
 #include "base/log.h"
+#include "endpoints/json_members.h"
 #include "endpoints/table_json.h"
 
 namespace messina::endpoints {
 namespace {
-
-namespace json = boost::json;
-
-/// The object at `name` of an answer, or the answer itself for an empty name.
-Result<json::object> object_of(std::string_view body, std::string_view name) {
-  boost::system::error_code failure;
-  auto parsed = json::parse({body.data(), body.size()}, failure);
-  if (failure || !parsed.is_object()) return fail(ErrorKind::corrupt, "it is no JSON object");
-  if (name.empty()) return std::move(parsed.get_object());
-  auto* inner = parsed.get_object().if_contains(name);
-  if (!inner || !inner->is_object()) return fail(ErrorKind::corrupt, fmt::format("it has no \"{}\"", name));
-  return std::move(inner->get_object());
-}
-
-std::string text_in(const json::object& from, std::string_view name) {
-  const auto* value = from.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-const json::object& object_in(const json::object& from, std::string_view name) {
-  static const json::object kNone;
-  const auto* value = from.if_contains(name);
-  return value && value->is_object() ? value->get_object() : kNone;
-}
-
-const json::array& array_in(const json::object& from, std::string_view name) {
-  static const json::array kNone;
-  const auto* value = from.if_contains(name);
-  return value && value->is_array() ? value->get_array() : kNone;
-}
-
-std::uint64_t count_in(const json::object& from, std::string_view name) {
-  const auto* value = from.if_contains(name);
-  if (!value || !value->is_number()) return 0;
-  boost::system::error_code failure;
-  const auto count = value->to_number<std::uint64_t>(failure);
-  return failure ? 0 : count;
-}
-
-/// The texts called `name` in the objects of a list.
-std::vector<std::string> texts_of(const json::array& list, std::string_view name) {
-  std::vector<std::string> texts;
-  for (const auto& element : list) {
-    if (element.is_object()) texts.push_back(text_in(element.get_object(), name));
-  }
-  return texts;
-}
 
 /// A value of a key attribute's type that says whose it is.
 std::string absent_value(item::Type type, std::string_view salt) {
@@ -133,14 +85,6 @@ Result<StreamSeen> parse_stream(std::string_view body) {
   return seen;
 }
 
-Result<std::string> parse_iterator(std::string_view body) {
-  const auto found = object_of(body, "");
-  if (!found) return fail(found.error());
-  auto iterator = text_in(*found, "ShardIterator");
-  if (iterator.empty()) return fail(ErrorKind::corrupt, "it has no \"ShardIterator\"");
-  return iterator;
-}
-
 Result<std::size_t> parse_records(std::string_view body) {
   const auto found = object_of(body, "");
   if (!found) return fail(found.error());
@@ -183,19 +127,6 @@ std::string refused_create_request(const TableName& table) {
                      R"("AttributeDefinitions":[{{"AttributeName":"messina-other","AttributeType":"S"}}],)"
                      R"("BillingMode":"PAY_PER_REQUEST","Tags":[{{"Key":"messina-check","Value":"none"}}]}})",
                      json_string(table.value));
-}
-
-std::string shard_iterator_request(const StreamSeen& from) {
-  return fmt::format(R"({{"StreamArn":{},"ShardId":{},"ShardIteratorType":"TRIM_HORIZON"}})",
-                     json_string(from.arn), json_string(from.first_shard));
-}
-
-std::optional<WallTime> parse_http_date(std::string_view text) {
-  std::tm parts{};
-  const std::string copy(text);
-  const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
 
 }  // namespace messina::endpoints

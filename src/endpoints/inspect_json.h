@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "endpoints/inspect.h"
 
 namespace messina::endpoints {
@@ -16,7 +15,6 @@ Result<std::vector<std::string>> parse_kinesis(std::string_view body);
 Result<Quotas> parse_quotas(std::string_view body);
 Result<std::vector<std::string>> parse_streams(std::string_view body);
 Result<StreamSeen> parse_stream(std::string_view body);
-Result<std::string> parse_iterator(std::string_view body);
 Result<std::size_t> parse_records(std::string_view body);
 Result<KeySeen> parse_key_seen(std::string_view body);
 /// The attribute "version" of the only item of ScyllaDB's system.versions.
@@ -28,9 +26,5 @@ std::string absent_key_request(const TableName& table, const item::KeySchema& ke
 std::string refused_write_request(const TableName& table, const item::KeySchema& key);
 /// A CreateTable whose key has no type.
 std::string refused_create_request(const TableName& table);
-std::string shard_iterator_request(const StreamSeen& from);
-
-/// "Sun, 22 Nov 2026 15:00:00 GMT"; nullopt for anything else.
-std::optional<WallTime> parse_http_date(std::string_view text);
 
 }  // namespace messina::endpoints

@@ -149,6 +149,11 @@ class Swallow final : public endpoints::Writable {
     outcome.latency = time;
     co_return outcome;
   }
+  Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest>) override {
+    endpoints::WriteOutcome outcome;
+    outcome.error = Error{ErrorKind::internal, "a copy only puts"};
+    co_return outcome;
+  }
   std::uint64_t puts = 0;
   Duration takes = 5ms;
 

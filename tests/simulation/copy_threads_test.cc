@@ -96,6 +96,11 @@ class Put final : public endpoints::Writable {
     caps.max_items = 7;
     return caps;
   }
+  Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest>) override {
+    endpoints::WriteOutcome outcome;
+    outcome.error = Error{ErrorKind::internal, "a copy only puts"};
+    co_return outcome;
+  }
   Task<endpoints::WriteOutcome> put(std::span<const std::string_view> records) override {
     co_await loop_.sleep_for(50us, nullptr);
     endpoints::WriteOutcome outcome;

@@ -152,6 +152,12 @@ class SimWritable final : public endpoints::Writable {
     co_return std::move(fate.outcome);
   }
 
+  Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest>) override {
+    endpoints::WriteOutcome outcome;
+    outcome.error = Error{ErrorKind::internal, "a copy only puts"};
+    co_return outcome;
+  }
+
  private:
   struct OnWire {
     explicit OnWire(Observed& seen) : observed(seen) {
