@@ -11,6 +11,7 @@ find_package(pugixml REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
 pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 find_package(Boost 1.81 REQUIRED)
 
 # Boost's parts that are not header-only are compiled once, in src/base/boost_src.cc.

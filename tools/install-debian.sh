@@ -9,7 +9,7 @@ set -euo pipefail
 build=(
   g++ cmake ninja-build make ccache pkg-config
   libboost1.81-dev libssl-dev libsimdjson-dev libyaml-cpp-dev libpugixml-dev libcli11-dev
-  libspdlog-dev libfmt-dev libsqlite3-dev zlib1g-dev libdeflate-dev
+  libspdlog-dev libfmt-dev libsqlite3-dev librocksdb-dev zlib1g-dev libdeflate-dev
 )
 test=(
   libgtest-dev libgmock-dev libbenchmark-dev

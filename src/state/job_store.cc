@@ -27,6 +27,7 @@ void apply(JobState& state, const Commit& step) {
   if (step.phase) state.phase = *step.phase;
   state.heartbeat_unix_ms = step.clean_end ? std::nullopt : std::optional(step.heartbeat_unix_ms);
   if (!step.snapshot_json.empty()) state.snapshot_json = step.snapshot_json;
+  if (step.spool) state.spool = step.spool;
 }
 
 }  // namespace messina::state

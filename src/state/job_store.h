@@ -12,6 +12,7 @@
 
 #include "base/async.h"
 #include "base/error.h"
+#include "state/spool_stamp.h"
 
 namespace messina::state {
 
@@ -79,7 +80,8 @@ struct JobState {
       source_ttl_attribute;  ///< recorded for the cutover, not enabled (PROTOCOL rule 19)
   std::uint64_t live_rejects = 0;
   std::int64_t created_unix_ms = 0;
-  std::string snapshot_json;  ///< last progress snapshot, for `status`
+  std::string snapshot_json;        ///< last progress snapshot, for `status`
+  std::optional<SpoolStamp> spool;  ///< the spool as of the last commit that told (PROTOCOL rule 10)
   bool operator==(const JobState&) const = default;
 };
 
@@ -98,6 +100,8 @@ struct Commit {
   std::int64_t heartbeat_unix_ms = 0;  ///< set in every commit of a running job
   bool clean_end = false;     ///< clears the heartbeat: no request of this process is on the wire any more
   std::string snapshot_json;  ///< empty: leave the last one
+  std::optional<SpoolStamp>
+      spool;  ///< taken from the spool before this commit is made; none: leave the last one
 };
 
 /// The job's side of the ledger. Calls are made one at a time.

@@ -72,6 +72,11 @@ constexpr const char* kSchema = R"sql(
   ) STRICT;
 )sql";
 
+/// Format 2 has it beside what format 1 has. A row is the spool that the migration has; at most one.
+constexpr const char* kSpoolTable =
+    "CREATE {} TABLE spool (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
+    " counter INTEGER NOT NULL) STRICT";
+
 template <class Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
@@ -110,11 +115,12 @@ struct Ledger::Impl {
   std::filesystem::path file;
   Database db;
   Statement select_job, select_units, select_rejects;
-  Statement update_unit, update_job, insert_reject;
+  Statement update_unit, update_job, replace_spool, insert_reject;
   Statement settle_unit, settle_reject, settle_job, update_reject;
 
   Result<void> open(const Options& options);
   Result<void> prepare_statements();
+  Result<void> store_spool(const std::optional<SpoolStamp>& stamp);
 
  private:
   Result<void> open_for_writing(const Options& options);
@@ -122,6 +128,7 @@ struct Ledger::Impl {
   Result<void> connect(int flags, const Options& options, bool immutable = false);
   Result<bool> is_fresh();
   Result<void> create();
+  Result<void> upgrade(bool read_only);
   Result<void> check_format();
   Result<void> check_after_unclean_end();
 };
@@ -162,7 +169,7 @@ Result<void> Ledger::Impl::open_for_writing(const Options& options) {
                             file.string()));
   }
   if (auto ok = db.exec(kDurable); !ok) return ok;
-  return *fresh ? create() : Result<void>();
+  return *fresh ? create() : upgrade(/*read_only=*/false);
 }
 
 Result<void> Ledger::Impl::open_for_reading(const Options& options) {
@@ -186,7 +193,8 @@ Result<void> Ledger::Impl::open_for_reading(const Options& options) {
     return fail(ErrorKind::not_found,
                 fmt::format("ledger \"{}\" is empty: nothing was begun here yet", file.string()));
   }
-  return check_format();
+  if (auto ok = check_format(); !ok) return ok;
+  return upgrade(/*read_only=*/true);
 }
 
 /// True for a file without any content: just made, or left so by a crash while it was being made.
@@ -203,9 +211,23 @@ Result<void> Ledger::Impl::create() {
   Transaction transaction(db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
   if (auto ok = db.exec(kSchema); !ok) return ok;
+  if (auto ok = db.exec(fmt::format(fmt::runtime(kSpoolTable), "").c_str()); !ok) return ok;
   const std::string marks =
       fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kLedgerFormat);
   if (auto ok = db.exec(marks.c_str()); !ok) return ok;
+  return transaction.commit();
+}
+
+/// Brings a known older format to the present one: in the file, or in memory where the file is only read.
+Result<void> Ledger::Impl::upgrade(bool read_only) {
+  auto format = db.number("PRAGMA user_version");
+  if (!format) return fail(std::move(format.error()));
+  if (*format == kLedgerFormat) return {};
+  if (read_only) return db.exec(fmt::format(fmt::runtime(kSpoolTable), "TEMP").c_str());
+  Transaction transaction(db);
+  if (auto ok = transaction.begin_write(); !ok) return ok;
+  if (auto ok = db.exec(fmt::format(fmt::runtime(kSpoolTable), "").c_str()); !ok) return ok;
+  if (auto ok = db.exec(fmt::format("PRAGMA user_version = {}", kLedgerFormat).c_str()); !ok) return ok;
   return transaction.commit();
 }
 
@@ -250,7 +272,8 @@ Result<void> Ledger::Impl::prepare_statements() {
       Entry{&select_job,
             "SELECT source, target, source_table_id, target_table_id, plan_fingerprint, phase, begun_limit,"
             " heartbeat_unix_ms, source_ttl_attribute, live_rejects, created_unix_ms, snapshot_json,"
-            " (SELECT max(position) + 1 FROM unit) FROM job"},
+            " (SELECT max(position) + 1 FROM unit), (SELECT id FROM spool), (SELECT counter FROM spool) FROM "
+            "job"},
       Entry{&select_units,
             "SELECT position, id, spec, state, cursor, pages, read_items, read_bytes, written_items,"
             " rejected_items, rcu, wcu FROM unit ORDER BY position"},
@@ -265,6 +288,7 @@ Result<void> Ledger::Impl::prepare_statements() {
             "UPDATE job SET begun_limit = coalesce(?1, begun_limit), phase = coalesce(?2, phase),"
             " heartbeat_unix_ms = ?3, live_rejects = live_rejects + ?4,"
             " snapshot_json = coalesce(?5, snapshot_json)"},
+      Entry{&replace_spool, "INSERT OR REPLACE INTO spool VALUES (1, ?, ?)"},
       Entry{&insert_reject,
             "INSERT INTO reject (unit, reason, code, item, at_unix_ms, live) VALUES (?, ?, ?, ?, ?, ?)"},
       Entry{&settle_reject, "UPDATE reject SET live = 0 WHERE id = ? AND live = 1"},
@@ -284,6 +308,13 @@ Result<void> Ledger::Impl::prepare_statements() {
     }
     *entry.statement = std::move(*prepared);
   }
+  return {};
+}
+
+Result<void> Ledger::Impl::store_spool(const std::optional<SpoolStamp>& stamp) {
+  if (!stamp) return {};
+  auto stored = replace_spool.run(stamp->id, stamp->counter);
+  if (!stored) return fail(std::move(stored.error()));
   return {};
 }
 
@@ -314,6 +345,7 @@ Result<std::optional<JobState>> Ledger::load() {
     state->live_rejects = row.u64(9);
     state->created_unix_ms = row.i64(10);
     state->snapshot_json = row.bytes(11);
+    if (!row.is_null(13)) state->spool = SpoolStamp{row.bytes(13), row.u64(14)};
     state->units.reserve(std::min<std::uint64_t>(row.u64(12), 1'000'000));
   });
   if (!job_read) return fail(std::move(job_read.error()));
@@ -338,7 +370,9 @@ Result<std::optional<JobState>> Ledger::load() {
 Result<void> Ledger::begin(const JobState& fresh) {
   Transaction transaction(impl_->db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
-  if (auto ok = impl_->db.exec("DELETE FROM reject; DELETE FROM unit; DELETE FROM job"); !ok) return ok;
+  if (auto ok = impl_->db.exec("DELETE FROM reject; DELETE FROM unit; DELETE FROM job; DELETE FROM spool");
+      !ok)
+    return ok;
   auto insert_unit = impl_->db.prepare("INSERT INTO unit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert_unit) return fail(std::move(insert_unit.error()));
   for (std::size_t position = 0; position < fresh.units.size(); ++position) {
@@ -357,6 +391,7 @@ Result<void> Ledger::begin(const JobState& fresh) {
       identity.plan_fingerprint, name_of(kPhases, fresh.phase), fresh.begun_limit, fresh.heartbeat_unix_ms,
       fresh.source_ttl_attribute, fresh.live_rejects, fresh.created_unix_ms, fresh.snapshot_json);
   if (!inserted) return fail(std::move(inserted.error()));
+  if (auto ok = impl_->store_spool(fresh.spool); !ok) return ok;
   return transaction.commit();
 }
 
@@ -391,6 +426,7 @@ Result<void> Ledger::commit(const Commit& step) {
     return fail(ErrorKind::internal,
                 fmt::format("ledger \"{}\" has no job: begin() comes first", impl_->file.string()));
   }
+  if (auto ok = impl_->store_spool(step.spool); !ok) return ok;
   return transaction.commit();
 }
 

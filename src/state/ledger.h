@@ -26,7 +26,7 @@
 namespace messina::state {
 
 /// Version of the ledger's format. A newer one is refused (needs_person), an older one is migrated in place.
-inline constexpr int kLedgerFormat = 1;
+inline constexpr int kLedgerFormat = 2;
 
 struct MigrationName {
   std::string source;  ///< canonical URI of the source without options

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <ctime>
 #include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/prefer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <pthread.h>
+
+#include "state/await_call.h"
 
 namespace messina::state {
 
@@ -55,31 +53,20 @@ LedgerStore::Stats LedgerStore::stats() const {
   return stats;
 }
 
-/// Everything that `call` refers to lives in coroutine frames that the handler owns, so it lives until the
-/// handler runs.
 template <class T, class Call>
 Task<Result<T>> LedgerStore::run(Call call) {
-  std::optional<Result<T>> result;
-  auto start = [this, &call, &result](auto handler) {
-    // Tracked: the caller's loop must not end for want of work while this thread has its coroutine.
-    auto executor =
-        asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    auto answer = [executor, shared] { asio::post(executor, std::move(*shared)); };
-    Job job = [&call, &result, answer](Ledger& ledger) {
+  auto submit = [this, &call](Answer<T> answer) {
+    auto shared = std::make_shared<Answer<T>>(std::move(answer));
+    Job job = [&call, shared](Ledger& ledger) {
       try {
-        result.emplace(call(ledger));
+        (*shared)(call(ledger));
       } catch (const std::exception& error) {
-        result.emplace(fail(ErrorKind::internal, std::string("the ledger's thread: ") + error.what()));
+        (*shared)(fail(ErrorKind::internal, std::string("the ledger's thread: ") + error.what()));
       }
-      answer();
     };
-    if (enqueue(job)) return;
-    result.emplace(fail(ErrorKind::busy, "too many calls wait for the ledger"));
-    answer();
+    if (!enqueue(job)) (*shared)(fail(ErrorKind::busy, "too many calls wait for the ledger"));
   };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
-  co_return std::move(*result);
+  co_return co_await await_call<T>(submit);
 }
 
 Result<void> LedgerStore::timed_commit(Ledger& ledger, const Commit& step) {

@@ -84,6 +84,23 @@ class LedgerTest : public ::testing::Test {
   testing::TempFolder temp_;
 };
 
+// Format 1 was the present one without the table `spool`.
+TEST_F(LedgerTest, Format1IsUpgradedInPlaceAndReadAsItIs) {
+  Contents made = make_job(true);
+  made.job->spool.reset();
+  shell("DROP TABLE spool; PRAGMA user_version = 1");
+  EXPECT_EQ(contents(*open(Access::read_only)), made);
+  Commit commit;
+  commit.spool = SpoolStamp{"spool", 5};
+  auto ledger = open();
+  EXPECT_EQ(contents(*ledger), made);
+  ASSERT_TRUE(ledger->commit(commit));
+  made.commit(commit);
+  EXPECT_EQ(contents(*ledger), made);
+  ledger.reset();
+  EXPECT_EQ(contents(*open(Access::read_only)), made);
+}
+
 TEST_F(LedgerTest, NothingWasBegunInAFreshLedger) {
   auto ledger = open();
   EXPECT_EQ(contents(*ledger), Contents{});
@@ -267,14 +284,14 @@ TEST_F(LedgerTest, FilesAreTheirOwnersAloneWhateverTheUmask) {
 
 TEST_F(LedgerTest, ANewerFormatIsRefused) {
   make_job(true);
-  shell("PRAGMA user_version = 2");
+  shell("PRAGMA user_version = 3");
   for (const Access access : {Access::read_write, Access::read_only}) {
     auto ledger = try_open(access);
     ASSERT_FALSE(ledger);
     EXPECT_EQ(ledger.error().kind, ErrorKind::needs_person);
     EXPECT_EQ(ledger.error().message,
               "ledger \"" + file().string() +
-                  "\" has format 2, and this messina knows formats up to 1: use the newer "
+                  "\" has format 3, and this messina knows formats up to 2: use the newer "
                   "messina that wrote it, or begin anew with another --state");
   }
 }
@@ -318,7 +335,7 @@ TEST_F(LedgerTest, AMissingTableIsDamage) {
 TEST_F(LedgerTest, ATruncatedFileIsDamage) {
   make_job(false);
   const std::string whole = read_file();
-  for (const std::size_t size : {std::size_t{50}, std::size_t{512}, whole.size() / 2, whole.size() - 1}) {
+  for (const std::size_t size : {std::size_t{50}, std::size_t{512}, whole.size() / 2, whole.size() - 4096}) {
     SCOPED_TRACE(size);
     write_file(whole.substr(0, size));
     auto ledger = try_open();

@@ -56,6 +56,7 @@ inline Commit random_commit(Random& random, const JobState& job, std::size_t max
   commit.heartbeat_unix_ms = static_cast<std::int64_t>(random.below(1ull << 40));
   commit.clean_end = random.chance(0.1);
   if (random.chance(0.5)) commit.snapshot_json = random_bytes(random, 2000);
+  if (random.chance(0.2)) commit.spool = SpoolStamp{random_bytes(random, 5), random.below(1u << 30)};
   return commit;
 }
 

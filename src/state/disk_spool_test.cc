@@ -1,0 +1,212 @@
+#include "state/disk_spool.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
+
+#include "state/spool_test_support.h"
+
+namespace messina::state {
+namespace {
+
+using testing::image;
+using testing::kStream;
+using testing::reread;
+
+class DiskSpoolTest : public ::testing::Test {
+ protected:
+  DiskSpoolTest() { open(); }
+  void open(SpoolOptions options = {}) {
+    store_.reset();
+    options.memory = std::make_shared<SpoolMemory>(16u << 20);
+    Random random(1);
+    auto spool = Spool::open(temp_.path() / "spool", options, clock_, random);
+    ASSERT_TRUE(spool) << spool.error().message;
+    store_ = std::make_unique<DiskSpool>(std::move(*spool), clock_);
+  }
+  /// Runs one call to its end.
+  template <class T>
+  Result<T> run(Task<Result<T>> task) {
+    auto result = asio::co_spawn(loop_, std::move(task), asio::use_future);
+    loop_.restart();
+    loop_.run();
+    return result.get();
+  }
+  SpoolBatch batch(std::vector<SpoolPut> puts) const {
+    SpoolBatch made;
+    made.domain = kStream;
+    made.captured = clock_.now();
+    made.puts = std::move(puts);
+    return made;
+  }
+  std::vector<SpoolEntry> take_all() {
+    const TakeRequest request{.restart = true, .max_entries = 10'000};
+    auto taken = run(store_->take(request));
+    EXPECT_TRUE(taken) << taken.error().message;
+    return taken ? std::move(taken->entries) : std::vector<SpoolEntry>();
+  }
+
+  testing::TempFolder temp_;
+  SystemClock clock_;
+  asio::io_context loop_;
+  std::unique_ptr<DiskSpool> store_;
+};
+
+TEST_F(DiskSpoolTest, AJobsLife) {
+  const std::string domain = kStream;
+  ASSERT_TRUE(run(store_->begin_domain(domain)));
+  EXPECT_EQ(run(store_->domain()).value(), kStream);
+  const SpoolBatch first = batch({image("a", 1, "one"), reread("b")});
+  const auto put = run(store_->put(first));
+  ASSERT_TRUE(put);
+  EXPECT_EQ(put->last, put->first + 1);
+  auto entries = take_all();
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].captured, first.captured);
+  const std::vector<Settled> written{{"a", entries[0].generation}};
+  ASSERT_TRUE(run(store_->settle(written)));
+  store_->release(std::vector<std::string>{"b"});
+  ASSERT_TRUE(run(store_->declare_gap()));
+  entries = take_all();
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].key, "b");
+  const auto figures = run(store_->figures());
+  ASSERT_TRUE(figures);
+  EXPECT_EQ(figures->keys_at_most, 1u);
+  EXPECT_GT(figures->disk_bytes, 0u);
+  EXPECT_GT(figures->disk_free_bytes, 0u);
+  EXPECT_EQ(run(store_->reduce_to(1ull << 40))->keys, 0u);
+  EXPECT_EQ(run(store_->reduce_to(1))->keys, 0u);  // it is a mark already
+  ASSERT_TRUE(run(store_->put(first)));
+  EXPECT_EQ(run(store_->reduce_to(1))->keys, 1u);
+}
+
+TEST_F(DiskSpoolTest, ErrorsArriveAsValues) {
+  SpoolBatch huge = batch({image("a", 1, std::string(kMaxSpoolImageBytes + 1, 'x'))});
+  EXPECT_EQ(run(store_->put(huge)).error().kind, ErrorKind::refused);
+  huge = batch({reread(std::string(kMaxSpoolKeyBytes + 1, 'x'))});
+  EXPECT_EQ(run(store_->put(huge)).error().kind, ErrorKind::refused);
+  huge = batch({reread("")});
+  EXPECT_EQ(run(store_->put(huge)).error().kind, ErrorKind::internal);
+  SpoolOptions full;
+  full.free_bytes = [](const std::filesystem::path&) { return Result<std::uint64_t>(0u); };
+  open(full);
+  const SpoolBatch small = batch({reread("a")});
+  const auto refused = run(store_->put(small));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(is_spool_full(refused.error()));
+}
+
+Task<void> put_one(DiskSpool& store, const SpoolBatch& batch, std::vector<Generation>& answered) {
+  auto put = co_await store.put(batch);
+  EXPECT_TRUE(put) << put.error().message;
+  if (put) answered.push_back(put->first);
+}
+
+TEST_F(DiskSpoolTest, WhatSeveralShardsPutMeanwhileIsOneGroup) {
+  constexpr std::size_t kShards = 300;
+  std::vector<SpoolBatch> batches(kShards);
+  std::vector<Generation> answered;
+  for (std::size_t i = 0; i < kShards; ++i) {
+    batches[i] = batch({image("key-" + std::to_string(i), i, "x")});
+    batches[i].positions.push_back({"shard-" + std::to_string(i), "1", 0, ShardState::open, 0});
+    asio::co_spawn(loop_, put_one(*store_, batches[i], answered), asio::detached);
+  }
+  loop_.run();
+  ASSERT_EQ(answered.size(), kShards);
+  for (std::size_t i = 1; i < kShards; ++i) EXPECT_EQ(answered[i], answered[i - 1] + 1);
+  EXPECT_EQ(store_->stats().calls, kShards);
+  EXPECT_LT(store_->stats().groups, kShards / 2);
+  EXPECT_GT(store_->stats().cpu.count(), 0);
+  EXPECT_EQ(run(store_->positions())->size(), kShards);
+  EXPECT_EQ(take_all().size(), kShards);
+}
+
+TEST_F(DiskSpoolTest, TheQueueIsBounded) {
+  std::vector<ErrorKind> failures;
+  const SpoolBatch one = batch({reread("a")});
+  const auto put = [](DiskSpool& store, const SpoolBatch& what,
+                      std::vector<ErrorKind>& failed) -> Task<void> {
+    auto done = co_await store.put(what);
+    if (!done) failed.push_back(done.error().kind);
+  };
+  // Far more than the thread can write before all of them are there.
+  constexpr std::size_t kCalls = 40 * DiskSpool::kMaxQueued;
+  for (std::size_t i = 0; i < kCalls; ++i) asio::co_spawn(loop_, put(*store_, one, failures), asio::detached);
+  loop_.run();
+  EXPECT_FALSE(failures.empty());
+  EXPECT_EQ(std::ranges::count(failures, ErrorKind::busy), static_cast<std::ptrdiff_t>(failures.size()));
+  EXPECT_EQ(store_->stats().calls + failures.size(), kCalls);
+}
+
+TEST_F(DiskSpoolTest, DestructionFinishesWhatWasAccepted) {
+  std::vector<Generation> answered;
+  const SpoolBatch one = batch({reread("a")});
+  asio::co_spawn(loop_, put_one(*store_, one, answered), asio::detached);
+  loop_.poll();
+  store_.reset();
+  EXPECT_TRUE(answered.empty());
+  loop_.run();
+  EXPECT_EQ(answered.size(), 1u);
+  open();
+  EXPECT_EQ(take_all().size(), 1u);
+}
+
+// The applier and capture at once: whatever the order, nothing that was put is lost.
+TEST_F(DiskSpoolTest, PutsAndSettlesSideBySideLoseNothing) {
+  const std::string domain = kStream;
+  ASSERT_TRUE(run(store_->begin_domain(domain)));
+  constexpr std::uint64_t kPuts = 3000;
+  struct Run {
+    bool ended = false;
+    std::map<std::string, std::string> target, newest;
+  } state;
+  const auto capture = [](DiskSpool& store, const Clock& clock, Run& run) -> Task<void> {
+    Random random(5);
+    for (std::uint64_t i = 0; i < kPuts; i += 10) {
+      SpoolBatch made;
+      made.domain = kStream;
+      made.captured = clock.now();
+      for (std::uint64_t n = i; n < i + 10; ++n) {
+        const std::string key = "key-" + std::to_string(random.below(40));
+        run.newest[key] = std::to_string(n);
+        made.puts.push_back(image(key, n, std::to_string(n)));
+      }
+      auto put = co_await store.put(made);
+      EXPECT_TRUE(put);
+    }
+    run.ended = true;
+  };
+  const auto apply = [](DiskSpool& store, Run& run) -> Task<void> {
+    for (;;) {
+      const bool last = run.ended;
+      const TakeRequest request{.restart = true, .max_entries = 7};
+      auto taken = co_await store.take(request);
+      EXPECT_TRUE(taken);
+      if (!taken || (taken->entries.empty() && last)) break;
+      std::vector<Settled> written;
+      for (const SpoolEntry& entry : taken->entries) {
+        run.target[entry.key] = entry.image;
+        written.push_back({entry.key, entry.generation});
+      }
+      auto settled = co_await store.settle(written);
+      EXPECT_TRUE(settled);
+    }
+  };
+  asio::co_spawn(loop_, capture(*store_, clock_, state), asio::detached);
+  asio::co_spawn(loop_, apply(*store_, state), asio::detached);
+  loop_.restart();
+  loop_.run();
+  EXPECT_EQ(state.target, state.newest);
+  EXPECT_TRUE(take_all().empty());
+}
+
+}  // namespace
+}  // namespace messina::state
