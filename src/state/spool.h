@@ -30,7 +30,7 @@ namespace messina::state {
 /// Version of the spool's format. A newer one is refused (needs_person).
 inline constexpr int kSpoolFormat = 1;
 
-/// Memory that spools share: RocksDB's block cache and write buffers, half of it each. Thread-safe.
+/// Memory that spools share: a quarter RocksDB's block cache, the rest its write buffers. Thread-safe.
 class SpoolMemory {
  public:
   static constexpr std::uint64_t kDefaultBytes = 128u << 20;

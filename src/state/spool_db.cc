@@ -30,8 +30,8 @@ struct SpoolMemory::Parts {
 SpoolMemory::SpoolMemory(std::uint64_t bytes) : parts_(std::make_unique<Parts>()) {
   constexpr std::uint64_t kLeast = 16u << 20;
   parts_->bytes = std::max(bytes, kLeast);
-  parts_->cache = rocksdb::NewLRUCache(parts_->bytes / 2);
-  parts_->buffers = std::make_shared<rocksdb::WriteBufferManager>(parts_->bytes / 2);
+  parts_->cache = rocksdb::NewLRUCache(parts_->bytes / 4);
+  parts_->buffers = std::make_shared<rocksdb::WriteBufferManager>(parts_->bytes / 4 * 3);
 }
 
 SpoolMemory::~SpoolMemory() = default;
@@ -116,7 +116,7 @@ rocksdb::CompressionType compression() {
 rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
-  table.block_size = 16 * 1024;
+  table.block_size = 4 * 1024;  // of few images, as they are read one by one
   // With 20 GB the index and the filters would be larger than the cache: they are cut into pieces that come
   // and go like blocks.
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
@@ -135,6 +135,10 @@ rocksdb::ColumnFamilyOptions family_options(const SpoolMemory::Parts& memory, st
   family.write_buffer_size = write_buffer;
   family.max_write_buffer_number = 3;
   family.compression = compression();
+  // The buffers are small, so it takes more of them to make a compaction worth its while.
+  family.level0_file_num_compaction_trigger = 8;
+  family.level0_slowdown_writes_trigger = 32;
+  family.level0_stop_writes_trigger = 48;
   family.level_compaction_dynamic_level_bytes = true;
   return family;
 }
@@ -147,7 +151,7 @@ rocksdb::DBOptions db_options(const SpoolMemory::Parts& memory, rocksdb::Env* en
   db.max_background_jobs = 2;  // one thread flushes, one compacts: the cores are for moving data
   db.max_open_files = 512;
   db.write_buffer_manager = memory.buffers;
-  db.max_total_wal_size = 4 * memory.bytes;
+  db.max_total_wal_size = 2 * memory.bytes;
   db.bytes_per_sync = 1u << 20;
   db.avoid_unnecessary_blocking_io = true;
   // Its own log: small, and without contents of items.
@@ -166,7 +170,7 @@ Result<std::unique_ptr<SpoolDb>> SpoolDb::open(const std::filesystem::path& fold
   const SpoolMemory::Parts& memory = options.memory->parts();
   // Three buffers of entries at most: one is written to while two wait for the disk.
   rocksdb::ColumnFamilyOptions entries =
-      family_options(memory, std::min<std::uint64_t>(memory.bytes / 6, 64u << 20));
+      family_options(memory, std::min<std::uint64_t>(memory.bytes / 4, 64u << 20));
   entries.merge_operator = std::make_shared<MergeEntries>(barrier);
   // Stateless but for the barrier, so all compactions may share one; it lives as long as the database.
   class Filters final : public rocksdb::CompactionFilterFactory {
