@@ -61,8 +61,8 @@ Result<void> Spool::Impl::open(Random& random) {
 }
 
 Result<void> Spool::Impl::reopen() {
-  stop_reclaiming();
   const std::unique_lock lock(db_mutex);
+  stop_reclaiming();
   rewrite.reset();
   db.reset();
   if (auto ok = open_db(); !ok) return ok;
@@ -106,7 +106,8 @@ std::string Spool::domain() const {
 }
 
 void Spool::reclaim() {
-  if (impl_->reclaiming.exchange(true)) return;
+  const auto lock = impl_->reading();
+  if (!lock || impl_->reclaiming.exchange(true)) return;
   impl_->stop_reclaiming();  // joins the former one
   impl_->reclaimer = std::thread([impl = impl_.get()] {
     impl->db->compact_entries(impl->stop_reclaim);

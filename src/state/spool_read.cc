@@ -188,7 +188,9 @@ Result<Spool::Reduction> Spool::plan_reduction(std::uint64_t max_bytes) const {
   const Generation from = std::max(now.barrier, first->generation);
   const double share = 1 - 0.9 * static_cast<double>(max_bytes) / static_cast<double>(bytes);
   Reduction reduction;
-  reduction.before = from + static_cast<Generation>(share * static_cast<double>(now.generation - from));
+  // Below the next generation: a barrier must not be one that is still to be given.
+  reduction.before = std::min(
+      from + static_cast<Generation>(share * static_cast<double>(now.generation - from)), now.generation - 1);
   for (std::uint32_t epoch = first->epoch; epoch <= now.epoch; ++epoch) {
     for (at->Seek(slice(place_key({epoch, from}))); at->Valid(); at->Next()) {
       const auto place = decode_place(view(at->key()));
