@@ -20,8 +20,6 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 GOAL = 0.70
-BIG_MEMORY = 2 << 30
-BIG_EVENTS = 20_000_000
 
 
 class Cgroup:
@@ -37,11 +35,13 @@ class Cgroup:
             except OSError:
                 continue
             try:
-                (path / file).write_text(str(limit))
-                self.path, self.name = path, name
-                return
+                if (path / "cgroup.procs").exists() and (path / file).exists():
+                    (path / file).write_text(str(limit))
+                    self.path, self.name = path, name
+                    return
             except OSError:
-                path.rmdir()
+                pass
+            path.rmdir()
         systemd = pathlib.Path("/proc/1/comm").read_text().strip() == "systemd"
         if systemd and shutil.which("systemd-run"):
             self.name, self.limit = "systemd-run", limit
@@ -92,17 +92,18 @@ def small(program, scratch, events, runs):
     return lines, min(one, eight) / bare
 
 
-def big(program, scratch, cgroup):
-    """20 GB are spooled first, without a limit, by either; then a million more, in the cgroup."""
+def big(program, scratch, cgroup, gigabytes):
+    """So much is spooled first, without a limit, by either; then a million events more, in the cgroup."""
     lines, rates = [], {}
     for mode in ("bare", "put"):
         folder = scratch / f"big-{mode}"
-        shared = ["--keys", BIG_EVENTS, "--shards", 8]
-        filled = measure(program, mode, folder, "--events", BIG_EVENTS, "--in-order", *shared)
+        events = gigabytes * 1_000_000
+        shared = ["--keys", events, "--shards", 8]
+        filled = measure(program, mode, folder, "--events", events, "--in-order", *shared)
         print(f"{mode}: {filled['disk_mib']:,} MiB on disk", file=sys.stderr)
         limited = measure(program, mode, folder, "--events", 1_000_000, *shared, cgroup=cgroup)
         name = "bare RocksDB loop" if mode == "bare" else "spool, eight shards"
-        rates[mode], line = row(f"{name}, on top of 20 GB", [limited], rates.get("bare"))
+        rates[mode], line = row(f"{name}, on top of {gigabytes} GB", [limited], rates.get("bare"))
         lines.append(line)
         if mode == "put":
             lines.append(row("taken and settled from that", [measure(program, "apply", folder, "--events", 200_000, cgroup=cgroup)])[1])
@@ -116,11 +117,13 @@ def main():
     parser.add_argument("--events", default=1_000_000, type=int)
     parser.add_argument("--runs", default=3, type=int)
     parser.add_argument("--big", action="store_true")
+    parser.add_argument("--big-gb", default=20, type=int, help="of images, with --big")
+    parser.add_argument("--big-memory-mb", default=2048, type=int, help="that --big may use, the page cache included")
     parser.add_argument("--folder", type=pathlib.Path, help="on the disk that is to be measured")
     parser.add_argument("--no-goal", action="store_true", help="end with 0 even if a goal is missed")
     options = parser.parse_args()
     program = options.build / "bench" / "bench_spool"
-    cgroup = Cgroup(BIG_MEMORY) if options.big else None
+    cgroup = Cgroup(options.big_memory_mb << 20) if options.big else None
     if cgroup and not cgroup.name:
         sys.exit("--big: there is neither a memory cgroup that this user may make nor systemd-run")
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="messina-bench-", dir=options.folder))
@@ -128,10 +131,10 @@ def main():
         lines, share = small(program, scratch, options.events, options.runs)
         notes = [f"The spool takes {share:.0%} of the bare loop's events a second (goal: {GOAL:.0%})."]
         if cgroup:
-            more, big_share = big(program, scratch, cgroup)
+            more, big_share = big(program, scratch, cgroup, options.big_gb)
             lines += more
-            notes.append(f"With 20 GB spooled: {big_share:.0%}. Memory, the page cache included, was limited to 2 GB by {cgroup.name}; "
-                         "the 20 GB were written before, without a limit, by each in its own way.")
+            notes.append(f"With {options.big_gb} GB spooled: {big_share:.0%}. Memory, the page cache included, was limited to "
+                         f"{options.big_memory_mb:,} MiB by {cgroup.name}; what is below was written before, without a limit, by each in its own way.")
             share = min(share, big_share)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -171,6 +171,11 @@ Result<std::unique_ptr<SpoolDb>> SpoolDb::open(const std::filesystem::path& fold
   // Three buffers of entries at most: one is written to while two wait for the disk.
   rocksdb::ColumnFamilyOptions entries =
       family_options(memory, std::min<std::uint64_t>(memory.bytes / 4, 64u << 20));
+  // What is looked up is nearly always there, and mostly not in memory any more: no filters for the last
+  // level, which has most of the data, but one for the buffers.
+  entries.optimize_filters_for_hits = true;
+  entries.memtable_whole_key_filtering = true;
+  entries.memtable_prefix_bloom_size_ratio = 0.02;
   entries.merge_operator = std::make_shared<MergeEntries>(barrier);
   // Stateless but for the barrier, so all compactions may share one; it lives as long as the database.
   class Filters final : public rocksdb::CompactionFilterFactory {
