@@ -204,6 +204,15 @@ std::uint64_t memory_mib(std::string_view what) {
   return 0;
 }
 
+/// "wchar" (bytes given to write calls) and the like of this process.
+std::uint64_t io_bytes(std::string_view what) {
+  std::ifstream in("/proc/self/io");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(what)) return std::strtoull(line.c_str() + what.size() + 1, nullptr, 10);
+  }
+  return 0;
+}
+
 std::uint64_t folder_mib(const std::string& folder) {
   std::uint64_t sum = 0;
   for (const auto& file : std::filesystem::recursive_directory_iterator(folder)) {
@@ -218,9 +227,10 @@ void run(const Options& options) {
   const Result result = options.mode == "bare" ? run_bare(options) : run_spool(options);
   fmt::print(
       "{{\"mode\":\"{}\",\"events\":{},\"seconds\":{:.3f},\"per_s\":{:.0f},\"cpu_s\":{:.3f},\"peak_mib\":{},"
-      "\"disk_mib\":{},\"groups\":{}}}\n",
+      "\"disk_mib\":{},\"groups\":{},\"written_mib\":{},\"read_mib\":{}}}\n",
       options.mode, result.events, result.seconds, static_cast<double>(result.events) / result.seconds,
-      result.cpu_seconds, memory_mib("VmHWM"), folder_mib(options.folder), result.stats.groups);
+      result.cpu_seconds, memory_mib("VmHWM"), folder_mib(options.folder), result.stats.groups,
+      io_bytes("wchar") >> 20, io_bytes("rchar") >> 20);
 }
 
 }  // namespace

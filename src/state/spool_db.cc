@@ -153,6 +153,8 @@ rocksdb::DBOptions db_options(const SpoolMemory::Parts& memory, rocksdb::Env* en
   db.write_buffer_manager = memory.buffers;
   db.max_total_wal_size = 2 * memory.bytes;
   db.bytes_per_sync = 1u << 20;
+  // Compactions of a large spool read from the disk, not from the page cache.
+  db.compaction_readahead_size = 2u << 20;
   db.avoid_unnecessary_blocking_io = true;
   // Its own log: small, and without contents of items.
   db.info_log_level = rocksdb::WARN_LEVEL;
