@@ -13,7 +13,7 @@ tidy() {
   git ls-files "$@" | grep -v '_test\.cc$' |
     xargs -P "$(nproc)" -n 2 clang-tidy-19 -p build/release --quiet \
       --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-unused-command-line-argument \
-      --extra-arg=-Wno-ignored-optimization-argument 2> >(grep -v 'warnings\? generated' >&2)
+      --extra-arg=-Wno-ignored-optimization-argument --extra-arg=-Wno-ignored-gch 2> >(grep -v 'warnings\? generated' >&2)
 }
 
 case "${1:-}" in
