@@ -101,7 +101,7 @@ std::optional<EntryView> decode(std::string_view bytes) {
   entry.oldest_change_unix_ms = reader.i64();
   if ((flags & kHasMark) != 0) entry.mark = reader.u64();
   if ((flags & kHasImage) != 0) {
-    EntryView::Image& image = entry.image.emplace();
+    EntryView::Image& image = entry.image.emplace(EntryView::Image());
     image.generation = (flags & kPlaceApart) != 0 ? reader.u64() : entry.queued;
     image.domain = static_cast<std::uint32_t>(reader.varint());
     image.captured.incarnation = static_cast<std::uint32_t>(reader.varint());
