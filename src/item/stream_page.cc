@@ -105,8 +105,9 @@ class StreamPageReader : public AnswerReader<Cursor> {
     constexpr std::string_view kNoTime = "has an ApproximateCreationDateTime that is no time";
     std::optional<double> seconds;
     if (!this->number(seconds, kNoTime, 4)) return false;
-    if (!(*seconds >= 0 && *seconds < kTheYear10000)) return this->wrong(kNoTime);
-    record.created_unix_s = static_cast<std::int64_t>(std::floor(*seconds));
+    const double value = seconds.value_or(-1);
+    if (!(value >= 0 && value < kTheYear10000)) return this->wrong(kNoTime);
+    record.created_unix_s = static_cast<std::int64_t>(std::floor(value));
     return true;
   }
 
