@@ -72,6 +72,7 @@ std::vector<std::string> dynamodb(std::initializer_list<std::string_view> operat
 std::vector<std::string> table_arns(const EndpointSpec& side, const std::string& account,
                                     const std::vector<std::string>& tables, std::string_view below = {}) {
   std::vector<std::string> arns;
+  arns.reserve(tables.size());
   for (const std::string& table : tables)
     arns.push_back(fmt::format("arn:{}:dynamodb:{}:{}:table/{}{}", partition_of(side.region), side.region,
                                account, table, below));
