@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "base/slab.h"
+#include "item/page_test_support.h"
 
 namespace messina::item {
 namespace {
@@ -14,12 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-Slab slab(std::string_view body) {
-  Slab out(body.size());
-  out.append(body);
-  return out;
-}
 
 Result<void> split_both(const Slab& bytes, LookupSpans& spans) {
   static LookupSplitter splitter;

@@ -9,8 +9,8 @@
 #include <simdjson.h>
 
 #include "base/random.h"
-#include "base/slab.h"
 #include "item/item_json.h"
+#include "item/page_test_support.h"
 
 // Allocations are counted, to prove that splitting makes none once it is warm. Not under a
 // sanitizer that has its own operator new: that one must not be replaced by halves.
@@ -41,12 +41,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-Slab slab(std::string_view body) {
-  Slab out(body.size());
-  out.append(body);
-  return out;
-}
 
 // Splits both ways, demands that they agree, and gives the result of the fast one.
 Result<void> split_both(std::string_view body, PageSpans& spans) {

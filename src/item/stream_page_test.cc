@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "base/slab.h"
+#include "item/page_test_support.h"
 
 namespace messina::item {
 namespace {
@@ -15,12 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-Slab slab(std::string_view body) {
-  Slab out(body.size());
-  out.append(body);
-  return out;
-}
 
 // Splits both ways, demands that they agree, and gives the result of the fast one. The spans point into
 // `bytes`.
