@@ -7,7 +7,9 @@
 namespace messina::aws {
 
 ServiceClient::ServiceClient(net::EventLoop& loop, ServiceClientOptions options)
-    : loop_(loop), options_(std::move(options)), http_(loop, options_.origin, options_.http) {}
+    : loop_(loop), options_(std::move(options)), http_(loop, options_.origin, options_.http) {
+  if (!options_.clocks) options_.clocks = std::make_shared<ServerClocks>();
+}
 
 Task<Result<std::string>> ServiceClient::json(Operation operation, std::string target, std::string body) {
   net::Headers headers;

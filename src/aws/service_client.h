@@ -25,7 +25,7 @@ struct ServiceClientOptions {
   net::ClientOptions http;                           ///< with `proxy`
   std::shared_ptr<CredentialsProvider> credentials;  ///< null: requests are not signed
   bool send_session_token = true;                    ///< never to an Alternator
-  std::shared_ptr<ServerClocks> clocks;              ///< never null if requests are signed
+  std::shared_ptr<ServerClocks> clocks;              ///< null: this client finds out by itself
 };
 
 /// Not thread-safe: one per loop. Nothing is tried twice here, but for a signature that this machine's wrong
@@ -46,7 +46,7 @@ class ServiceClient {
   Task<Result<std::string>> send(Operation operation, net::Headers headers, std::string body);
 
   net::EventLoop& loop_;
-  const ServiceClientOptions options_;
+  ServiceClientOptions options_;
   net::HttpClient http_;
   Signer signer_;
 };

@@ -44,7 +44,6 @@ class StreamContract : public testing::Test {
     options.signing_name = "dynamodb";
     options.origin = parse_endpoint_url(url).value();
     options.credentials = std::make_shared<StaticCredentials>(Credentials{"test", Secret("test")});
-    options.clocks = std::make_shared<ServerClocks>();
     client_ = std::make_unique<ServiceClient>(loop_, std::move(options));
     table_ = fmt::format("streams_{:012x}", Random(entropy_seed()).next() >> 16);
   }
