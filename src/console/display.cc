@@ -3,11 +3,14 @@
 #include <atomic>
 #include <cerrno>
 
+#include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "console/events.h"
+#include "console/numbers.h"
 #include "console/progress_text.h"
 #include "console/tables_text.h"
 
@@ -21,6 +24,12 @@ bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      // Whoever shares the pipe has made it non-blocking.
+      pollfd full{fd, POLLOUT, 0};
+      ::poll(&full, 1, -1);
+      continue;
+    }
     if (n <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -61,7 +70,7 @@ Output process_output() {
 }
 
 Display::Display(const jobs::ProgressBoard& board, Output output, Style style, const Clock& clock)
-    : board_(board), output_(std::move(output)), style_(style), clock_(clock) {
+    : board_(board), style_(style), clock_(clock), queue_(std::move(output)) {
   log::set_writer([this](std::string_view line) { say(line); });
 }
 
@@ -81,9 +90,15 @@ void Display::stop() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
-  const std::lock_guard lock(mutex_);
-  clear_line();
-  stopped_ = true;
+  // Not under the lock: whoever has something to say meanwhile shall not wait.
+  queue_.flush();
+  {
+    const std::lock_guard lock(mutex_);
+    clear_line();
+    stopped_ = true;
+    say_what_was_left_out();
+  }
+  queue_.flush();
 }
 
 void Display::serve() {
@@ -105,58 +120,62 @@ void Display::tick() {
 void Display::redraw(std::string line) {
   if (line == drawn_) return;
   // One write, and the rest of the old line is erased behind the new one: nothing flickers.
-  output_.err("\r" + line + "\x1b[K");
-  drawn_ = std::move(line);
+  if (queue_.offer(OutputQueue::Stream::err, "\r" + line + "\x1b[K")) drawn_ = std::move(line);
 }
 
 void Display::draw() {
-  if (stopped_) return;
+  using Stream = OutputQueue::Stream;
+  if (stopped_ || style_ == Style::quiet || !queue_.idle()) return;
   if (tables_) {
     const jobs::TablesProgress progress = tables_();
-    if (style_ == Style::terminal) redraw(tables_terminal_line(progress, output_.width()));
-    if (style_ == Style::plain) output_.err(tables_plain_line(progress) + "\n");
-    if (style_ == Style::json) output_.out(tables_progress_events(clock_.wall(), progress));
+    if (style_ == Style::terminal) redraw(tables_terminal_line(progress, queue_.width()));
+    if (style_ == Style::plain) queue_.offer(Stream::err, tables_plain_line(progress) + "\n");
+    if (style_ == Style::json) queue_.offer(Stream::out, tables_progress_events(clock_.wall(), progress));
     return;
   }
   const jobs::Progress progress = board_.snapshot();
   // Nothing was published yet.
   if (progress.phase.empty()) return;
-  switch (style_) {
-    case Style::terminal:
-      redraw(terminal_line(progress, output_.width()));
-      break;
-    case Style::plain:
-      output_.err(plain_line(progress) + "\n");
-      break;
-    case Style::json:
-      output_.out(progress_event(clock_.wall(), progress) + "\n");
-      break;
-    case Style::quiet:
-      break;
-  }
+  if (style_ == Style::terminal) redraw(terminal_line(progress, queue_.width()));
+  if (style_ == Style::plain) queue_.offer(Stream::err, plain_line(progress) + "\n");
+  if (style_ == Style::json) queue_.offer(Stream::out, progress_event(clock_.wall(), progress) + "\n");
 }
 
 void Display::clear_line() {
   if (drawn_.empty()) return;
-  output_.err("\r\x1b[K");
-  drawn_.clear();
+  if (queue_.offer(OutputQueue::Stream::err, "\r\x1b[K")) drawn_.clear();
+}
+
+bool Display::offer_lines(std::string_view lines) {
+  if (drawn_.empty()) return queue_.offer(OutputQueue::Stream::err, lines);
+  return queue_.offer(OutputQueue::Stream::err, "\r\x1b[K" + std::string(lines) + drawn_);
+}
+
+void Display::say_what_was_left_out() {
+  // With --quiet nothing tells whether it would have to be JSON.
+  if (left_out_ == 0 || style_ == Style::quiet) return;
+  const std::string text = fmt::format("{} left out here: nobody was reading", counted(left_out_, "message"));
+  const std::string line = style_ == Style::json ? notice_event(clock_.wall(), "warning", text) : text;
+  if (offer_lines(line + "\n")) left_out_ = 0;
 }
 
 void Display::say(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  if (drawn_.empty()) {
-    output_.err(lines);
-    return;
-  }
-  const std::string line = std::exchange(drawn_, {});
-  output_.err("\r\x1b[K" + std::string(lines) + line);
-  drawn_ = line;
+  say_what_was_left_out();
+  if (!offer_lines(lines)) ++left_out_;
 }
 
 void Display::result(std::string_view lines) {
-  const std::lock_guard lock(mutex_);
-  clear_line();
-  output_.out(lines);
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      clear_line();
+      if (queue_.offer_result(lines)) return;
+    }
+    queue_.wait_for_room();
+  }
 }
+
+void Display::flush() { queue_.flush(); }
 
 }  // namespace messina::console

@@ -1,5 +1,9 @@
 #include "console/display.h"
 
+#include <latch>
+#include <thread>
+
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/log.h"
@@ -55,6 +59,10 @@ class DisplayTest : public ::testing::Test {
             .err = [this](std::string_view text) { err += text; },
             .width = [this] { return width; }};
   }
+  static void tick(Display& display) {
+    display.tick();
+    display.flush();
+  }
   std::string out, err;
   std::size_t width = 30;
   jobs::ProgressBoard board;
@@ -63,28 +71,30 @@ class DisplayTest : public ::testing::Test {
 
 TEST_F(DisplayTest, RedrawsOneLineAndKeepsTheLogApart) {
   Display display(board, output(), Style::terminal, clock);
-  display.tick();
+  tick(display);
   EXPECT_EQ(err, "") << "nothing was published yet";
   board.publish(copying());
-  display.tick();
+  tick(display);
   EXPECT_EQ(err, "\rcopy  42.3%  45,210 items/s\x1b[K");
   err.clear();
-  display.tick();
+  tick(display);
   EXPECT_EQ(err, "") << "an unchanged line is not drawn again";
   width = 60;
-  display.tick();
+  tick(display);
   EXPECT_EQ(err, "\rcopy  42.3%  45,210 items/s  ETA 3 min 20 s\x1b[K");
   err.clear();
   log::init(spdlog::level::info, false);
   log::warn("careful");
+  display.flush();
   EXPECT_TRUE(err.starts_with("\r\x1b[K")) << err;
   EXPECT_TRUE(err.ends_with(" warning: careful\ncopy  42.3%  45,210 items/s  ETA 3 min 20 s")) << err;
   err.clear();
   display.result("done\n");
+  display.flush();
   EXPECT_EQ(err, "\r\x1b[K");
   EXPECT_EQ(out, "done\n");
   display.stop();
-  display.tick();
+  tick(display);
   EXPECT_EQ(err, "\r\x1b[K") << "nothing is drawn after the end";
 }
 
@@ -106,6 +116,80 @@ TEST_F(DisplayTest, ItsThreadEndsAtOnce) {
   display.start();
   display.stop();
   display.stop();
+}
+
+std::string line_of(std::size_t bytes) {
+  std::string line(bytes, 'x');
+  line.back() = '\n';
+  return line;
+}
+
+/// A reader who reads nothing until the latch is counted down.
+class StuckDisplayTest : public DisplayTest {
+ protected:
+  Output stuck() {
+    return {.out =
+                [this](std::string_view text) {
+                  reads.wait();
+                  out += text;
+                },
+            .err =
+                [this](std::string_view text) {
+                  reads.wait();
+                  err += text;
+                },
+            .width = [this] { return width; }};
+  }
+  std::latch reads{1};
+};
+
+TEST_F(StuckDisplayTest, WhoeverSaysSomethingWaitsForNoReader) {
+  const std::string line = line_of(1024);
+  constexpr std::size_t kFit = OutputQueue::kMostBytes / 1024;
+  board.publish(copying());
+  Display display(board, stuck(), Style::plain, clock);
+  for (std::size_t i = 0; i < kFit + 3; ++i) display.say(line);
+  display.tick();
+  reads.count_down();
+  display.stop();
+  EXPECT_EQ(err.size(), kFit * 1024 + std::string("3 messages left out here: nobody was reading\n").size());
+  EXPECT_THAT(err, testing::EndsWith("x\n3 messages left out here: nobody was reading\n"));
+  EXPECT_THAT(err, testing::Not(testing::HasSubstr("copy  42"))) << "stale progress";
+  err.clear();
+  display.say("and goes on\n");
+  display.stop();
+  EXPECT_EQ(err, "and goes on\n") << "it was said once";
+}
+
+TEST_F(StuckDisplayTest, WhatWasLeftOutIsAnEventAmongEvents) {
+  Display display(board, stuck(), Style::json, clock);
+  display.say(line_of(OutputQueue::kMostBytes));
+  display.say("lost\n");
+  reads.count_down();
+  display.flush();
+  err.clear();
+  display.say("{}\n");
+  display.flush();
+  EXPECT_THAT(err, testing::StartsWith(R"({"event":"notice",)"));
+  EXPECT_THAT(err, testing::HasSubstr("1 message left out here"));
+  EXPECT_THAT(err, testing::EndsWith("}\n{}\n"));
+}
+
+TEST_F(StuckDisplayTest, ResultsWaitAndAreNeverLeftOut) {
+  constexpr std::size_t kBytes = OutputQueue::kMostResultBytes;
+  Display display(board, stuck(), Style::quiet, clock);
+  display.result(std::string(kBytes, 'a'));
+  std::thread other([&] {
+    display.result(std::string(kBytes, 'b'));
+    display.result("c\n");
+  });
+  // Beside a result that waits, others still have their say.
+  display.say("here\n");
+  reads.count_down();
+  other.join();
+  display.stop();
+  EXPECT_EQ(out, std::string(kBytes, 'a') + std::string(kBytes, 'b') + "c\n");
+  EXPECT_EQ(err, "here\n");
 }
 
 TEST(Summary, AddsUpOrSaysSo) {

@@ -1,5 +1,7 @@
 """--listen, status --check, and what docs/operate has for Prometheus and Grafana."""
+import contextlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -12,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from test_operation import slow_table
-from test_steering import DEADLINE_S, Job, wait_until
+from test_steering import DEADLINE_S, Job, values, wait_until
 
 OPERATE = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "operate"
 
@@ -57,6 +59,37 @@ class Watched(Job):
 @pytest.fixture
 def watched(sims, messina):
     return Watched(sims(), messina)
+
+
+def fill(pipe):
+    """Writes into the pipe that is read at this end until it takes no more."""
+    end = os.open(f"/proc/self/fd/{pipe.fileno()}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(end, b"\n" * size)
+    finally:
+        os.close(end)
+
+
+def test_a_job_whose_output_nobody_reads_answers_all_the_same(watched, messina):
+    fill(watched.process.stdout)
+    fill(watched.process.stderr)
+    # Each of these is a line for stderr.
+    for concurrency in (2, 3, 4):
+        messina.run("set", f"concurrency={concurrency}", timeout=DEADLINE_S)
+    messina.run("pause", timeout=DEADLINE_S)
+    messina.run("resume", timeout=DEADLINE_S)
+    assert values(watched.status()["progress"])["concurrency"] == "4"
+    assert watched.get("/healthz")[0] == 200
+    assert values(json.loads(watched.get("/status")[2]))["concurrency"] == "4"
+    # Whoever reads at last finds all of it.
+    out, err = watched.finish()
+    said = [json.loads(line)["message"] for line in err.splitlines() if line]
+    for what in ("concurrency=2", "concurrency=3", "concurrency=4", "paused", "resumed"):
+        assert sum(message.startswith(what + " by ") for message in said) == 1, said
+    assert json.loads(out.splitlines()[-1])["event"] == "summary"
 
 
 def test_pages_say_what_status_says(watched, messina):
