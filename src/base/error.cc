@@ -74,4 +74,11 @@ ExitCode exit_code(ErrorKind kind) {
   return ExitCode::stopped;
 }
 
+ExitCode exit_of(const Error& error, Left left) {
+  // Services put a code on their own errors: without one no answer came at all.
+  const bool no_answer = error.kind == ErrorKind::transient && error.code.empty();
+  if (left != Left::place && (no_answer || error.kind == ErrorKind::disk)) return ExitCode::wrong_usage;
+  return exit_code(error.kind);
+}
+
 }  // namespace messina

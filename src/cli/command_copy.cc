@@ -62,12 +62,6 @@ CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags
   return ended(loop, store, std::move(result));
 }
 
-/// Whether there is a place to go on from; a ledger that cannot be read now has one if it was there before.
-Left left_in(const std::filesystem::path& folder, bool was_there) {
-  const auto status = read_status(folder);
-  return (status ? status->begun : was_there) ? Left::place : Left::no_place;
-}
-
 /// Runs `work` under the migration's lock, and keeps how it ended for `status`.
 template <class Work>
 CopyEnd in_state(Session& session, const plan::CopyPlan& plan, const state::MigrationName& name, Work work) {

@@ -168,13 +168,18 @@ console::ControlAnswer ManyRuns::obey(std::size_t index, const console::ControlR
 TableOutcome ManyRuns::copy_table(std::size_t index) {
   const plan::CopyPlan& plan = plans_[index];
   if (auto checked = plan::check_plan(plan); !checked) return failed(checked.error());
-  auto opened = open_migration(plan.state_dir, migration_name(plan), session_.clock());
-  if (!opened) return failed(opened.error());
-  remember_end(opened->folder, std::nullopt);
-  TableOutcome outcome = copy_in(index, *opened);
-  if (outcome.error)
-    remember_end(opened->folder, console::LastEnd{exit_code(outcome.error->kind), outcome.error->message,
-                                                  console::iso_time(session_.clock().wall())});
+  const state::MigrationName name = migration_name(plan);
+  const std::filesystem::path folder = std::filesystem::path(plan.state_dir) / state::migration_folder(name);
+  std::error_code ignored;
+  const bool was_there = std::filesystem::exists(folder / "ledger.db", ignored);
+  auto opened = open_migration(plan.state_dir, name, session_.clock());
+  if (opened) remember_end(folder, std::nullopt);
+  TableOutcome outcome = opened ? copy_in(index, *opened) : failed(opened.error());
+  if (!outcome.error) return outcome;
+  outcome.left = left_in(folder, was_there);
+  if (opened)
+    remember_end(folder, console::LastEnd{outcome.exit(), outcome.error->message,
+                                          console::iso_time(session_.clock().wall())});
   return outcome;
 }
 
@@ -273,6 +278,7 @@ ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t lo
   console::TablesOutcome outcome;
   outcome.job = job;
   outcome.tables = runs.outcomes();
+  jobs::settle(outcome.tables);
   outcome.elapsed_s = std::chrono::duration<double>(session.clock().now() - started).count();
   if (many.common.state_dir != plan::CopyPlan().state_dir)
     outcome.state_flag = " --state " + many.common.state_dir;

@@ -225,6 +225,11 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
   return status;
 }
 
+Left left_in(const std::filesystem::path& folder, bool was_there) {
+  const auto status = read_status(folder);
+  return (status ? status->begun : was_there) ? Left::place : Left::no_place;
+}
+
 Result<console::ControlAnswer> ask_running(const std::filesystem::path& folder,
                                            const console::MigrationStatus& status,
                                            const console::ControlRequest& request) {

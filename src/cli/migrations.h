@@ -50,6 +50,10 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
 /// been idle for as long as nothing was committed.
 Result<console::MigrationStatus> read_live_status(const std::filesystem::path& folder, const Clock& clock);
 
+/// Whether an error left a place to go on from. A ledger that cannot be read now has one if it was there
+/// before.
+Left left_in(const std::filesystem::path& folder, bool was_there);
+
 /// Sends a request to the process that runs it (`status.running`). Errors: usage (refused), not_found (runs
 /// on another host, or takes no commands), denied (another user's), stopped (gives no answer).
 Result<console::ControlAnswer> ask_running(const std::filesystem::path& folder,

@@ -44,13 +44,6 @@ void Session::result(const std::string& text, const std::string& event) {
   display_.result(json_ ? event + "\n" : text);
 }
 
-ExitCode exit_of(const Error& error, Left left) {
-  // Services put a code on their own errors: without one no answer came at all.
-  const bool no_answer = error.kind == ErrorKind::transient && error.code.empty();
-  if (left != Left::place && (no_answer || error.kind == ErrorKind::disk)) return ExitCode::wrong_usage;
-  return exit_code(error.kind);
-}
-
 std::string error_text(const Error& error, Left left) {
   std::string text = "messina: " + console::one_line(error.message) + "\n";
   switch (error.kind) {

@@ -21,18 +21,6 @@ struct OutputFlags {
   std::string log_level = "warning";
 };
 
-/// What an error leaves behind, and so what a new run of the same command does.
-enum class Left : std::uint8_t {
-  nothing,   ///< the command asks, or does at once what it does
-  no_place,  ///< a copy that has copied nothing yet
-  place,     ///< a begun copy: it goes on from its place
-};
-
-/// The exit status of an error. Without a place to go on from, an address at which nobody answers and a state
-/// directory that cannot be written are settings that somebody has to mend: wrong_usage. A begun job waits
-/// out, or is started again after, what was well before: stopped.
-ExitCode exit_of(const Error& error, Left left);
-
 class Session {
  public:
   explicit Session(const OutputFlags& flags);

@@ -25,9 +25,18 @@ std::string_view to_string(TableEnd end) {
 }
 
 ExitCode TableOutcome::exit() const {
-  if (error) return exit_code(error->kind);
+  if (error) return exit_of(*error, left);
   if (end == TableEnd::not_begun || end == TableEnd::stopped) return ExitCode::stopped;
   return live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
+}
+
+void settle(std::vector<TableOutcome>& outcomes) {
+  const auto has_place = [](const TableOutcome& outcome) {
+    return outcome.left == Left::place || outcome.end == TableEnd::done ||
+           outcome.end == TableEnd::already_done;
+  };
+  if (std::ranges::none_of(outcomes, has_place)) return;
+  for (TableOutcome& outcome : outcomes) outcome.left = Left::place;
 }
 
 ExitCode worse(ExitCode a, ExitCode b) {

@@ -29,9 +29,14 @@ struct TableOutcome {
   std::uint64_t live_rejects = 0;
   double elapsed_s = 0;
   std::optional<Error> error;  ///< when it failed or was stopped
+  Left left = Left::nothing;   ///< by the error
 
   ExitCode exit() const;
 };
+
+/// Once all have ended: where one of them has a place to go on from, the run is begun, and an address that
+/// does not answer is an outage to all of them (base's exit_of()).
+void settle(std::vector<TableOutcome>& outcomes);
 
 /// The worse of two: needs_person, wrong_usage, stopped, done_with_rejects, done. What a person has to see to
 /// goes before what the next run cures by itself.

@@ -43,6 +43,29 @@ TEST(TableRuns, WhatNeedsAPersonGoesBeforeWhatTheNextRunCures) {
   EXPECT_EQ(worst({failed, TableOutcome(), rejects}), wrong_usage);
 }
 
+TEST(TableRuns, AnAddressThatDoesNotAnswerIsASettingUntilATableIsBegun) {
+  TableOutcome silent;
+  silent.end = TableEnd::failed;
+  silent.error = Error{ErrorKind::transient, "nobody answers"};
+  silent.left = Left::no_place;
+  TableOutcome denied = silent;
+  denied.error = Error{ErrorKind::denied, "no"};
+  TableOutcome begun = silent;
+  begun.left = Left::place;
+  std::vector<TableOutcome> outcomes{silent, silent};
+  settle(outcomes);
+  EXPECT_EQ(worst(outcomes), ExitCode::wrong_usage);
+  outcomes = {silent, begun};
+  settle(outcomes);
+  EXPECT_EQ(worst(outcomes), ExitCode::stopped) << "an outage: to be started again";
+  outcomes = {silent, done_with(1)};
+  settle(outcomes);
+  EXPECT_EQ(worst(outcomes), ExitCode::stopped);
+  outcomes = {denied, begun};
+  settle(outcomes);
+  EXPECT_EQ(worst(outcomes), ExitCode::wrong_usage);
+}
+
 TEST(TableRuns, HandsOutEachTableOnce) {
   const ManualClock clock;
   TableRuns runs(tables(3), 2, clock);

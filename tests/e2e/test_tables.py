@@ -46,6 +46,23 @@ def test_all_arrive_under_their_new_names(sims, messina):
     assert ends(out) == {name: ("already done", 0) for name in names}
 
 
+def test_an_address_that_does_not_answer_is_a_setting_until_something_is_begun(sims, messina):
+    sim = sims()
+    names = make_tables(sim, count=3, items=1)
+    nobody = many_args(sim, "t*", "--json")
+    nobody[2] = "alternator://127.0.0.1:1"
+    for _ in range(2):  # the first leaves empty ledgers
+        out, _ = messina.run(*nobody, expect=2)
+        assert ends(out) == {name: ("failed", 2) for name in names}
+    # Where a table of the run is begun, the others met an outage.
+    sim.control("alternator", "faults", {"kind": "cut_before", "operation": "DescribeTable", "table": "t02"})
+    out, _ = messina.run(*many_args(sim, "t*", "--json"), expect=3)
+    assert ends(out) == {"t00": ("done", 0), "t01": ("done", 0), "t02": ("failed", 3)}
+    messina.run("status", "--check", expect=3)
+    sim.control("alternator", "faults", {"clear": True})
+    messina.run(*many_args(sim, "t*", "--json"))
+
+
 def test_one_that_fails_does_not_stop_the_others(sims, messina):
     sim = sims()
     names = make_tables(sim)
