@@ -53,6 +53,8 @@ jobs::CheckFacts plan_facts(const plan::CopyPlan& plan, const jobs::Lane& lane) 
   facts.gzip_requests = plan.target.gzip_requests;
   facts.read_rcu_per_s = plan.read_rcu_per_s;
   facts.read_share = plan.read_share;
+  facts.write_wcu_per_s = plan.write_wcu_per_s;
+  facts.write_share = plan.write_share;
   facts.eventually_consistent = plan.eventually_consistent;
   facts.clock_error = plan.clock_error;
   return facts;
@@ -221,6 +223,8 @@ ExitCode run_check(Session& session, Flags& flags) {
   // It changes nothing: what may not be written to is a finding.
   const auto loaded = load_plans(session, flags, Writes::no);
   if (!loaded) return session.failed(loaded.error());
+  if (flags.throughput_bytes_per_s && *flags.throughput_bytes_per_s == 0)
+    return session.failed({ErrorKind::usage, "--throughput: nothing would ever arrive at 0 bytes a second"});
   const auto prices = prices_of(flags);
   if (!prices) return session.failed(prices.error());
   if (const auto* many = std::get_if<plan::ManyTables>(&*loaded))

@@ -109,6 +109,9 @@ std::string estimate_text(const jobs::Estimate& estimate) {
     text += fmt::format("  {:<24} at least {}, by {}{}\n", many ? "the copies take" : "the copy takes",
                         duration(*estimate.seconds), estimate.limited_by, throughput_text(estimate));
   if (estimate.rcu_strong) text += scans_text(estimate);
+  if (estimate.wcu)
+    text += fmt::format("  {:<24} {} WCU or more, whose price is not reckoned\n", "writing to the target",
+                        grouped(static_cast<std::uint64_t>(*estimate.wcu)));
   if (estimate.cost_export)
     text += fmt::format("  {:<24} 0 RCU{}, and S3's own prices\n", many ? "exports to S3" : "an export to S3",
                         cost_text(estimate.cost_export, estimate, false));
@@ -191,6 +194,7 @@ std::string estimate_json(const jobs::Estimate& estimate) {
       .optional("items", estimate.items)
       .optional("bytes", estimate.bytes)
       .optional("seconds", estimate.seconds)
+      .optional("wcu", estimate.wcu)
       .optional("limited_by", or_null(estimate.limited_by))
       .number("throughput", estimate.throughput_bytes_per_s)
       .text("throughput_is", jobs::to_string(estimate.throughput))

@@ -66,6 +66,7 @@ CheckReport full_check() {
   question.region = "us-east-1";
   question.throughput_bytes_per_s = 1;
   CheckReport report;
+  question.writes.emplace();
   report.estimate = jobs::estimate(question, jobs::built_in_prices());
   report.made = {1, 0, 0, {"table"}};
   return report;

@@ -89,8 +89,9 @@ struct CheckFacts {
   bool allow_write_aws = false;
   bool same_address = false;  ///< both sides name one table
   bool gzip_requests = false;
-  std::optional<double> read_rcu_per_s;  ///< --read-rcu; infinite: unlimited
-  std::optional<double> read_share;      ///< --read-share, over 0 to 1
+  std::optional<double> read_rcu_per_s;                ///< --read-rcu; infinite: unlimited
+  std::optional<double> read_share;                    ///< --read-share, over 0 to 1
+  std::optional<double> write_wcu_per_s, write_share;  ///< --write-wcu and --write-share
   bool eventually_consistent = false;
   std::chrono::milliseconds clock_error{1'000};
 };

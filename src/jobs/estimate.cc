@@ -1,6 +1,8 @@
 #include "jobs/estimate.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -114,24 +116,64 @@ struct Slowest {
   }
 };
 
-/// What the copy may take of the table's capacity in a second, and what that is called; nullopt: no limit but
-/// --read-rcu.
-std::optional<std::pair<double, std::string>> capacity_limit(const EstimateQuestion& question) {
-  const double share = question.read_rcu_per_s ? 1 : question.read_share.value_or(0.5);
-  const auto of = [&](double units, std::string_view what) {
-    const std::string name = question.read_rcu_per_s ? std::string(what)
-                             : question.read_share   ? fmt::format("--read-share, of {}", what)
-                                                     : fmt::format("half of {}", what);
+/// Of one side's table: what it has, and what the copy is to take of it.
+struct Capacity {
+  std::optional<double> rate, share;               ///< --read-rcu and --read-share, or those of writes
+  std::optional<std::uint64_t> provisioned, most;  ///< `most`: the cap of an on-demand table
+  double warm = 0;                                 ///< what an on-demand table bears; 0: it is none
+  std::string whose;                               ///< "the" or "the target's"
+  const char* share_flag = "";
+  const char* unit = "";  ///< "reads"
+};
+
+/// What the copy may take of it in a second, and what that is called; nullopt: no limit but the rate.
+std::optional<std::pair<double, std::string>> limit_of(const Capacity& capacity) {
+  const double share = capacity.rate ? 1 : capacity.share.value_or(0.5);
+  const auto of = [&](double units, const std::string& what) {
+    const std::string name = capacity.rate    ? what
+                             : capacity.share ? fmt::format("{}, of {}", capacity.share_flag, what)
+                                              : "half of " + what;
     return std::pair(units * share, name);
   };
-  if (question.provisioned_read && *question.provisioned_read > 0)
-    return of(static_cast<double>(*question.provisioned_read), "the provisioned capacity");
-  if (question.read_cap && *question.read_cap > 0)
-    return of(static_cast<double>(*question.read_cap), "the table's cap on reads");
-  if (!question.on_demand || question.read_rcu_per_s) return std::nullopt;
-  return of(
-      static_cast<double>(question.warm_read.value_or(static_cast<std::uint64_t>(pace::kDefaultWarmReads))),
-      "what the on-demand table bears");
+  if (capacity.provisioned && *capacity.provisioned > 0)
+    return of(static_cast<double>(*capacity.provisioned), capacity.whose + " provisioned capacity");
+  if (capacity.most && *capacity.most > 0)
+    return of(
+        static_cast<double>(*capacity.most),
+        fmt::format("{} cap on {}", capacity.whose == "the" ? "the table's" : capacity.whose, capacity.unit));
+  if (capacity.warm <= 0 || capacity.rate) return std::nullopt;
+  return of(capacity.warm,
+            fmt::format("what the on-demand {} bears", capacity.whose == "the" ? "table" : "target"));
+}
+
+Capacity reads_of(const EstimateQuestion& question) {
+  const auto bears = question.warm_read.value_or(static_cast<std::uint64_t>(pace::kDefaultWarmReads));
+  return {question.read_rcu_per_s,
+          question.read_share,
+          question.provisioned_read,
+          question.read_cap,
+          question.on_demand ? static_cast<double>(bears) : 0,
+          "the",
+          "--read-share",
+          "reads"};
+}
+
+Capacity writes_of(const EstimateQuestion::Writes& writes) {
+  const auto bears = writes.warm.value_or(static_cast<std::uint64_t>(pace::kDefaultWarmWrites));
+  return {writes.wcu_per_s,
+          writes.share,
+          writes.provisioned,
+          writes.cap,
+          writes.provisioned ? 0 : static_cast<double>(bears),
+          "the target's",
+          "--write-share",
+          "writes"};
+}
+
+/// At least so many: of items of one size; unequal ones cost more.
+double wcu_of(std::uint64_t bytes, std::optional<std::uint64_t> items) {
+  const double all = std::ceil(static_cast<double>(bytes) / kWriteUnitBytes);
+  return std::max(all, static_cast<double>(items.value_or(0)));
 }
 
 void add_costs(Estimate& result, const EstimateQuestion& question, const Prices& prices) {
@@ -143,6 +185,13 @@ void add_costs(Estimate& result, const EstimateQuestion& question, const Prices&
   result.cost_eventual = *result.rcu_eventual * per_unit * result.region_factor;
   result.cost_export =
       static_cast<double>(*question.bytes) / kBilledGb * prices.export_per_gb * result.region_factor;
+}
+
+/// A limit that the table has for itself.
+void add_own(Estimate& result, double units, const std::optional<std::pair<double, std::string>>& limit) {
+  if (!limit || units / limit->first <= result.capacity_seconds) return;
+  result.capacity_seconds = units / limit->first;
+  result.capacity_limit = limit->second;
 }
 
 }  // namespace
@@ -180,13 +229,17 @@ Estimate estimate(const EstimateQuestion& question, const Prices& prices) {
     const double strong = std::ceil(bytes / kReadUnitBytes);
     result.rcu_strong = strong;
     result.rcu_eventual = strong / 2;
-    if (const auto own = capacity_limit(question)) {
-      result.capacity_seconds = *result.rcu_copy() / own->first;
-      result.capacity_limit = own->second;
-      slowest.add(result.capacity_seconds, result.capacity_limit);
-    }
+    add_own(result, *result.rcu_copy(), limit_of(reads_of(question)));
     if (question.read_rcu_per_s) slowest.add(*result.rcu_copy() / *question.read_rcu_per_s, "--read-rcu");
   }
+  if (question.writes) {
+    result.wcu = wcu_of(*question.bytes, question.items);
+    add_own(result, *result.wcu, limit_of(writes_of(*question.writes)));
+    // Each table's copy has this rate for itself.
+    if (const auto& rate = question.writes->wcu_per_s)
+      add_own(result, *result.wcu, std::pair(*rate, std::string("--write-wcu")));
+  }
+  slowest.add(result.capacity_seconds, result.capacity_limit);
   result.seconds = slowest.seconds;
   result.limited_by = slowest.name;
   if (result.no_price.empty()) add_costs(result, question, prices);
@@ -201,6 +254,7 @@ Estimate estimate_all(std::span<const EstimateQuestion> questions, std::span<con
   all.without_size = 0;
   all.items = all.bytes = std::nullopt;
   all.rcu_strong = all.rcu_eventual = all.cost_strong = all.cost_eventual = all.cost_export = std::nullopt;
+  all.wcu.reset();
   all.seconds.reset();
   all.limited_by.clear();
   all.no_price.clear();
@@ -216,6 +270,7 @@ Estimate estimate_all(std::span<const EstimateQuestion> questions, std::span<con
     add(all.bytes, one.bytes);
     add(all.rcu_strong, one.rcu_strong);
     add(all.rcu_eventual, one.rcu_eventual);
+    add(all.wcu, one.wcu);
     add(all.cost_strong, one.cost_strong);
     add(all.cost_eventual, one.cost_eventual);
     add(all.cost_export, one.cost_export);
@@ -240,6 +295,28 @@ Estimate estimate_all(std::span<const EstimateQuestion> questions, std::span<con
   return all;
 }
 
+namespace {
+
+EstimateQuestion::Writes writes_question(const CheckFacts& facts) {
+  EstimateQuestion::Writes writes;
+  writes.wcu_per_s = facts.write_wcu_per_s;
+  writes.share = facts.write_share;
+  const auto& target = facts.target.described;
+  if (target && *target) {
+    const endpoints::TableDescription& table = (*target)->table;
+    if (!table.on_demand) writes.provisioned = table.write_capacity;
+    writes.cap = table.most_writes;
+    writes.warm = table.warm_writes;
+    return writes;
+  }
+  // The copy makes it as the source's is, without its cap.
+  const auto& source = facts.source.described;
+  if (source && *source && !(*source)->table.on_demand) writes.provisioned = (*source)->table.write_capacity;
+  return writes;
+}
+
+}  // namespace
+
 EstimateQuestion estimate_question(const CheckFacts& facts) {
   EstimateQuestion question;
   const SideFacts& source = facts.source;
@@ -248,6 +325,7 @@ EstimateQuestion estimate_question(const CheckFacts& facts) {
   question.read_rcu_per_s = facts.read_rcu_per_s;
   question.read_share = facts.read_share;
   question.eventually_consistent = facts.eventually_consistent;
+  if (!facts.target.alternator) question.writes = writes_question(facts);
   if (!source.described || !*source.described) return question;
   const auto& seen = **source.described;
   question.items = seen.table.item_count;

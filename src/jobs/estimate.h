@@ -15,6 +15,8 @@ namespace messina::jobs {
 /// DynamoDB's capacity unit for reads, and the GB of its bills (developer guide, "Read and write operations":
 /// 4 KB; pricing page: GB of 2^30 bytes).
 inline constexpr std::uint64_t kReadUnitBytes = 4096;
+/// And for writes; each item counts whole units (the same page).
+inline constexpr std::uint64_t kWriteUnitBytes = 1024;
 inline constexpr double kBilledGb = 1024.0 * 1024 * 1024;
 
 /// Prices of one day in one region, and what other regions cost in proportion.
@@ -54,6 +56,16 @@ struct EstimateQuestion {
   std::optional<std::uint64_t> warm_read;         ///< of an on-demand table: its WarmThroughput
   double throughput_bytes_per_s = 0;              ///< that the target is taken to take; > 0
   Throughput throughput = Throughput::assumed;
+
+  /// The write capacity of a target that is DynamoDB; null: there is none.
+  struct Writes {
+    std::optional<double> wcu_per_s;           ///< --write-wcu; infinite: unlimited
+    std::optional<double> share;               ///< --write-share, over 0 to 1
+    std::optional<std::uint64_t> provisioned;  ///< WCU of a provisioned table
+    std::optional<std::uint64_t> cap;          ///< of an on-demand table
+    std::optional<std::uint64_t> warm;         ///< of an on-demand table: its WarmThroughput
+  };
+  std::optional<Writes> writes;
 };
 
 /// What Estimate::limited_by says when it is that.
@@ -71,6 +83,9 @@ struct Estimate {
   std::optional<double> cost_strong, cost_eventual, cost_export;
   /// Costs are the share of capacity that is paid for anyway: of all tables, or of some.
   bool provisioned = false, partly_provisioned = false;
+  /// What the items cost the target to write, at least: unlike the reads each counts whole units. Absent
+  /// without a size, or a target that is not DynamoDB.
+  std::optional<double> wcu;
   std::optional<double> seconds;
   /// "--read-rcu", "half of the provisioned capacity", "the target's throughput", ….
   std::string limited_by;
@@ -80,7 +95,8 @@ struct Estimate {
   double region_factor = 1;
   std::string no_price;  ///< why there is none; empty: there is
 
-  /// By what the table's own capacity lets through; 0 and empty without a limit.
+  /// By what the tables' own capacities let through, the slower of source and target; 0 and empty without a
+  /// limit.
   double capacity_seconds = 0;
   std::string capacity_limit;
 

@@ -1,5 +1,7 @@
 #include "jobs/estimate.h"
 
+#include <limits>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -112,6 +114,50 @@ TEST(Estimate, EventuallyConsistentPagesAreHalfTheCostAndTime) {
   EXPECT_EQ(half.rcu_strong, strong.rcu_strong) << "what a comparison reads";
 }
 
+TEST(Estimate, ATargetsWriteCapacityIsABound) {
+  EstimateQuestion question = gigabytes(1);
+  question.warm_read = 10'000'000;
+  question.throughput_bytes_per_s = 1e12;
+  EXPECT_FALSE(estimate(question, prices()).wcu) << "not DynamoDB";
+  question.writes.emplace();
+  Estimate of = estimate(question, prices());
+  EXPECT_EQ(*of.wcu, 1'048'576);
+  EXPECT_EQ(of.limited_by, "half of what the on-demand target bears");
+  EXPECT_NEAR(*of.seconds, 1'048'576.0 / 2'000, 1e-9);
+  question.writes->warm = 40'000;
+  EXPECT_NEAR(*estimate(question, prices()).seconds, 1'048'576.0 / 20'000, 1e-9);
+  question.writes->cap = 500;
+  of = estimate(question, prices());
+  EXPECT_EQ(of.limited_by, "half of the target's cap on writes");
+  EXPECT_NEAR(*of.seconds, 1'048'576.0 / 250, 1e-9);
+  question.writes->provisioned = 100;
+  question.writes->share = 0.1;
+  of = estimate(question, prices());
+  EXPECT_EQ(of.limited_by, "--write-share, of the target's provisioned capacity");
+  EXPECT_NEAR(*of.seconds, 1'048'576.0 / 10, 1e-9);
+  question.writes->share.reset();
+  question.writes->wcu_per_s = 50;
+  of = estimate(question, prices());
+  EXPECT_EQ(of.limited_by, "--write-wcu");
+  EXPECT_NEAR(*of.seconds, 1'048'576.0 / 50, 1e-9);
+  question.writes->wcu_per_s = 5'000;
+  EXPECT_EQ(estimate(question, prices()).limited_by, "the target's provisioned capacity");
+  question.writes->wcu_per_s = std::numeric_limits<double>::infinity();
+  EXPECT_NEAR(*estimate(question, prices()).seconds, 1'048'576.0 / 100, 1e-9);
+  question.read_rcu_per_s = 1;
+  EXPECT_EQ(estimate(question, prices()).limited_by, "--read-rcu") << "reading is slower";
+}
+
+TEST(Estimate, AnItemCostsAWriteUnitHoweverSmall) {
+  EstimateQuestion question = gigabytes(0);
+  question.writes.emplace();
+  question.bytes = 10'000;
+  question.items = 1'000;
+  EXPECT_EQ(*estimate(question, prices()).wcu, 1'000);
+  question.items.reset();
+  EXPECT_EQ(*estimate(question, prices()).wcu, 10);
+}
+
 /// Tables of so many GB, with the same settings.
 Estimate all_of(std::vector<EstimateQuestion> questions, std::uint32_t parallel) {
   std::vector<Estimate> estimates;
@@ -136,6 +182,17 @@ TEST(Estimate, ManyTablesShareRateAndTarget) {
   all = all_of({small, large}, 2);
   EXPECT_EQ(all.limited_by, "--read-rcu");
   EXPECT_NEAR(*all.seconds, 4 * 262.144, 1e-9);
+}
+
+TEST(Estimate, EachOfManyTablesHasItsTargetsCapacity) {
+  EstimateQuestion fast = gigabytes(1), slow = gigabytes(1);
+  fast.writes.emplace();
+  slow.writes.emplace();
+  slow.writes->provisioned = 2;
+  const Estimate all = all_of({fast, slow}, 2);
+  EXPECT_EQ(*all.wcu, 2 * 1'048'576);
+  EXPECT_EQ(all.limited_by, "table \"t1\": half of the target's provisioned capacity");
+  EXPECT_NEAR(*all.seconds, 1'048'576, 1e-9);
 }
 
 TEST(Estimate, ManyTablesHaveCapacitiesOfTheirOwn) {
@@ -207,6 +264,32 @@ TEST(Prices, MistakesAreNamed) {
       "infrequent_access":{"read_per_million":1,"read_capacity_hour":1},"export_per_gb":1,
       "region_factors":{"r":"one"}})"),
               HasSubstr("\"r\" must be a number"));
+}
+
+TEST(Estimate, AMissingTargetIsMadeAsTheSourceIs) {
+  CheckFacts facts;
+  endpoints::TableSeen source;
+  source.table.on_demand = false;
+  source.table.write_capacity = 7;
+  source.table.most_writes = 9;
+  facts.source.described = source;
+  facts.target.described = fail(ErrorKind::not_found, "no such table");
+  facts.write_share = 0.25;
+  auto writes = estimate_question(facts).writes;
+  ASSERT_TRUE(writes);
+  EXPECT_EQ(writes->provisioned, 7u);
+  EXPECT_EQ(writes->share, 0.25);
+  EXPECT_FALSE(writes->cap);
+  endpoints::TableSeen target;
+  target.table.most_writes = 11;
+  target.table.warm_writes = 13;
+  facts.target.described = target;
+  writes = estimate_question(facts).writes;
+  EXPECT_FALSE(writes->provisioned);
+  EXPECT_EQ(writes->cap, 11u);
+  EXPECT_EQ(writes->warm, 13u);
+  facts.target.alternator = true;
+  EXPECT_FALSE(estimate_question(facts).writes);
 }
 
 }  // namespace

@@ -103,10 +103,10 @@ void judge_quotas(FindingWriter& out, const CheckFacts& facts) {
     const auto quota = static_cast<double>((**side.quotas).table_read);
     if (*budget > quota) {
       out.note("quotas",
-               fmt::format("--read-rcu {} is over the table's quota of {} RCU a second", *budget, quota),
+               fmt::format("--read-rcu {} is over a table's quota of {} RCU a second", *budget, quota),
                "take less, or have the quota raised");
     } else {
-      out.ok("quotas", fmt::format("--read-rcu is within the table's quota of {} RCU a second", quota));
+      out.ok("quotas", fmt::format("--read-rcu is within a table's quota of {} RCU a second", quota));
     }
   }
 }

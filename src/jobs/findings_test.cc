@@ -279,6 +279,23 @@ TEST(Findings, WhatTheTableHasIsNamed) {
     EXPECT_EQ(level(facts, "move", id), "note") << id;
 }
 
+TEST(Findings, ScyllasNumberKeysCollapseWhenTheyAreRead) {
+  CheckFacts facts = smooth();
+  endpoints::TableSeen seen = plain_table();
+  seen.table.key.partition.type = item::Type::N;
+  facts.source.described = seen;
+  for (const bool to_scylla : {true, false}) {
+    facts.source.alternator = true;
+    facts.target.alternator = to_scylla;
+    const auto findings = judge(facts);
+    ASSERT_NE(find(findings, "move", "number_key id"), nullptr);
+    EXPECT_EQ(find(findings, "move", "number_key id")->level, Level::note);
+    EXPECT_THAT(find(findings, "move", "number_key id")->text, HasSubstr("only one arrives"));
+  }
+  facts.source.alternator = false;
+  EXPECT_EQ(level(facts, "move", "number_key id"), "none") << "DynamoDB has one item a number";
+}
+
 TEST(Findings, LongIndexNamesStop) {
   CheckFacts facts = smooth();
   endpoints::TableSeen seen = plain_table();

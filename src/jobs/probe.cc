@@ -1,6 +1,9 @@
 #include "jobs/probe.h"
 
+#include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "jobs/retry.h"
 
@@ -15,8 +18,10 @@ constexpr auto kMetricsOf = std::chrono::minutes(6);
 /// The calls to one side, one after the other: a check is in no hurry, and a quiet source stays quiet.
 class Prober {
  public:
-  Prober(Loop& loop, endpoints::Endpoint& endpoint, SideFacts& facts, Stop* stop)
-      : loop_(loop),
+  /// `side`: "the source" or "the target".
+  Prober(std::string side, Loop& loop, endpoints::Endpoint& endpoint, SideFacts& facts, Stop* stop)
+      : side_(std::move(side)),
+        loop_(loop),
         server_(*endpoint.inspect),
         capacity_(endpoint.capacity.get()),
         facts_(facts),
@@ -41,7 +46,16 @@ class Prober {
   Task<bool> contact();
   Task<void> metrics();
   Task<void> streams();
+  /// The same for an answer that holds for all tables of the side, so that its error names none of them.
+  template <class T, class... Parameters>
+  Task<void> ask_for_all(Asked<T>& answer, Task<Result<T>> (Inspect::*question)(Parameters...)) {
+    const bool known = answer.has_value();
+    co_await ask(answer, question);
+    if (!known && answer && !*answer) answer->error() = of_side(answer->error());
+  }
+  Error of_side(Error error) const;
 
+  const std::string side_;
   Loop& loop_;
   Inspect& server_;
   endpoints::Capacity* capacity_;  ///< null: no capacity units
@@ -50,14 +64,21 @@ class Prober {
   Random random_;
 };
 
+Error Prober::of_side(Error error) const {
+  const std::string table = fmt::format("table \"{}\" (", facts_.table_name);
+  for (auto at = error.message.find(table); at != std::string::npos; at = error.message.find(table, at))
+    error.message.replace(at, table.size(), side_ + " (");
+  return error;
+}
+
 Task<bool> Prober::contact() {
-  co_await ask(facts_.server, &Inspect::server);
+  co_await ask_for_all(facts_.server, &Inspect::server);
   if (!facts_.server || !*facts_.server) co_return false;
   if (facts_.alternator) {
-    co_await ask(facts_.nodes, &Inspect::nodes);
-    co_await ask(facts_.version, &Inspect::version);
+    co_await ask_for_all(facts_.nodes, &Inspect::nodes);
+    co_await ask_for_all(facts_.version, &Inspect::version);
   } else if (facts_.with_credentials) {
-    co_await ask(facts_.caller, &Inspect::caller);
+    co_await ask_for_all(facts_.caller, &Inspect::caller);
   }
   co_await metrics();
   co_await ask(facts_.described, &Inspect::describe);
@@ -75,13 +96,13 @@ Task<void> Prober::metrics() {
   if (periods) {
     facts_.metrics.emplace(periods->size());
   } else {
-    facts_.metrics.emplace(fail(periods.error()));
+    facts_.metrics.emplace(fail(of_side(periods.error())));
   }
 }
 
 Task<void> Prober::source() {
   const bool answers = co_await contact();
-  if (answers && !facts_.alternator) co_await ask(facts_.quotas, &Inspect::quotas);
+  if (answers && !facts_.alternator) co_await ask_for_all(facts_.quotas, &Inspect::quotas);
   if (!answers || !facts_.described || !*facts_.described) co_return;
   const endpoints::TableSeen seen = **facts_.described;
   co_await ask(facts_.scan_one, &Inspect::scan_one);
@@ -137,11 +158,11 @@ Task<void> Prober::target(const item::KeySchema* source_key) {
 
 Task<void> probe(Loop& loop, endpoints::Endpoint& source, endpoints::Endpoint& target, CheckFacts* facts,
                  Stop* stop) {
-  Prober source_prober(loop, source, facts->source, stop);
+  Prober source_prober("the source", loop, source, facts->source, stop);
   co_await source_prober.source();
   const auto& described = facts->source.described;
   const item::KeySchema* key = described && *described ? &(*described)->table.key : nullptr;
-  Prober target_prober(loop, target, facts->target, stop);
+  Prober target_prober("the target", loop, target, facts->target, stop);
   co_await target_prober.target(key);
 }
 

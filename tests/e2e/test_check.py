@@ -120,3 +120,22 @@ def test_one_of_many_tables_that_cannot_be_copied(sims, messina):
     events = [json.loads(line) for line in messina.run(*args, expect=2)[0].splitlines()]
     assert events[-1]["tables_stopped"] == 1 and events[-1]["exit_code"] == 2
     assert {e["table"] for e in events if e["event"] == "finding" and e["level"] == "stop"} == {"gone"}
+    # What one table's call told of all of them names none of them.
+    (metrics,) = (e for e in events if e["event"] == "finding" and e["id"] == "metrics")
+    assert metrics["table"] is None and 'table "' not in metrics["text"] and "the source (" in metrics["text"]
+
+
+def test_writing_to_dynamodb_takes_its_write_capacity(sims, messina):
+    source, target = sims(), sims()
+    make_table(source.dynamodb, "orders", [("id", "S", "HASH")])
+    load(source.dynamodb, "orders", ({"id": {"S": f"o{i}"}, "v": {"S": "x"}} for i in range(200)))
+    make_table(target.dynamodb, "orders", [("id", "S", "HASH")], BillingMode="PROVISIONED",
+               ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 10})
+    args = ["check", "dynamodb://us-east-1/orders", "dynamodb://us-east-1/orders",
+            "--source-endpoint", f"http://{source.dynamodb_address}",
+            "--target-endpoint", f"http://{target.dynamodb_address}", "--json"]
+    estimate = findings(messina.run(*args)[0])[1]["estimate"]
+    assert estimate["wcu"] == 200 and estimate["seconds"] == 200 / 5
+    assert estimate["limited_by"] == "half of the target's provisioned capacity"
+    estimate = findings(messina.run(*args, "--write-wcu", "2")[0])[1]["estimate"]
+    assert estimate["seconds"] == 200 / 2 and estimate["limited_by"] == "--write-wcu"
