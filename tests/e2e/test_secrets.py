@@ -8,6 +8,7 @@ import pytest
 import credential_services
 from conftest import load, make_table
 from credential_services import CredentialServices, Keys, without_keys
+from test_watching import Watched
 
 SECRET = "planted-secret-8f3a1c"
 TOKEN = "planted-token-77be02"
@@ -37,6 +38,19 @@ def test_planted_secrets_appear_nowhere(sims, messina):
                 assert planted.encode() not in file.read_bytes(), file
     # Only rejects are kept with their contents, and a session token never reaches an Alternator.
     assert sim.control("alternator", "stats")["session_tokens_seen"] == 0
+
+
+def test_pages_and_the_socket_show_no_secrets(sims, messina):
+    messina.env.update(AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=TOKEN,
+                       ALTERNATOR_SECRET=SECRET)
+    watched = Watched(sims(), messina, "--target-access-key", "role", "--target-secret-key-env", "ALTERNATOR_SECRET")
+    said = [watched.get(page)[2] for page in ("/metrics", "/status", "/healthz")]
+    said.append(repr(watched.status()))
+    said.append(repr(watched.ask('{"v":1,"do":"status"}')))
+    assert all(said)
+    for planted in (SECRET, TOKEN, "xxxxxxxx"):  # the items' values are made of x
+        assert not any(planted in text for text in said)
+    watched.finish()
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
