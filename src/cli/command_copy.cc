@@ -34,6 +34,7 @@ jobs::CopyContext copy_context(Session& session, Lanes& lanes, state::LedgerStor
   context.board = &session.board();
   context.stop = &session.stop();
   context.steering = &watch.steering();
+  context.cpu_time = [&lanes] { return lanes.cpu_time(); };
   context.random = Random(entropy_seed());
   return context;
 }

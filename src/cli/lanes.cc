@@ -141,6 +141,12 @@ Result<std::unique_ptr<Sides>> Sides::open(const plan::CopyPlan& plan, std::size
   return sides;
 }
 
+std::chrono::nanoseconds Sides::cpu_time() const {
+  std::chrono::nanoseconds sum{};
+  for (const LoopOfSides& of : loops_) sum += of.loop->cpu_time();
+  return sum;
+}
+
 TableLanes Sides::table(const std::string& source, const std::string& target, std::size_t turn) {
   std::vector<jobs::Lane> lanes;
   for (std::size_t i = 0; i < loops_.size(); ++i) {

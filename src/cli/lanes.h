@@ -1,5 +1,6 @@
 // The event loops of a job and the endpoints on them.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,6 +51,8 @@ class Sides {
   /// their number), where the job itself runs. Any thread may ask.
   TableLanes table(const std::string& source, const std::string& target, std::size_t turn = 0);
   net::EventLoop& first_loop() { return *loops_.front().loop; }
+  /// That the loops have used so far, together. Any thread may ask.
+  std::chrono::nanoseconds cpu_time() const;
 
  private:
   /// Makes one side's endpoint for a table on a loop, with the connections that it shares there.
@@ -75,6 +78,7 @@ class Lanes {
 
   std::vector<jobs::Lane>& lanes() { return table_.lanes(); }
   net::EventLoop& first_loop() { return sides_->first_loop(); }
+  std::chrono::nanoseconds cpu_time() const { return sides_->cpu_time(); }
   jobs::Lane& first() { return table_.first(); }
 
  private:

@@ -223,6 +223,7 @@ TableOutcome ManyRuns::copy_in(std::size_t index, OpenedState& opened) {
   context.stop = &session_.stop();
   context.steering = &runs_.steering(index);
   context.shared = &budgets_;
+  context.cpu_time = [this] { return sides_.cpu_time(); };
   context.random = Random(entropy_seed());
   const jobs::CopyOptions options = copy_options(plan, loops_);
   auto result = net::run_on(loop, jobs::copy(context, options));

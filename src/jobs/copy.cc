@@ -89,6 +89,7 @@ class Conductor {
   std::uint64_t unit_count() const { return opened_.state->units.size(); }
   std::string phase() const;
   void sample_waits();
+  bool loops_are_busy(Duration since);
   pace::SpeedHolder holder_to_tell() const;
   Progress progress(std::string phase, const Totals& totals);
 
@@ -107,6 +108,7 @@ class Conductor {
   RateWindow::Rates newest_rates_;
   pace::SpeedHolders holders_;
   MonoTime last_sample_{};
+  std::chrono::nanoseconds cpu_used_{};  ///< at the last look
   MonoTime working_since_{};
   bool settled_a_page_ = false;  ///< in this run
   MonoTime last_moved_{};        ///< a page was settled, or nothing could be
@@ -130,6 +132,7 @@ Task<Result<CopySummary>> Conductor::conduct() {
   if (run_->tuning.faults.begin_units_unreserved) run_->units->reserved(unit_count());
   co_await governor_.begin();
   last_commit_ = last_sample_ = last_moved_ = working_since_ = loop_.now();
+  if (run_->context.cpu_time) cpu_used_ = run_->context.cpu_time();
   run_->send_until = last_commit_ + kHeartbeatBound;
   publish(phase());
 
@@ -266,13 +269,29 @@ std::string Conductor::phase() const {
   return run_->waits.of(pace::SpeedHolder::predecessor) >= workers ? "waiting" : "copying";
 }
 
-/// Who waits for what right now stands for the time since the last look.
+bool is_latency(pace::SpeedHolder holder) {
+  return holder == pace::SpeedHolder::source_latency || holder == pace::SpeedHolder::target_latency;
+}
+
+/// Whether the loops have used up all but a rest of the time.
+bool Conductor::loops_are_busy(Duration since) {
+  static constexpr double kBusy = 0.85;
+  if (!run_->context.cpu_time) return false;
+  const auto used = run_->context.cpu_time();
+  const std::chrono::duration<double> spent = used - std::exchange(cpu_used_, used);
+  return spent >= kBusy * static_cast<double>(run_->context.lanes->size()) * since;
+}
+
+/// Who waits for what right now stands for the time since the last look. An answer that a busy loop has not
+/// looked at yet counts as waited for: there the loop is what is waited for.
 void Conductor::sample_waits() {
   const MonoTime now = loop_.now();
   const Duration since = now - std::exchange(last_sample_, now);
+  const bool busy = loops_are_busy(since);
   for (std::size_t i = 0; i < pace::kSpeedHolders; ++i) {
     const auto holder = static_cast<pace::SpeedHolder>(i);
-    holders_.waited(now, holder, since * run_->waits.of(holder).load());
+    const Duration waited = since * run_->waits.of(holder).load();
+    holders_.waited(now, busy && is_latency(holder) ? pace::SpeedHolder::cpu : holder, waited);
   }
   newest_rates_ = rates_.add(now, totals_.counts);
   const pace::SpeedHolder holder = holders_.answer(now);
@@ -284,10 +303,8 @@ void Conductor::sample_waits() {
 
 pace::SpeedHolder Conductor::holder_to_tell() const {
   const pace::SpeedHolder holder = holders_.answer(loop_.now());
-  const bool latency =
-      holder == pace::SpeedHolder::source_latency || holder == pace::SpeedHolder::target_latency;
   const bool too_early = !settled_a_page_ && loop_.now() - working_since_ < kFirstPage;
-  return latency && too_early ? pace::SpeedHolder::nothing : holder;
+  return is_latency(holder) && too_early ? pace::SpeedHolder::nothing : holder;
 }
 
 Progress Conductor::progress(std::string in_phase, const Totals& totals) {
@@ -328,7 +345,7 @@ Progress Conductor::progress(std::string in_phase, const Totals& totals) {
     const std::string why = run_->recent_trouble(loop_.now());
     if (!why.empty()) p.holder_detail += ": " + why;
   } else if (holder != pace::SpeedHolder::predecessor && holder != pace::SpeedHolder::read_budget &&
-             holder != pace::SpeedHolder::write_budget) {
+             holder != pace::SpeedHolder::write_budget && holder != pace::SpeedHolder::cpu) {
     p.holder_detail = run_->recent_trouble(loop_.now());
   }
   governor_.describe(p);

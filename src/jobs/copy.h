@@ -6,6 +6,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -68,6 +69,8 @@ struct CopyContext {
   Stop* stop = nullptr;
   Steering* steering = nullptr;     ///< may be null: nobody steers
   SharedBudgets* shared = nullptr;  ///< may be null: no other copies run beside it
+  /// CPU time that the lanes' loops have used so far, together; empty: not known (virtual time).
+  std::function<std::chrono::nanoseconds()> cpu_time;
   Random random{0};
 };
 

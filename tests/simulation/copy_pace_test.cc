@@ -336,6 +336,21 @@ TEST_F(CopyPace, ASideIsNotBlamedBeforeTheFirstPageUnlessThatTakesLong) {
   target->takes = 5ms;
 }
 
+TEST_F(CopyPace, WhatBusyLoopsAreSlowToTakeIsNoLatency) {
+  start(10'000, 100'000'000);
+  target->takes = 30s;
+  context.cpu_time = [this] { return loop.now().time_since_epoch(); };
+  copy();
+  run_for(15s);
+  EXPECT_EQ(board.snapshot().holder, "cpu");
+  EXPECT_EQ(board.snapshot().holder_detail, "");
+  const auto used = context.cpu_time();
+  context.cpu_time = [used] { return used; };
+  run_for(15s);
+  EXPECT_EQ(board.snapshot().holder, "target latency");
+  target->takes = 5ms;
+}
+
 TEST_F(CopyPace, APauseEndsReadsAndWritesButNotTheHeartbeat) {
   start(10'000, 100'000'000);
   copy();
