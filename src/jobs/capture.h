@@ -1,0 +1,111 @@
+// Capture: a stream's records into the spool, without a gap that nobody notices (PROTOCOL rules 8 to 10, 13
+// and 14).
+//
+// One coroutine a shard that is read polls it; records and the shard's new position are one put into the
+// spool. Another coroutine lists the shards now and then, and finds children. What the answers mean is
+// decided by ShardMap; what is missed goes to the ledger before anything else happens.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/async.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "endpoints/endpoint.h"
+#include "item/key.h"
+#include "jobs/live_ledger.h"
+#include "jobs/shard_map.h"
+#include "state/spool_store.h"
+
+namespace messina::jobs {
+
+/// Rules that a mutation test removes.
+struct CaptureFaults {
+  bool begin_at_latest = false;        ///< without rule 13: shards are read from their end
+  bool positions_apart = false;        ///< without rule 10: the position is stored before its records
+  bool no_gap_by_age = false;          ///< without rule 14: only what the server says is trimmed is a gap
+  bool parent_not_waited_for = false;  ///< without the lineage of rule 14: a child is read beside its parent
+  bool images_of_any_domain = false;   ///< without rule 9
+};
+
+struct CaptureOptions {
+  /// Switches the stream on where there is none; absent: that needs a person.
+  std::optional<endpoints::StreamView> enable;
+  bool carry_expired = true;  ///< deletes by TTL are carried over like any other
+  /// Records asked for, but not in the spool yet, in bytes, over all shards.
+  std::uint64_t memory_bytes = 32u << 20;
+  std::chrono::seconds list_every{10};  ///< DescribeStream has a limit of 10 calls a second for an account
+  /// Polls of shards that had nothing to tell become rarer up to this; a claim of being in step needs all
+  /// polls younger than 30 s.
+  std::chrono::milliseconds idle_poll{2000};
+  std::chrono::seconds retention_margin{1800};  ///< see ShardMapOptions
+  CaptureFaults faults;
+};
+
+/// How the capture stands. A copy is taken by whoever shows it.
+struct CaptureFigures {
+  bool running = false;
+  std::string stream;
+  std::string view;
+  std::uint64_t events = 0, bytes = 0;  ///< of this process
+  std::uint64_t expired_left_out = 0;   ///< deletes by TTL that were skipped
+  double events_per_s = 0;
+  std::uint64_t shards_reading = 0, shards_waiting = 0, shards_drained = 0;
+  /// Until the oldest record that may be unread is trimmed: the figure that saves the job.
+  std::optional<std::chrono::seconds> until_trimmed;
+  std::uint64_t throttles = 0, retries = 0;
+  bool spool_full = false;  ///< stands until there is room
+  std::string trouble;      ///< what is being tried again; empty as a rule
+};
+
+/// What a claim needs to know of the capture (PROTOCOL rule 16).
+struct CaptureClaim {
+  bool following = false;             ///< begin() has ended well and follow() runs
+  std::optional<MonoTime> listed_at;  ///< the newest complete listing was asked for then
+  bool closed_drained = false;        ///< every shard that is closed in it was read to its end
+  /// The oldest of the newest answered polls of the open shards; nullopt: one was never answered.
+  std::optional<MonoTime> polled_at;
+  /// The newest poll of each was empty, or its last record younger than this; 0 if all were empty.
+  std::chrono::seconds behind{0};
+};
+
+/// One table's capture. All of it on one loop.
+class Capture {
+ public:
+  struct Context {
+    Loop* loop = nullptr;
+    endpoints::Endpoint* source = nullptr;  ///< with a feed
+    state::SpoolStore* spool = nullptr;
+    LiveLedger* ledger = nullptr;
+    Stop* stop = nullptr;
+    item::KeySchema key;  ///< of the source's table
+    Random random{0};
+  };
+  /// `context` is copied; what it points to outlives the capture.
+  Capture(const Context& context, const CaptureOptions& options);
+  ~Capture();
+
+  /// Rule 13: finds the stream (or switches it on), lists it once, and stores the positions, or goes on from
+  /// those of the spool under the ledger's capture epoch. Once it returns, history may be read: the ledger's
+  /// record says under which epoch. Gaps that show (an age, another ARN, another spool) are declared.
+  /// Errors: config (there is no stream and none may be made), stopped, and what the source answered for
+  /// good.
+  Task<Result<void>> begin();
+  /// Reads until the stop, or an error for good. Outages of the source and a full spool are waited out.
+  Task<Result<void>> follow();
+
+  /// Thread-safe.
+  CaptureFigures figures() const;
+  CaptureClaim claim() const;
+  /// Every shard that was open at `since` has answered a poll that was sent after it (PROTOCOL rule 17).
+  bool polled_since(MonoTime since) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace messina::jobs

@@ -1,0 +1,36 @@
+// Whether the target is in step with the source: computed, never stored (PROTOCOL rule 16). Pure.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace messina::jobs {
+
+/// What a claim rests on, at one instant.
+struct StepFacts {
+  bool history_done = false;   ///< every unit, under the present and unbroken capture epoch
+  bool backward_owed = false;  ///< the pass for extra keys is still to be made
+  std::uint64_t gaps = 0;
+  std::uint64_t unknown_outcomes = 0;
+  std::uint64_t live_rejects = 0;
+  bool capturing = false, applying = false;
+  std::optional<MonoTime> listed_at;  ///< the newest complete listing was asked for
+  std::optional<MonoTime> polled_at;  ///< the oldest of the open shards' newest answered polls
+  bool closed_drained = false;
+  std::chrono::seconds behind{0};                         ///< the newest polls brought records as old as this
+  std::optional<std::chrono::milliseconds> oldest_entry;  ///< age of the spool's oldest change; absent: none
+};
+
+/// Listings and polls count for this long.
+inline constexpr std::chrono::seconds kClaimFresh{30};
+
+/// What stands against it, in words for people, most telling first; empty: in step. `allowed_lag`: what the
+/// oldest entry and the newest records may be old.
+std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime now,
+                                             std::chrono::milliseconds allowed_lag);
+
+}  // namespace messina::jobs
