@@ -3,16 +3,15 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <mutex>
 #include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/async.h"
+#include "base/clock.h"
 #include "base/error.h"
-#include "jobs/shard_map.h"
 #include "state/job_store.h"
 #include "state/live_record.h"
 #include "state/spool_store.h"
@@ -25,7 +24,7 @@ class LiveRejects {
   void add(std::string key);
   bool contains(std::string_view key) const;
   void remove(std::string_view key);
-  std::size_t size() const;
+  std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
  private:
@@ -41,13 +40,17 @@ class LiveLedger {
   /// All of it outlives the ledger. `record`: as load() found it.
   LiveLedger(Loop& loop, state::JobStore& store, state::SpoolStore& spool, state::LiveRecord record);
 
+  /// Fills rejects(). Before anything else.
+  Task<Result<void>> load_rejects();
+
   const state::LiveRecord& record() const { return record_; }
   /// Changes the record, durably: `change` is applied to a copy, which counts when it is committed. Changes
   /// happen one after another.
   Task<Result<void>> update(std::function<void(state::LiveRecord&)> change);
   /// PROTOCOL rule 15: durable in the ledger first, then every image of the spool becomes a mark.
   Task<Result<void>> declare_gaps(std::vector<state::GapRecord> gaps);
-  /// Rejects of changes, durable before their entries go; and rejects whose keys were written since.
+  /// Rejects of changes, durable before their entries go; and keys that were written since they were refused.
+  /// A key in both counts as refused.
   Task<Result<void>> record_rejects(std::vector<state::Reject> rejects,
                                     std::vector<std::string> settled_keys);
 
@@ -68,6 +71,7 @@ class LiveLedger {
   state::JobStore& store_;
   state::SpoolStore& spool_;
   state::LiveRecord record_;
+  MonoTime last_commit_{};
   AsyncSemaphore one_{1};
   LiveRejects rejects_;
   std::atomic<MonoTime> send_until_{MonoTime{}};

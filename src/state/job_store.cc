@@ -1,6 +1,7 @@
 #include "state/job_store.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace messina::state {
 
@@ -28,6 +29,26 @@ void apply(JobState& state, const Commit& step) {
   state.heartbeat_unix_ms = step.clean_end ? std::nullopt : std::optional(step.heartbeat_unix_ms);
   if (!step.snapshot_json.empty()) state.snapshot_json = step.snapshot_json;
   if (step.spool) state.spool = step.spool;
+  if (step.live) state.live = *step.live;
+}
+
+void apply(JobState& state, std::vector<Reject>& rejects, const Commit& step) {
+  for (Reject& reject : rejects) {
+    if (!reject.live || reject.key.empty() || std::ranges::count(step.settled_keys, reject.key) == 0)
+      continue;
+    reject.live = false;
+    reject.key.clear();
+    --state.live_rejects;
+    const auto unit = std::ranges::find(state.units, reject.unit, &UnitRecord::id);
+    if (unit == state.units.end()) continue;
+    --unit->counts.rejected_items;
+    ++unit->counts.written_items;
+  }
+  apply(state, step);
+  for (Reject reject : step.rejects) {
+    if (!reject.live) reject.key.clear();
+    rejects.push_back(std::move(reject));
+  }
 }
 
 }  // namespace messina::state

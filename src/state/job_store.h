@@ -12,6 +12,7 @@
 
 #include "base/async.h"
 #include "base/error.h"
+#include "state/live_record.h"
 #include "state/spool_stamp.h"
 
 namespace messina::state {
@@ -44,12 +45,16 @@ struct UnitRecord {
 /// An item that the target refused, with its original bytes (PROTOCOL rule 7).
 struct Reject {
   std::uint64_t id = 0;  ///< given by the store
-  std::string unit;      ///< id of the job's unit that read it
+  std::string unit;      ///< id of the job's unit that read it; empty: a change, refused when it was applied
   std::string reason;    ///< the server's message
   std::string code;      ///< the server's error code
-  std::string item;      ///< raw DynamoDB JSON as it was read from the source (before renames)
+  std::string item;      ///< raw DynamoDB JSON as it was read from the source (before renames); the key alone
+                         ///< where a removal was refused
   std::int64_t at_unix_ms = 0;
-  bool live = true;  ///< false once a later write of it was acknowledged (a retry)
+  bool live = true;  ///< false once a later write of its key was acknowledged
+  /// item::key_bytes of it in the source's table, by which Commit::settled_keys finds it. Kept while it is
+  /// live; empty where an older messina recorded it.
+  std::string key = {};
   bool operator==(const Reject&) const = default;
 };
 
@@ -82,6 +87,7 @@ struct JobState {
   std::int64_t created_unix_ms = 0;
   std::string snapshot_json;        ///< last progress snapshot, for `status`
   std::optional<SpoolStamp> spool;  ///< the spool as of the last commit that told (PROTOCOL rule 10)
+  LiveRecord live;
   bool operator==(const JobState&) const = default;
 };
 
@@ -95,6 +101,8 @@ struct Commit {
   };
   std::vector<UnitStep> steps;
   std::vector<Reject> rejects;
+  /// Keys that were written since: their rejects are live no more. Together with `rejects`: first these.
+  std::vector<std::string> settled_keys;
   std::optional<std::uint64_t> begun_limit;
   std::optional<JobPhase> phase;
   std::int64_t heartbeat_unix_ms = 0;  ///< set in every commit of a running job
@@ -102,9 +110,10 @@ struct Commit {
   std::string snapshot_json;  ///< empty: leave the last one
   std::optional<SpoolStamp>
       spool;  ///< taken from the spool before this commit is made; none: leave the last one
+  std::optional<LiveRecord> live;  ///< in place of the last one; none: leave it
 };
 
-/// The job's side of the ledger. Calls are made one at a time.
+/// The job's side of the ledger. Calls run one after another, in the order in which they were made.
 class JobStore {
  public:
   virtual ~JobStore() = default;
@@ -113,11 +122,14 @@ class JobStore {
   /// Begins a job: replaces whatever was there (the caller has asked for --restart, or load() found nothing).
   virtual Task<Result<void>> begin(const JobState& fresh) = 0;
   virtual Task<Result<void>> commit(const Commit& step) = 0;
+  /// Reject::key of all live rejects that have one.
+  virtual Task<Result<std::vector<std::string>>> live_reject_keys() = 0;
 };
 
-/// Applies a commit to a state in memory; the simulation's store and the ledger's tests share it as the
-/// meaning of commit(). Steps count in their order; several of one unit add up. Throws std::out_of_range if a
-/// step names no unit.
+/// Applies a commit to a state in memory, without its settled_keys: a state does not know its rejects. Steps
+/// count in their order; several of one unit add up. Throws std::out_of_range if a step names no unit.
 void apply(JobState& state, const Commit& step);
+/// The whole meaning of commit(); the simulation's store and the ledger's tests share it.
+void apply(JobState& state, std::vector<Reject>& rejects, const Commit& step);
 
 }  // namespace messina::state

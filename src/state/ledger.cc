@@ -63,7 +63,7 @@ constexpr const char* kSchema = R"sql(
   ) STRICT;
   CREATE TABLE reject (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    unit TEXT NOT NULL REFERENCES unit (id),
+    unit TEXT REFERENCES unit (id),  -- NULL: a change, refused when it was applied
     live INTEGER NOT NULL CHECK (live IN (0, 1)),
     at_unix_ms INTEGER NOT NULL,
     code TEXT NOT NULL,
@@ -76,6 +76,29 @@ constexpr const char* kSchema = R"sql(
 constexpr const char* kSpoolTable =
     "CREATE {} TABLE spool (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
     " counter INTEGER NOT NULL) STRICT";
+
+/// Format 3 has these beside what format 2 has: the live record, at most one; and the keys by which live
+/// rejects are found when they are written after all.
+constexpr const char* kLiveTable =
+    "CREATE {} TABLE live (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT NOT NULL) STRICT";
+constexpr const char* kRejectKeyTable =
+    "CREATE {} TABLE reject_key (reject INTEGER PRIMARY KEY, key BLOB NOT NULL) STRICT";
+constexpr const char* kRejectKeyIndex = "CREATE INDEX reject_by_key ON reject_key (key)";
+/// And a reject may be of no unit, which takes a new table.
+constexpr const char* kRejectsOfNoUnit = R"sql(
+  CREATE TABLE reject_3 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    unit TEXT REFERENCES unit (id),  -- NULL: a change, refused when it was applied
+    live INTEGER NOT NULL CHECK (live IN (0, 1)),
+    at_unix_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    item BLOB NOT NULL  -- last: up to 400 KB that most queries need not read
+  ) STRICT;
+  INSERT INTO reject_3 SELECT id, unit, live, at_unix_ms, code, reason, item FROM reject;
+  DROP TABLE reject;
+  ALTER TABLE reject_3 RENAME TO reject;
+)sql";
 
 template <class Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, std::string_view>, N>;
@@ -115,14 +138,22 @@ struct Ledger::Impl {
   std::filesystem::path file;
   Database db;
   Statement select_job, select_units, select_rejects;
-  Statement update_unit, update_job, replace_spool, insert_reject;
+  Statement update_unit, update_job, replace_spool, replace_live, insert_reject, insert_reject_key;
   Statement settle_unit, settle_reject, settle_job, update_reject;
+  Statement select_reject_keys, select_rejects_of_key, forget_reject_key;
 
   Result<void> open(const Options& options);
   Result<void> prepare_statements();
   Result<void> store_spool(const std::optional<SpoolStamp>& stamp);
+  Result<void> store_live(const LiveRecord& record);
+  /// Inserts a reject; adds to `live` what it adds to the live ones.
+  Result<void> store_reject(const Reject& reject, std::int64_t& live);
+  /// A reject is live no more. Whether it was.
+  Result<bool> settle(std::uint64_t id);
+  Result<std::vector<std::uint64_t>> rejects_of(const std::string& key);
 
  private:
+  Result<void> make_tables(int from_format, bool read_only);
   Result<void> open_for_writing(const Options& options);
   Result<void> open_for_reading(const Options& options);
   Result<void> connect(int flags, const Options& options, bool immutable = false);
@@ -211,11 +242,24 @@ Result<void> Ledger::Impl::create() {
   Transaction transaction(db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
   if (auto ok = db.exec(kSchema); !ok) return ok;
-  if (auto ok = db.exec(fmt::format(fmt::runtime(kSpoolTable), "").c_str()); !ok) return ok;
+  if (auto ok = make_tables(1, /*read_only=*/false); !ok) return ok;
   const std::string marks =
       fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kLedgerFormat);
   if (auto ok = db.exec(marks.c_str()); !ok) return ok;
   return transaction.commit();
+}
+
+/// What the present format has beside `from_format`; in memory where the file is only read.
+Result<void> Ledger::Impl::make_tables(int from_format, bool read_only) {
+  const auto make = [&](const char* table) {
+    return db.exec(fmt::format(fmt::runtime(table), read_only ? "TEMP" : "").c_str());
+  };
+  if (from_format < 2) {
+    if (auto ok = make(kSpoolTable); !ok) return ok;
+  }
+  if (auto ok = make(kLiveTable); !ok) return ok;
+  if (auto ok = make(kRejectKeyTable); !ok || read_only) return ok;
+  return db.exec(kRejectKeyIndex);
 }
 
 /// Brings a known older format to the present one: in the file, or in memory where the file is only read.
@@ -223,10 +267,11 @@ Result<void> Ledger::Impl::upgrade(bool read_only) {
   auto format = db.number("PRAGMA user_version");
   if (!format) return fail(std::move(format.error()));
   if (*format == kLedgerFormat) return {};
-  if (read_only) return db.exec(fmt::format(fmt::runtime(kSpoolTable), "TEMP").c_str());
+  if (read_only) return make_tables(static_cast<int>(*format), read_only);
   Transaction transaction(db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
-  if (auto ok = db.exec(fmt::format(fmt::runtime(kSpoolTable), "").c_str()); !ok) return ok;
+  if (auto ok = make_tables(static_cast<int>(*format), read_only); !ok) return ok;
+  if (auto ok = db.exec(kRejectsOfNoUnit); !ok) return ok;
   if (auto ok = db.exec(fmt::format("PRAGMA user_version = {}", kLedgerFormat).c_str()); !ok) return ok;
   return transaction.commit();
 }
@@ -272,14 +317,15 @@ Result<void> Ledger::Impl::prepare_statements() {
       Entry{&select_job,
             "SELECT source, target, source_table_id, target_table_id, plan_fingerprint, phase, begun_limit,"
             " heartbeat_unix_ms, source_ttl_attribute, live_rejects, created_unix_ms, snapshot_json,"
-            " (SELECT max(position) + 1 FROM unit), (SELECT id FROM spool), (SELECT counter FROM spool) FROM "
-            "job"},
+            " (SELECT max(position) + 1 FROM unit), (SELECT id FROM spool), (SELECT counter FROM spool),"
+            " (SELECT record FROM live) FROM job"},
       Entry{&select_units,
             "SELECT position, id, spec, state, cursor, pages, read_items, read_bytes, written_items,"
             " rejected_items, rcu, wcu FROM unit ORDER BY position"},
       Entry{&select_rejects,
-            "SELECT id, unit, reason, code, item, at_unix_ms, live FROM reject"
-            " WHERE id > ?1 AND (live = 1 OR NOT ?2) ORDER BY id LIMIT ?3"},
+            "SELECT id, unit, reason, code, item, at_unix_ms, live,"
+            " (SELECT key FROM reject_key WHERE reject = id) FROM reject WHERE id > ?1 AND (live = 1 OR NOT "
+            "?2) ORDER BY id LIMIT ?3"},
       Entry{&update_unit,
             "UPDATE unit SET cursor = ?2, state = ?3, pages = pages + ?4, read_items = read_items + ?5,"
             " read_bytes = read_bytes + ?6, written_items = written_items + ?7,"
@@ -289,6 +335,7 @@ Result<void> Ledger::Impl::prepare_statements() {
             " heartbeat_unix_ms = ?3, live_rejects = live_rejects + ?4,"
             " snapshot_json = coalesce(?5, snapshot_json)"},
       Entry{&replace_spool, "INSERT OR REPLACE INTO spool VALUES (1, ?, ?)"},
+      Entry{&replace_live, "INSERT OR REPLACE INTO live VALUES (1, ?)"},
       Entry{&insert_reject,
             "INSERT INTO reject (unit, reason, code, item, at_unix_ms, live) VALUES (?, ?, ?, ?, ?, ?)"},
       Entry{&settle_reject, "UPDATE reject SET live = 0 WHERE id = ? AND live = 1"},
@@ -296,6 +343,10 @@ Result<void> Ledger::Impl::prepare_statements() {
             "UPDATE unit SET rejected_items = rejected_items - 1, written_items = written_items + 1"
             " WHERE id = (SELECT unit FROM reject WHERE id = ?)"},
       Entry{&settle_job, "UPDATE job SET live_rejects = live_rejects - ?"},
+      Entry{&insert_reject_key, "INSERT INTO reject_key (reject, key) VALUES (last_insert_rowid(), ?)"},
+      Entry{&select_reject_keys, "SELECT DISTINCT key FROM reject_key"},
+      Entry{&select_rejects_of_key, "SELECT reject FROM reject_key WHERE key = ?"},
+      Entry{&forget_reject_key, "DELETE FROM reject_key WHERE reject = ?"},
       Entry{&update_reject, "UPDATE reject SET reason = ?2, code = ?3, at_unix_ms = ?4 WHERE id = ?1"},
   };
   for (const Entry& entry : entries) {
@@ -316,6 +367,44 @@ Result<void> Ledger::Impl::store_spool(const std::optional<SpoolStamp>& stamp) {
   auto stored = replace_spool.run(stamp->id, stamp->counter);
   if (!stored) return fail(std::move(stored.error()));
   return {};
+}
+
+Result<void> Ledger::Impl::store_live(const LiveRecord& record) {
+  auto stored = replace_live.run(to_json(record));
+  if (!stored) return fail(std::move(stored.error()));
+  return {};
+}
+
+Result<void> Ledger::Impl::store_reject(const Reject& reject, std::int64_t& live) {
+  const auto unit = reject.unit.empty() ? std::nullopt : std::optional<std::string_view>(reject.unit);
+  auto inserted =
+      insert_reject.run(unit, reject.reason, reject.code, Blob{reject.item}, reject.at_unix_ms, reject.live);
+  if (!inserted) return fail(std::move(inserted.error()));
+  if (!reject.live) return {};
+  ++live;
+  if (reject.key.empty()) return {};
+  auto named = insert_reject_key.run(Blob{reject.key});
+  if (!named) return fail(std::move(named.error()));
+  return {};
+}
+
+Result<bool> Ledger::Impl::settle(std::uint64_t id) {
+  auto changed = settle_reject.run(id);
+  if (!changed) return fail(std::move(changed.error()));
+  if (*changed == 0) return false;
+  auto moved = settle_unit.run(id);
+  if (!moved) return fail(std::move(moved.error()));
+  auto forgotten = forget_reject_key.run(id);
+  if (!forgotten) return fail(std::move(forgotten.error()));
+  return true;
+}
+
+Result<std::vector<std::uint64_t>> Ledger::Impl::rejects_of(const std::string& key) {
+  std::vector<std::uint64_t> found;
+  auto read =
+      select_rejects_of_key.each([&found](const Row& row) { found.push_back(row.u64(0)); }, Blob{key});
+  if (!read) return fail(std::move(read.error()));
+  return found;
 }
 
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -346,6 +435,11 @@ Result<std::optional<JobState>> Ledger::load() {
     state->created_unix_ms = row.i64(10);
     state->snapshot_json = row.bytes(11);
     if (!row.is_null(13)) state->spool = SpoolStamp{row.bytes(13), row.u64(14)};
+    if (!row.is_null(15)) {
+      Result<LiveRecord> live = live_record(row.bytes(15));
+      known = known && live.has_value();
+      if (live) state->live = std::move(*live);
+    }
     state->units.reserve(std::min<std::uint64_t>(row.u64(12), 1'000'000));
   });
   if (!job_read) return fail(std::move(job_read.error()));
@@ -370,7 +464,9 @@ Result<std::optional<JobState>> Ledger::load() {
 Result<void> Ledger::begin(const JobState& fresh) {
   Transaction transaction(impl_->db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
-  if (auto ok = impl_->db.exec("DELETE FROM reject; DELETE FROM unit; DELETE FROM job; DELETE FROM spool");
+  if (auto ok =
+          impl_->db.exec("DELETE FROM reject_key; DELETE FROM reject; DELETE FROM unit; DELETE FROM job;"
+                         " DELETE FROM spool; DELETE FROM live");
       !ok)
     return ok;
   auto insert_unit = impl_->db.prepare("INSERT INTO unit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -392,6 +488,7 @@ Result<void> Ledger::begin(const JobState& fresh) {
       fresh.source_ttl_attribute, fresh.live_rejects, fresh.created_unix_ms, fresh.snapshot_json);
   if (!inserted) return fail(std::move(inserted.error()));
   if (auto ok = impl_->store_spool(fresh.spool); !ok) return ok;
+  if (auto ok = impl_->store_live(fresh.live); !ok) return ok;
   return transaction.commit();
 }
 
@@ -409,12 +506,18 @@ Result<void> Ledger::commit(const Commit& step) {
                                                    impl_->file.string(), unit_step.unit));
     }
   }
-  std::uint64_t live = 0;
+  std::int64_t live = 0;
+  for (const std::string& key : step.settled_keys) {
+    auto ids = impl_->rejects_of(key);
+    if (!ids) return fail(std::move(ids.error()));
+    for (const std::uint64_t id : *ids) {
+      auto settled = impl_->settle(id);
+      if (!settled) return fail(std::move(settled.error()));
+      live -= *settled ? 1 : 0;
+    }
+  }
   for (const Reject& reject : step.rejects) {
-    auto inserted = impl_->insert_reject.run(reject.unit, reject.reason, reject.code, Blob{reject.item},
-                                             reject.at_unix_ms, reject.live);
-    if (!inserted) return fail(std::move(inserted.error()));
-    live += reject.live ? 1 : 0;
+    if (auto ok = impl_->store_reject(reject, live); !ok) return ok;
   }
   const auto phase = step.phase ? std::optional(name_of(kPhases, *step.phase)) : std::nullopt;
   const auto heartbeat = step.clean_end ? std::nullopt : std::optional(step.heartbeat_unix_ms);
@@ -427,7 +530,17 @@ Result<void> Ledger::commit(const Commit& step) {
                 fmt::format("ledger \"{}\" has no job: begin() comes first", impl_->file.string()));
   }
   if (auto ok = impl_->store_spool(step.spool); !ok) return ok;
+  if (step.live) {
+    if (auto ok = impl_->store_live(*step.live); !ok) return ok;
+  }
   return transaction.commit();
+}
+
+Result<std::vector<std::string>> Ledger::live_reject_keys() {
+  std::vector<std::string> keys;
+  auto read = impl_->select_reject_keys.each([&keys](const Row& row) { keys.push_back(row.bytes(0)); });
+  if (!read) return fail(std::move(read.error()));
+  return keys;
 }
 
 Result<std::vector<Reject>> Ledger::rejects(const RejectFilter& filter) {
@@ -437,7 +550,7 @@ Result<std::vector<Reject>> Ledger::rejects(const RejectFilter& filter) {
   auto read = impl_->select_rejects.each(
       [&found](const Row& row) {
         found.push_back({row.u64(0), row.bytes(1), row.bytes(2), row.bytes(3), row.bytes(4), row.i64(5),
-                         row.i64(6) != 0});
+                         row.i64(6) != 0, row.bytes(7)});
       },
       filter.after_id.value_or(0), filter.live_only, limit);
   if (!read) return fail(std::move(read.error()));
@@ -449,12 +562,9 @@ Result<void> Ledger::settle_rejects(const std::vector<std::uint64_t>& ids) {
   if (auto ok = transaction.begin_write(); !ok) return ok;
   std::int64_t settled = 0;
   for (const std::uint64_t id : ids) {
-    auto changed = impl_->settle_reject.run(id);
-    if (!changed) return fail(std::move(changed.error()));
-    if (*changed == 0) continue;
-    ++settled;
-    auto moved = impl_->settle_unit.run(id);
-    if (!moved) return fail(std::move(moved.error()));
+    auto done = impl_->settle(id);
+    if (!done) return fail(std::move(done.error()));
+    settled += *done ? 1 : 0;
   }
   auto changed = impl_->settle_job.run(settled);
   if (!changed) return fail(std::move(changed.error()));

@@ -26,7 +26,7 @@
 namespace messina::state {
 
 /// Version of the ledger's format. A newer one is refused (needs_person), an older one is migrated in place.
-inline constexpr int kLedgerFormat = 2;
+inline constexpr int kLedgerFormat = 3;
 
 struct MigrationName {
   std::string source;  ///< canonical URI of the source without options
@@ -83,6 +83,7 @@ class Ledger {
   Result<std::optional<JobState>> load();
   Result<void> begin(const JobState& fresh);
   Result<void> commit(const Commit& step);
+  Result<std::vector<std::string>> live_reject_keys();
 
   struct RejectFilter {
     bool live_only = true;

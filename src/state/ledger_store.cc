@@ -37,6 +37,10 @@ Task<Result<void>> LedgerStore::commit(const Commit& step) {
   return run<void>([this, &step](Ledger& ledger) { return timed_commit(ledger, step); });
 }
 
+Task<Result<std::vector<std::string>>> LedgerStore::live_reject_keys() {
+  return run<std::vector<std::string>>([](Ledger& ledger) { return ledger.live_reject_keys(); });
+}
+
 LedgerStore::Stats LedgerStore::stats() const {
   Stats stats;
   {

@@ -34,6 +34,7 @@ class LedgerStore final : public JobStore {
   Task<Result<std::optional<JobState>>> load() override;
   Task<Result<void>> begin(const JobState& fresh) override;
   Task<Result<void>> commit(const Commit& step) override;
+  Task<Result<std::vector<std::string>>> live_reject_keys() override;
 
   struct Stats {
     std::uint64_t commits = 0;  ///< that succeeded

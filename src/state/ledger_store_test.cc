@@ -49,12 +49,13 @@ Task<void> run_a_job(LedgerStore& store, asio::io_context& loop, int& steps) {
   auto begun = co_await store.begin(job);
   EXPECT_TRUE(begun);
   JobState expected = job;
+  std::vector<Reject> rejects;
   for (int i = 0; i < 5; ++i) {
     const Commit commit = testing::random_commit(random, job, 100);
     auto done = co_await store.commit(commit);
     EXPECT_TRUE(done);
     EXPECT_TRUE(loop.get_executor().running_in_this_thread());
-    apply(expected, commit);
+    apply(expected, rejects, commit);
     ++steps;
   }
   loaded = co_await store.load();

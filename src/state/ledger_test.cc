@@ -62,6 +62,7 @@ class LedgerTest : public ::testing::Test {
            "--into-existing";
   }
   /// A job of 200 units with rejects, whose process was killed (its heartbeat stands) or came to a clean end.
+  void upgrade(Contents made) const;
   Contents make_job(bool clean_end) const {
     auto ledger = open();
     Random random(5);
@@ -84,14 +85,35 @@ class LedgerTest : public ::testing::Test {
   testing::TempFolder temp_;
 };
 
-// Format 1 was the present one without the table `spool`.
-TEST_F(LedgerTest, Format1IsUpgradedInPlaceAndReadAsItIs) {
-  Contents made = make_job(true);
-  made.job->spool.reset();
-  shell("DROP TABLE spool; PRAGMA user_version = 1");
+// Format 2 was the present one without the tables `live` and `reject_key`, and each reject was of a unit;
+// format 1 had no table `spool` either.
+TEST_F(LedgerTest, OlderFormatsAreUpgradedInPlaceAndReadAsTheyAre) {
+  for (const int format : {1, 2}) {
+    SCOPED_TRACE(format);
+    std::filesystem::remove(file());
+    Contents made = make_job(true);
+    made.job->live = {};
+    for (Reject& reject : made.rejects) {
+      reject.key.clear();
+      if (reject.unit.empty()) reject.unit = "segment-0";
+    }
+    shell(
+        "DROP TABLE live; DROP TABLE reject_key; UPDATE reject SET unit = 'segment-0' WHERE unit IS NULL;"
+        " PRAGMA user_version = 2");
+    if (format == 1) {
+      made.job->spool.reset();
+      shell("DROP TABLE spool; PRAGMA user_version = 1");
+    }
+    upgrade(made);
+  }
+}
+
+void LedgerTest::upgrade(Contents made) const {
   EXPECT_EQ(contents(*open(Access::read_only)), made);
   Commit commit;
   commit.spool = SpoolStamp{"spool", 5};
+  commit.live.emplace().authority = {"owner", 1};
+  commit.rejects.push_back({.unit = "", .reason = "no", .code = "", .item = "{}", .key = "k"});
   auto ledger = open();
   EXPECT_EQ(contents(*ledger), made);
   ASSERT_TRUE(ledger->commit(commit));
@@ -284,14 +306,14 @@ TEST_F(LedgerTest, FilesAreTheirOwnersAloneWhateverTheUmask) {
 
 TEST_F(LedgerTest, ANewerFormatIsRefused) {
   make_job(true);
-  shell("PRAGMA user_version = 3");
+  shell("PRAGMA user_version = 4");
   for (const Access access : {Access::read_write, Access::read_only}) {
     auto ledger = try_open(access);
     ASSERT_FALSE(ledger);
     EXPECT_EQ(ledger.error().kind, ErrorKind::needs_person);
     EXPECT_EQ(ledger.error().message,
               "ledger \"" + file().string() +
-                  "\" has format 3, and this messina knows formats up to 2: use the newer "
+                  "\" has format 4, and this messina knows formats up to 3: use the newer "
                   "messina that wrote it, or begin anew with another --state");
   }
 }

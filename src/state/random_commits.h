@@ -46,16 +46,26 @@ inline Commit random_commit(Random& random, const JobState& job, std::size_t max
     commit.steps.push_back({random.below(units), random_bytes(random, 60),
                             static_cast<UnitState>(random.below(3)), random_counts(random)});
   }
+  const auto random_key = [&random] { return std::string(1, static_cast<char>(random.below(8))); };
   for (std::size_t n = units == 0 || random.chance(0.6) ? 0 : random.below(4); n > 0; --n) {
-    commit.rejects.push_back({0, job.units[random.below(units)].id, "too large", "ValidationException",
-                              random_bytes(random, max_item),
-                              static_cast<std::int64_t>(random.below(1 << 30)), random.chance(0.8)});
+    const std::string unit = random.chance(0.3) ? std::string() : job.units[random.below(units)].id;
+    commit.rejects.push_back({0, unit, "too large", "ValidationException", random_bytes(random, max_item),
+                              static_cast<std::int64_t>(random.below(1 << 30)), random.chance(0.8),
+                              random.chance(0.7) ? random_key() : std::string()});
   }
+  if (random.chance(0.3)) commit.settled_keys.push_back(random_key());
   if (random.chance(0.3)) commit.begun_limit = random.next();
   if (random.chance(0.2)) commit.phase = static_cast<JobPhase>(random.below(3));
   commit.heartbeat_unix_ms = static_cast<std::int64_t>(random.below(1ull << 40));
   commit.clean_end = random.chance(0.1);
   if (random.chance(0.5)) commit.snapshot_json = random_bytes(random, 2000);
+  if (random.chance(0.2)) {
+    LiveRecord& live = commit.live.emplace(LiveRecord{});
+    live.authority = {"owner", random.below(5)};
+    live.capture_epoch = random.below(5);
+    live.backward = static_cast<BackwardPass>(random.below(3));
+    if (random.chance(0.5)) live.gaps.push_back({"position_too_old", "shard-1", 5, 7});
+  }
   if (random.chance(0.2)) commit.spool = SpoolStamp{random_bytes(random, 5), random.below(1u << 30)};
   return commit;
 }
@@ -67,10 +77,7 @@ struct Contents {
   bool operator==(const Contents&) const = default;
 
   void begin(const JobState& fresh) { *this = {fresh, {}}; }
-  void commit(const Commit& step) {
-    apply(*job, step);
-    rejects.insert(rejects.end(), step.rejects.begin(), step.rejects.end());
-  }
+  void commit(const Commit& step) { apply(*job, rejects, step); }
 };
 
 }  // namespace messina::state::testing

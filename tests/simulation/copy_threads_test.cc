@@ -143,6 +143,7 @@ class Store final : public state::JobStore {
     state::apply(*job, step);
     co_return Result<void>();
   }
+  Task<Result<std::vector<std::string>>> live_reject_keys() override { co_return std::vector<std::string>(); }
   std::optional<state::JobState> job;
 
  private:

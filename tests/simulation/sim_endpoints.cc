@@ -281,8 +281,7 @@ void Disk::apply_pending() {
     began = pending_began;
   }
   if (pending_commit) {
-    state::apply(*job, *pending_commit);
-    std::ranges::copy(pending_commit->rejects, std::back_inserter(rejects));
+    state::apply(*job, rejects, *pending_commit);
   }
   drop_pending();
 }
@@ -304,7 +303,17 @@ Task<Result<std::optional<state::JobState>>> SimStore::load() {
   co_return disk_.job;
 }
 
+Task<Result<std::vector<std::string>>> SimStore::live_reject_keys() {
+  co_await loop_.sleep_for(5ms, nullptr);
+  std::vector<std::string> keys;
+  for (const state::Reject& reject : disk_.rejects) {
+    if (reject.live && !reject.key.empty()) keys.push_back(reject.key);
+  }
+  co_return keys;
+}
+
 Task<Result<void>> SimStore::begin(const state::JobState& fresh) {
+  const AsyncSemaphore::Lease alone = co_await one_.acquire(1);
   disk_.pending_begin = fresh;
   disk_.pending_began = loop_.now();
   co_await latency();
@@ -313,9 +322,7 @@ Task<Result<void>> SimStore::begin(const state::JobState& fresh) {
 }
 
 Task<Result<void>> SimStore::commit(const state::Commit& step) {
-  if (disk_.pending_commit || disk_.pending_begin) {
-    world_.violate(Violation::Kind::broken_rule, "two calls of the ledger at once");
-  }
+  const AsyncSemaphore::Lease alone = co_await one_.acquire(1);
   world_.check_commit(*disk_.job, step);
   if (world_.chance(world_.plan().broken_commit)) {
     co_await latency();

@@ -50,9 +50,11 @@ class SimStore final : public state::JobStore {
   Task<Result<std::optional<state::JobState>>> load() override;
   Task<Result<void>> begin(const state::JobState& fresh) override;
   Task<Result<void>> commit(const state::Commit& step) override;
+  Task<Result<std::vector<std::string>>> live_reject_keys() override;
 
  private:
   Task<void> latency();
+  AsyncSemaphore one_{1};  // calls run one after another
   World& world_;
   SimLoop& loop_;
   Disk& disk_;

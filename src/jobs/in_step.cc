@@ -1,0 +1,50 @@
+#include "jobs/in_step.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace messina::jobs {
+
+namespace {
+
+std::string seconds(std::chrono::milliseconds time) {
+  return fmt::format("{:.1f} s", std::chrono::duration<double>(time).count());
+}
+
+bool fresh(const std::optional<MonoTime>& at, MonoTime now) { return at && now - *at < kClaimFresh; }
+
+}  // namespace
+
+std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime now,
+                                             std::chrono::milliseconds allowed_lag) {
+  std::vector<std::string> reasons;
+  const auto add = [&reasons](bool stands_against, std::string reason) {
+    if (stands_against) reasons.push_back(std::move(reason));
+  };
+  const auto count = [](std::uint64_t n, std::string_view one, std::string_view many) {
+    return n == 1 ? std::string(one) : fmt::format("{} {}", n, many);
+  };
+  add(facts.gaps > 0, count(facts.gaps, "changes were missed (a gap)", "gaps: changes were missed"));
+  add(!facts.history_done, "history is not all copied");
+  add(facts.backward_owed, "keys that only the target has are still to be looked for");
+  add(!facts.capturing, "changes are not captured");
+  add(!facts.applying, "changes are not applied");
+  add(facts.live_rejects > 0,
+      count(facts.live_rejects, "an item was refused by the target", "items were refused by the target"));
+  add(facts.unknown_outcomes > 0,
+      count(facts.unknown_outcomes, "a write has had no answer", "writes have had no answer"));
+  if (facts.capturing) {
+    add(!fresh(facts.listed_at, now),
+        fmt::format("the stream's shards were not listed within {} s", kClaimFresh.count()));
+    add(!fresh(facts.polled_at, now),
+        fmt::format("not every open shard has answered within {} s", kClaimFresh.count()));
+    add(!facts.closed_drained, "a shard that is closed is not read to its end");
+    add(facts.behind > allowed_lag, fmt::format("the newest records read are {} old", seconds(facts.behind)));
+  }
+  if (facts.oldest_entry && *facts.oldest_entry > allowed_lag)
+    reasons.push_back(fmt::format("the oldest change that waits is {} old", seconds(*facts.oldest_entry)));
+  return reasons;
+}
+
+}  // namespace messina::jobs
