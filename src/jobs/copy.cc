@@ -146,6 +146,7 @@ Task<Result<CopySummary>> Conductor::conduct() {
   co_await workers->group.wait();
   co_await governor_.end();
   co_await end();
+  if (run_->context.companion != nullptr) run_->context.companion->copy_is_quiet = wire_is_quiet();
 
   publish(done_ ? "done" : "stopped");
   if (const std::optional<Error> failure = run_->failure()) co_return fail(*failure);
@@ -198,7 +199,7 @@ Task<bool> Conductor::commit(Last last) {
   const std::uint64_t limit = run_->units->wanted_limit(reserved_ahead(*run_, unit_count()));
   if (limit > durable_limit_ && !run_->tuning.faults.begin_units_unreserved) step.begun_limit = limit;
   if (last == Last::done) step.phase = state::JobPhase::done;
-  step.clean_end = last != Last::no && wire_is_quiet();
+  if (run_->context.companion == nullptr) step.clean_end = last != Last::no && wire_is_quiet();
   Totals after = totals_;
   add(after, step);
   const std::string now_in = last == Last::no ? phase() : last == Last::done ? "done" : "stopped";

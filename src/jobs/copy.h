@@ -4,6 +4,7 @@
 // each page in batches, and moves the unit's position only when every record of the page is acknowledged or
 // in the rejects.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "jobs/progress_board.h"
 #include "jobs/shared_budgets.h"
 #include "jobs/steering.h"
+#include "jobs/watermark.h"
 #include "pace/capacity_share.h"
 #include "pace/concurrency_limit.h"
 #include "state/job_store.h"
@@ -61,6 +63,16 @@ struct CopySummary {
   std::chrono::milliseconds elapsed{};
 };
 
+/// What a copy shares with those that capture and apply changes beside it, in the same process.
+struct Companion {
+  explicit Companion(Duration clock_error) : watermark(clock_error) {}
+  Watermark watermark;
+  /// The heartbeat that this process found when it started; the present one is its own.
+  std::optional<std::int64_t> former_heartbeat_unix_ms;
+  /// Set by the copy when it ends: no request of it is on the wire. It leaves the heartbeat to the others.
+  std::atomic<bool> copy_is_quiet{true};
+};
+
 /// Everything a copy works with; all of it outlives the job.
 struct CopyContext {
   std::vector<Lane>* lanes = nullptr;  ///< at least one; the job itself runs on the first
@@ -71,6 +83,7 @@ struct CopyContext {
   SharedBudgets* shared = nullptr;  ///< may be null: no other copies run beside it
   /// CPU time that the lanes' loops have used so far, together; empty: not known (virtual time).
   std::function<std::chrono::nanoseconds()> cpu_time;
+  Companion* companion = nullptr;   ///< may be null: nobody applies changes
   Random random{0};
 };
 

@@ -18,6 +18,7 @@ struct CopyFaults {
   bool clean_end_forgets_predecessor =
       false;  ///< a clean end although a former process may have requests on the wire
   bool send_after_waiting_for_budget = false;  ///< without a second look at send_until
+  bool no_page_is_stale = false;               ///< without PROTOCOL rule 12
 };
 
 struct CopyTuning {

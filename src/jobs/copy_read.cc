@@ -93,6 +93,9 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
     ReadRequest request;
     const bool granted = co_await may_read(*run, loop, *work, request);
     if (!granted) continue;
+    if (work->most_items != 0 && (request.own.items == 0 || request.own.items > work->most_items))
+      request.own.items = work->most_items;
+    PageMark mark(run->context.companion, loop.now());
     Result<endpoints::Page> page;
     {
       const Waits::Guard waiting(run->waits, SpeedHolder::source_latency);
@@ -106,9 +109,10 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
       work->hot.answered();
       work->read_not_before = loop.now() + work->hot.pause();
       lease.adjust(run->lease_for(page->bytes));
-      ahead->page = std::make_unique<HeldPage>(scan, std::move(*page), std::move(lease));
+      ahead->page = std::make_unique<HeldPage>(scan, std::move(*page), std::move(lease), mark);
       co_return;
     }
+    mark.dropped();
     Duration pause{};
     if (!retry.again(page.error(), work->random, pause)) {
       co_await end_by(run, *work->lane, page.error());

@@ -133,18 +133,43 @@ struct UnitWork {
   /// The same for its reads, as adaptive as can be.
   pace::HotPause hot;
   MonoTime read_not_before{};
+  /// Items of a page at most, after one became stale: so many are written in time. 0: as many as come.
+  std::uint32_t most_items = 0;
+};
+
+/// A page's place in the watermark, from before it is asked for; does nothing without a companion. Whoever
+/// ends without acknowledged() or dropped() (a halted job, a crash) leaves the page unfinished.
+class PageMark {
+ public:
+  PageMark() = default;
+  PageMark(Companion* companion, MonoTime at)
+      : watermark_(companion != nullptr ? &companion->watermark : nullptr) {
+    if (watermark_ != nullptr) page_ = watermark_->sent(at);
+  }
+  void acknowledged(MonoTime at) {
+    if (watermark_ != nullptr) watermark_->acknowledged(page_, at);
+  }
+  void dropped() {
+    if (watermark_ != nullptr) watermark_->dropped(page_);
+  }
+
+ private:
+  Watermark* watermark_ = nullptr;
+  Watermark::Page page_ = 0;
 };
 
 /// A page in hand with the memory it takes; gives both back when it dies.
 struct HeldPage {
-  HeldPage(endpoints::Scannable& from, endpoints::Page received, AsyncSemaphore::Lease memory)
-      : page(std::move(received)), lease(std::move(memory)), scan_(&from) {}
+  HeldPage(endpoints::Scannable& from, endpoints::Page received, AsyncSemaphore::Lease memory,
+           PageMark in_watermark)
+      : page(std::move(received)), lease(std::move(memory)), mark(in_watermark), scan_(&from) {}
   HeldPage(const HeldPage&) = delete;
   HeldPage& operator=(const HeldPage&) = delete;
   ~HeldPage() { scan_->recycle(std::move(page)); }
 
   endpoints::Page page;
   AsyncSemaphore::Lease lease;
+  PageMark mark;
 
  private:
   endpoints::Scannable* scan_;
@@ -163,13 +188,15 @@ std::shared_ptr<ReadAhead> read_ahead(const std::shared_ptr<CopyRun>& run,
 /// What became of a page's records.
 struct PageOutcome {
   bool settled = false;  ///< every record is acknowledged or in `rejects`
+  /// It was given up because it took too long, and nothing of it is on the wire: to be read again.
+  bool stale = false;
   std::uint64_t written = 0;
   double wcu = 0;
   std::vector<state::Reject> rejects;
   std::vector<std::uint32_t> rejected_records;  ///< index into the page's, for each of `rejects`
 };
 /// Writes a page (copy_write.cc), which must stay as it is meanwhile. Not settled only when the job was
-/// halted.
+/// halted, or the page is stale.
 Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> work,
                              const endpoints::Page& received);
 

@@ -110,7 +110,7 @@ std::uint64_t first_limit(const CopyRun& run, std::uint64_t from, std::uint64_t 
   return std::min(units, from + reserved_ahead(run, units));
 }
 
-/// Begins a job where none is, or over `former` (--restart).
+/// Begins a job where none is, where only changes were captured until now, or over `former` (--restart).
 Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
                                   const UnitRun* only_unit, const state::JobState* former) {
   const Loop& loop = *run->context.lanes->front().loop;
@@ -123,8 +123,8 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
     fresh.units.push_back(std::move(record));
   } else {
     // A restart finds the items that the former run wrote, unless the table was made anew since.
-    const bool of_former =
-        former != nullptr && former->identity.target_table_id == tables.identity.target_table_id;
+    const bool of_former = former != nullptr && former->phase != state::JobPhase::planned &&
+                           former->identity.target_table_id == tables.identity.target_table_id;
     if (!run->options.into_existing && !of_former) {
       const Result<void> empty = co_await check_target_is_empty(run);
       if (!empty) co_return fail(empty.error());
@@ -247,12 +247,16 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
   Result<std::optional<state::JobState>> loaded = co_await run->context.store->load();
   if (!loaded) co_return fail(loaded.error());
   std::optional<state::JobState>& former = *loaded;
+  // Those beside this copy have beaten already; what counts is what the process found.
+  if (former && run->context.companion != nullptr)
+    former->heartbeat_unix_ms = run->context.companion->former_heartbeat_unix_ms;
   if (!former || run->options.restart) {
     Result<OpenedJob> begun = co_await begin_job(run, tables, only_unit, former ? &*former : nullptr);
     co_return begun;
   }
   std::string differs = difference(former->identity, tables.identity);
-  if (differs.empty() && only_unit != nullptr &&
+  const bool planned = former->phase == state::JobPhase::planned;
+  if (differs.empty() && only_unit != nullptr && !planned &&
       (former->units.size() != 1 || former->units[0].id != only_unit->unit.id)) {
     differs =
         fmt::format("the state holds another job than that of unit {} alone", quoted(only_unit->unit.id));
@@ -260,6 +264,10 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
   if (!differs.empty()) {
     co_return fail(ErrorKind::needs_person,
                    differs + ". Copy from the start, over what the former run wrote, with --restart");
+  }
+  if (planned) {
+    Result<OpenedJob> begun = co_await begin_job(run, tables, only_unit, &*former);
+    co_return begun;
   }
   if (former->phase == state::JobPhase::done) {
     OpenedJob done;

@@ -1,4 +1,5 @@
 // A worker: unit after unit, page after page.
+#include <algorithm>
 #include <utility>
 
 #include "jobs/copy_run.h"
@@ -6,6 +7,9 @@
 namespace messina::jobs {
 
 namespace {
+
+/// Pages of so many items need no limit any more.
+constexpr std::size_t kManyItems = 1000;
 
 /// The next unit for a worker; null when none is left or the job is halted.
 Task<std::shared_ptr<UnitWork>> next_unit(CopyRun& run, Lane& lane, Random& random,
@@ -45,10 +49,29 @@ Recorder::SettledPage settled_page(const UnitWork& work, const endpoints::Page& 
   return settled;
 }
 
+/// Tells the watermark, and learns how much of a page can be written before it is stale.
+void finish(UnitWork& work, HeldPage& held, const PageOutcome& outcome) {
+  if (held.page.records.empty())
+    held.mark.dropped();
+  else if (outcome.settled || outcome.stale)
+    held.mark.acknowledged(work.lane->loop->now());
+  if (outcome.stale)
+    work.most_items = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, outcome.written / 2));
+  else if (work.most_items != 0)
+    work.most_items = held.page.records.size() >= kManyItems ? 0 : work.most_items * 2;
+}
+
+/// A page that was read ahead in vain.
+Task<void> drop(ReadAhead& ahead) {
+  co_await ahead.reading.wait();
+  if (ahead.page) ahead.page->mark.dropped();
+  ahead.page.reset();
+}
+
 /// The unit's position moves when, and only when, a page is settled.
 Task<void> copy_pages(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> work, std::string position) {
-  const endpoints::Cursor start{std::move(position)};
-  std::shared_ptr<ReadAhead> ahead = read_ahead(run, work, start);
+  endpoints::Cursor here{std::move(position)};  // of the page in hand
+  std::shared_ptr<ReadAhead> ahead = read_ahead(run, work, here);
   while (ahead) {
     co_await ahead->reading.wait();
     const std::unique_ptr<HeldPage> held = std::move(ahead->page);
@@ -62,13 +85,20 @@ Task<void> copy_pages(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wo
       co_await run->recorder.add(std::move(early));
     }
     PageOutcome outcome = co_await write_page(run, work, held->page);
+    finish(*work, *held, outcome);
+    if (outcome.stale) {
+      if (ahead) co_await drop(*ahead);
+      ahead = read_ahead(run, work, here);
+      continue;
+    }
     if (!outcome.settled) break;
+    here = held->page.next;
     if (run->tuning.faults.record_before_acknowledged) continue;
     Recorder::SettledPage settled = settled_page(*work, held->page, std::move(outcome));
     co_await run->recorder.add(std::move(settled));
   }
-  // Halted: the page that was being read ahead is dropped, and read again by the next run.
-  if (ahead) co_await ahead->reading.wait();
+  // Halted: the page that was being read ahead is read again by the next run.
+  if (ahead) co_await drop(*ahead);
 }
 
 }  // namespace

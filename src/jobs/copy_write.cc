@@ -42,6 +42,8 @@ constexpr Duration kMore = std::chrono::milliseconds(1);
 constexpr Duration kLedgerPause = std::chrono::milliseconds(20);
 /// How often a paused writer looks whether it may go on.
 constexpr Duration kPausedNap = std::chrono::milliseconds(100);
+/// "A page unfinished for longer than 60 s is dropped and read again" (PROTOCOL rule 12).
+constexpr Duration kLongestPage = std::chrono::seconds(60);
 /// DynamoDB charges writes by the KB of each item (Developer Guide, "Capacity unit consumption").
 constexpr std::size_t kBytesPerWcu = 1024;
 
@@ -59,8 +61,11 @@ struct PageWrite {
   bool successor_waits = false;  ///< a writer without a batch waits for a permit
   PageOutcome outcome;
   bool abandoned = false;
+  /// Later it is given up for a fresh one, so that one slow page does not hold the changes back.
+  std::optional<MonoTime> stale_at;
 
   Loop& loop() { return *work->lane->loop; }
+  bool stale() const { return stale_at && work->lane->loop->now() > *stale_at; }
   bool more() const { return next < records.size(); }
   void reject(std::uint32_t record, const Error& error) {
     state::Reject reject;
@@ -113,7 +118,7 @@ Task<Permits::Permit> permission(PageWrite& page, bool tried_before) {
   Loop& loop = page.loop();
   for (;;) {
     const bool halted = run.halt.requested();
-    if (run.failed() || (halted && tried_before)) break;
+    if (run.failed() || (halted && tried_before) || page.stale()) break;
     const MonoTime now = loop.now();
     const bool ledger_late = !page.caps.stamped && now > run.send_until.load();
     if ((ledger_late || page.work->paused_until > now) && halted) break;
@@ -133,7 +138,7 @@ Task<Permits::Permit> permission(PageWrite& page, bool tried_before) {
     const Waits::Guard waiting(run.waits, SpeedHolder::target_latency);
     Permits::Permit permit = co_await run.permits.acquire(1);
     // The wait for it may have been long.
-    if (run.failed() || (run.paused && !run.halt.requested())) continue;
+    if (run.failed() || page.stale() || (run.paused && !run.halt.requested())) continue;
     if (page.caps.stamped || loop.now() <= run.send_until.load()) co_return permit;
   }
   co_return Permits::Permit();
@@ -144,7 +149,7 @@ bool may_go_on(const PageWrite& page) {
   const CopyRun& run = *page.run;
   const MonoTime now = page.work->lane->loop->now();
   const bool paused = run.paused && !run.halt.requested();
-  return !run.failed() && !paused && page.work->paused_until <= now &&
+  return !run.failed() && !paused && !page.stale() && page.work->paused_until <= now &&
          (page.caps.stamped || now <= run.send_until.load());
 }
 
@@ -482,10 +487,13 @@ Task<PageOutcome> write_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitW
   page->work = work;
   page->page = &received;
   page->caps = work->lane->target.put->caps();
+  if (run->context.companion != nullptr && !run->tuning.faults.no_page_is_stale)
+    page->stale_at = received.sent_at + kLongestPage;
   transform_page(*page);
   if (page->more()) co_await write_rest(page);
   co_await page->writers.wait();
   page->outcome.settled = !page->abandoned;
+  page->outcome.stale = page->abandoned && page->stale() && !run->halt.requested();
   co_return std::move(page->outcome);
 }
 

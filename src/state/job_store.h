@@ -69,7 +69,11 @@ struct JobIdentity {
   bool operator==(const JobIdentity&) const = default;
 };
 
-enum class JobPhase : std::uint8_t { planned, copying, done };
+enum class JobPhase : std::uint8_t {
+  planned,  ///< there are no units yet: changes are captured, or will be
+  copying,
+  done,
+};
 
 struct JobState {
   JobIdentity identity;
@@ -87,7 +91,7 @@ struct JobState {
   std::int64_t created_unix_ms = 0;
   std::string snapshot_json;        ///< last progress snapshot, for `status`
   std::optional<SpoolStamp> spool;  ///< the spool as of the last commit that told (PROTOCOL rule 10)
-  LiveRecord live;
+  LiveRecord live;                  ///< changed by commits alone
   bool operator==(const JobState&) const = default;
 };
 
@@ -119,7 +123,8 @@ class JobStore {
   virtual ~JobStore() = default;
   /// nullopt when nothing was begun yet.
   virtual Task<Result<std::optional<JobState>>> load() = 0;
-  /// Begins a job: replaces whatever was there (the caller has asked for --restart, or load() found nothing).
+  /// Begins a job: replaces whatever was there (the caller has asked for --restart, or load() found nothing
+  /// planned), but for the live record and the spool's stamp, which stay: those of `fresh` are not looked at.
   virtual Task<Result<void>> begin(const JobState& fresh) = 0;
   virtual Task<Result<void>> commit(const Commit& step) = 0;
   /// Reject::key of all live rejects that have one.

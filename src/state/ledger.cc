@@ -465,8 +465,7 @@ Result<void> Ledger::begin(const JobState& fresh) {
   Transaction transaction(impl_->db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
   if (auto ok =
-          impl_->db.exec("DELETE FROM reject_key; DELETE FROM reject; DELETE FROM unit; DELETE FROM job;"
-                         " DELETE FROM spool; DELETE FROM live");
+          impl_->db.exec("DELETE FROM reject_key; DELETE FROM reject; DELETE FROM unit; DELETE FROM job");
       !ok)
     return ok;
   auto insert_unit = impl_->db.prepare("INSERT INTO unit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -487,8 +486,6 @@ Result<void> Ledger::begin(const JobState& fresh) {
       identity.plan_fingerprint, name_of(kPhases, fresh.phase), fresh.begun_limit, fresh.heartbeat_unix_ms,
       fresh.source_ttl_attribute, fresh.live_rejects, fresh.created_unix_ms, fresh.snapshot_json);
   if (!inserted) return fail(std::move(inserted.error()));
-  if (auto ok = impl_->store_spool(fresh.spool); !ok) return ok;
-  if (auto ok = impl_->store_live(fresh.live); !ok) return ok;
   return transaction.commit();
 }
 

@@ -76,7 +76,12 @@ struct Contents {
   std::vector<Reject> rejects;  ///< their ids are 0: they are the store's affair
   bool operator==(const Contents&) const = default;
 
-  void begin(const JobState& fresh) { *this = {fresh, {}}; }
+  void begin(const JobState& fresh) {
+    const JobState former = job.value_or(JobState());
+    *this = {fresh, {}};
+    job->live = former.live;
+    job->spool = former.spool;
+  }
   void commit(const Commit& step) { apply(*job, rejects, step); }
 };
 

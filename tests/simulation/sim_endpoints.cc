@@ -275,7 +275,10 @@ endpoints::Endpoint make_target(World& world, SimLoop& loop, Observed& observed)
 
 void Disk::apply_pending() {
   if (pending_begin) {
+    const state::JobState former = job.value_or(state::JobState());
     job = std::move(*pending_begin);
+    job->live = former.live;
+    job->spool = former.spool;
     rejects.clear();
     ++begun;
     began = pending_began;
