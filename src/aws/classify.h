@@ -32,6 +32,7 @@ inline constexpr Operation kBatchWriteItem{"BatchWriteItem", OperationKind::writ
 inline constexpr Operation kDescribeTable{"DescribeTable", OperationKind::read};
 inline constexpr Operation kDescribeTimeToLive{"DescribeTimeToLive", OperationKind::read};
 inline constexpr Operation kListTagsOfResource{"ListTagsOfResource", OperationKind::read};
+inline constexpr Operation kTagResource{"TagResource", OperationKind::control};
 inline constexpr Operation kListTables{"ListTables", OperationKind::read};
 inline constexpr Operation kCreateTable{"CreateTable", OperationKind::control};
 inline constexpr Operation kDeleteTable{"DeleteTable", OperationKind::control};

@@ -26,6 +26,7 @@ class TableCatalog final : public Catalog {
   Task<Result<void>> create(const TableDescription& wanted) override;
   Task<Result<bool>> empty() override;
   Task<Result<void>> remove() override;
+  Task<Result<void>> tag(std::map<std::string, std::string> tags) override;
 
  private:
   Task<Result<void>> read_ttl(TableDescription& description);
@@ -85,6 +86,16 @@ Task<Result<void>> TableCatalog::create(const TableDescription& wanted) {
 Task<Result<void>> TableCatalog::remove() {
   const auto body = table_request(table_->name);
   auto answer = co_await table_->client.call(aws::kDeleteTable, body);
+  if (!answer) co_return fail(answer.error());
+  table_->loop.slabs().give_back(std::move(answer->body));
+  co_return Result<void>();
+}
+
+Task<Result<void>> TableCatalog::tag(std::map<std::string, std::string> tags) {
+  auto description = co_await table_->describe_table();
+  if (!description) co_return fail(description.error());
+  const auto body = tag_request(description->arn, tags);
+  auto answer = co_await table_->client.call(aws::kTagResource, body);
   if (!answer) co_return fail(answer.error());
   table_->loop.slabs().give_back(std::move(answer->body));
   co_return Result<void>();

@@ -87,6 +87,12 @@ class Catalog {
   /// Asks for the table to be deleted with all it holds. For tables that messina made for itself; the caller
   /// makes sure by the table's id. Returns when the request is accepted; describe() says not_found at last.
   virtual Task<Result<void>> remove() = 0;
+  /// Sets tags beside those that the table has. They may be seen only some seconds later. config where the
+  /// server has no tags.
+  virtual Task<Result<void>> tag(std::map<std::string, std::string> tags) {
+    (void)tags;
+    co_return fail(ErrorKind::config, "this server has no tags");
+  }
 };
 
 // ---------------------------------------------------------------------------------------------- capacity

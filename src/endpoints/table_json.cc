@@ -267,6 +267,25 @@ Result<std::string> parse_tags(std::string_view body, std::map<std::string, std:
   return text_in(*parsed, "NextToken");
 }
 
+namespace {
+
+/// ,"Tags":[{"Key":"k","Value":"v"}]
+void append_tags(std::string& out, const std::map<std::string, std::string>& tags) {
+  out += ",\"Tags\":[";
+  bool first = true;
+  for (const auto& [name, value] : tags) {
+    out += first ? "{\"Key\":" : ",{\"Key\":";
+    append_json_string(out, name);
+    out += ",\"Value\":";
+    append_json_string(out, value);
+    out += '}';
+    first = false;
+  }
+  out += ']';
+}
+
+}  // namespace
+
 std::string create_table_request(const TableDescription& wanted) {
   std::string out = "{\"TableName\":";
   append_json_string(out, wanted.name.value);
@@ -278,21 +297,15 @@ std::string create_table_request(const TableDescription& wanted) {
   append_indexes(out, wanted, false);
   out += wanted.on_demand ? ",\"BillingMode\":\"PAY_PER_REQUEST\"" : ",\"BillingMode\":\"PROVISIONED\",";
   if (!wanted.on_demand) out += throughput(wanted.read_capacity, wanted.write_capacity);
-  if (!wanted.tags.empty()) {
-    out += ",\"Tags\":[";
-    bool first = true;
-    for (const auto& [name, value] : wanted.tags) {
-      out += first ? "{\"Key\":" : ",{\"Key\":";
-      append_json_string(out, name);
-      out += ",\"Value\":";
-      append_json_string(out, value);
-      out += '}';
-      first = false;
-    }
-    out += ']';
-  }
+  if (!wanted.tags.empty()) append_tags(out, wanted.tags);
   out += '}';
   return out;
+}
+
+std::string tag_request(std::string_view arn, const std::map<std::string, std::string>& tags) {
+  std::string out = "{\"ResourceArn\":" + json_string(arn);
+  append_tags(out, tags);
+  return out + '}';
 }
 
 std::string list_tables_request(std::string_view after) {

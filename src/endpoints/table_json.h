@@ -30,6 +30,9 @@ std::string table_request(const TableName& table);
 /// {"ResourceArn":"…"} with the NextToken, if there is one.
 std::string list_tags_request(std::string_view arn, std::string_view next_token);
 
+/// TagResource. `tags`: at least one.
+std::string tag_request(std::string_view arn, const std::map<std::string, std::string>& tags);
+
 /// ListTables: the request for the page after `after`, and its answer. Errors: corrupt.
 std::string list_tables_request(std::string_view after);
 Result<Listing::Names> parse_list_tables(std::string_view body);

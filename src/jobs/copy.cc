@@ -374,13 +374,20 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
   preparing.phase = "preparing";
   context.board->publish(preparing);
 
-  Result<PinnedTables> tables = co_await pin_tables(run);
+  Random pinning = context.random.fork();
+  Result<PinnedTables> tables =
+      co_await pin_tables(context.lanes->front(), &run->halt, pinning, options.plan_fingerprint);
   if (!tables) co_return fail(tables.error());
   run->pinned = tables->identity;
   run->target_key = tables->target_key;
+  if (context.companion != nullptr) run->authority = context.companion->authority;
   Result<OpenedJob> opened = co_await open_job(run, *tables, only_unit);
   if (!opened) co_return fail(opened.error());
   const bool already_done = opened->state->phase == state::JobPhase::done;
+  if (!already_done && context.companion == nullptr && only_unit == nullptr) {
+    const Result<void> taken = co_await take_target(run, *tables, *opened);
+    if (!taken) co_return fail(taken.error());
+  }
   Conductor conductor(run, std::move(*tables), std::move(*opened));
   if (already_done) {
     conductor.publish("done");

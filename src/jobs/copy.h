@@ -42,6 +42,7 @@ struct CopyOptions {
       skip_segments;           ///< indexes of units that are left out; their keys are nobody's claim
   bool into_existing = false;  ///< write into a target that is not empty
   bool restart = false;        ///< forget the former run's place
+  bool take_over = false;      ///< write although the target belongs to another migration
   /// The read and the write budget; no limit where a side has no capacity units, unless it is `fixed`.
   pace::Wish read, write;
   /// Batches on the wire at once, over all lanes; >= 1. Absent: found, within `write_bounds`.
@@ -67,6 +68,7 @@ struct CopySummary {
 struct Companion {
   explicit Companion(Duration clock_error) : watermark(clock_error) {}
   Watermark watermark;
+  state::Authority authority;  ///< taken already
   /// The heartbeat that this process found when it started; the present one is its own.
   std::optional<std::int64_t> former_heartbeat_unix_ms;
   /// Set by the copy when it ends: no request of it is on the wire. It leaves the heartbeat to the others.

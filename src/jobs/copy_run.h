@@ -71,6 +71,8 @@ struct CopyRun {
   Recorder recorder;
   std::optional<UnitQueue> units;  ///< set once the job's state is known, as are the following
   state::JobIdentity pinned;
+  /// Under which everything is written. A unit by itself has none: whoever gave it out has.
+  state::Authority authority;
   item::KeySchema target_key;
   Waits waits;
 

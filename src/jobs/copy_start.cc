@@ -22,12 +22,10 @@ constexpr Duration kMore = std::chrono::milliseconds(1);
 /// A wall clock is not set forward by more than this between two runs of a job.
 constexpr Duration kMostClockStep = std::chrono::minutes(10);
 
-Task<Result<TableDescription>> describe(std::shared_ptr<CopyRun> run, endpoints::Endpoint& side) {
-  Random random = run->context.random.fork();
+Task<Result<TableDescription>> describe(Loop& loop, endpoints::Endpoint& side, Stop* stop, Random& random) {
   endpoints::Catalog* catalog = side.catalog.get();
   auto attempt = [catalog] { return catalog->describe(nullptr); };
-  Result<TableDescription> description =
-      co_await with_retries<TableDescription>(*run->context.lanes->front().loop, &run->halt, random, attempt);
+  Result<TableDescription> description = co_await with_retries<TableDescription>(loop, stop, random, attempt);
   co_return description;
 }
 
@@ -52,6 +50,11 @@ std::string difference(const state::JobIdentity& begun, const state::JobIdentity
     return "the copy was begun with other settings (renames, dropped attributes, segments or skipSegments)";
   }
   return {};
+}
+
+std::unexpected<Error> begun_otherwise(const std::string& differs) {
+  return fail(ErrorKind::needs_person,
+              differs + ". Copy from the start, over what the former run wrote, with --restart");
 }
 
 Task<Result<void>> check_target_is_empty(std::shared_ptr<CopyRun> run) {
@@ -184,6 +187,30 @@ Task<Result<OpenedJob>> resume_job(std::shared_ptr<CopyRun> run, state::JobState
 
 }  // namespace
 
+Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
+                               const OpenedJob& opened) {
+  Loop& loop = *run->context.lanes->front().loop;
+  state::Commit commit;
+  commit.live = opened.state->live;
+  commit.live->authority = run->authority;
+  commit.heartbeat_unix_ms = unix_ms(loop.wall());
+  if (opened.state->live.authority != run->authority) {
+    const Result<void> committed = co_await run->context.store->commit(commit);
+    if (!committed) co_return fail(committed.error());
+  }
+  if (tables.authority == run->authority) co_return Result<void>();
+  Random random = run->context.random.fork();
+  endpoints::Endpoint& target = run->context.lanes->front().target;
+  const Result<void> claimed = co_await claim_target(loop, target, &run->halt, random, run->authority);
+  co_return claimed;
+}
+
+Result<void> check_identity(const state::JobIdentity& begun, const state::JobIdentity& now) {
+  const std::string differs = difference(begun, now);
+  if (differs.empty()) return {};
+  return begun_otherwise(differs);
+}
+
 std::int64_t unix_ms(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
@@ -216,13 +243,13 @@ MonoTime quiet_time(const CopyOptions& options, std::optional<std::int64_t> form
   return now + (age > longest + last_sent + kMostClockStep ? Duration::zero() : longest);
 }
 
-Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run) {
-  Lane& lane = run->context.lanes->front();
-  Result<TableDescription> source = co_await describe(run, lane.source);
+Task<Result<PinnedTables>> pin_tables(Lane& lane, Stop* stop, Random& random,
+                                      const std::string& fingerprint) {
+  Result<TableDescription> source = co_await describe(*lane.loop, lane.source, stop, random);
   if (!source) co_return fail(source.error());
   const Result<void> readable = check_status(*source, lane.source.display, "source");
   if (!readable) co_return fail(readable.error());
-  Result<TableDescription> target = co_await describe(run, lane.target);
+  Result<TableDescription> target = co_await describe(*lane.loop, lane.target, stop, random);
   if (!target) co_return fail(target.error());
   const Result<void> writable = check_status(*target, lane.target.display, "target");
   if (!writable) co_return fail(writable.error());
@@ -232,8 +259,10 @@ Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run) {
                      .target = lane.target.display,
                      .source_table_id = source->id,
                      .target_table_id = target->id,
-                     .plan_fingerprint = run->options.plan_fingerprint};
+                     .plan_fingerprint = fingerprint};
+  tables.source_key = source->key;
   tables.target_key = target->key;
+  tables.authority = authority_on(*target);
   tables.expected_items = source->item_count;
   tables.expected_bytes = source->size_bytes;
   tables.ttl_attribute = source->ttl_attribute;
@@ -250,20 +279,25 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
   // Those beside this copy have beaten already; what counts is what the process found.
   if (former && run->context.companion != nullptr)
     former->heartbeat_unix_ms = run->context.companion->former_heartbeat_unix_ms;
+  if (run->authority.owner.empty() && only_unit == nullptr) {
+    Random random = run->context.random.fork();
+    const state::Authority recorded = former ? former->live.authority : state::Authority();
+    const Result<state::Authority> ours =
+        choose_authority(tables.authority, recorded, run->options.take_over, tables.identity.target, random);
+    if (!ours) co_return fail(ours.error());
+    run->authority = *ours;
+  }
   if (!former || run->options.restart) {
     Result<OpenedJob> begun = co_await begin_job(run, tables, only_unit, former ? &*former : nullptr);
     co_return begun;
   }
-  std::string differs = difference(former->identity, tables.identity);
+  const Result<void> same = check_identity(former->identity, tables.identity);
+  if (!same) co_return fail(same.error());
   const bool planned = former->phase == state::JobPhase::planned;
-  if (differs.empty() && only_unit != nullptr && !planned &&
+  if (only_unit != nullptr && !planned &&
       (former->units.size() != 1 || former->units[0].id != only_unit->unit.id)) {
-    differs =
-        fmt::format("the state holds another job than that of unit {} alone", quoted(only_unit->unit.id));
-  }
-  if (!differs.empty()) {
-    co_return fail(ErrorKind::needs_person,
-                   differs + ". Copy from the start, over what the former run wrote, with --restart");
+    co_return begun_otherwise(
+        fmt::format("the state holds another job than that of unit {} alone", quoted(only_unit->unit.id)));
   }
   if (planned) {
     Result<OpenedJob> begun = co_await begin_job(run, tables, only_unit, &*former);
@@ -286,6 +320,10 @@ Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane) {
   Result<TableDescription> target = co_await lane.target.catalog->describe(nullptr);
   if (!target) co_return fail(target.error());
   now.target_table_id = target->id;
+  if (!run->authority.owner.empty()) {
+    const Result<void> ours = check_authority(authority_on(*target), run->authority, lane.target.display);
+    if (!ours) co_return fail(ours.error());
+  }
   const std::string differs = difference(run->pinned, now);
   if (differs.empty()) co_return Result<void>();
   co_return fail(ErrorKind::needs_person,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "jobs/authority.h"
 #include "jobs/copy_run.h"
 
 namespace messina::jobs {
@@ -11,13 +12,13 @@ namespace messina::jobs {
 /// What both sides say of their tables at the start.
 struct PinnedTables {
   state::JobIdentity identity;
-  item::KeySchema target_key;
+  item::KeySchema source_key, target_key;
+  std::optional<state::Authority> authority;  ///< that the target carries
   std::optional<std::uint64_t> expected_items, expected_bytes;
   std::optional<std::string> ttl_attribute;
   pace::TableUnits source_reads, target_writes;
 };
-Task<Result<PinnedTables>> pin_tables(std::shared_ptr<CopyRun> run);
-
+Task<Result<PinnedTables>> pin_tables(Lane& lane, Stop* stop, Random& random, const std::string& fingerprint);
 /// A job that may run: its durable state, and what is known of the process before this one.
 struct OpenedJob {
   std::shared_ptr<const state::JobState> state;
@@ -26,6 +27,12 @@ struct OpenedJob {
   bool former_may_be_on_wire = false;  ///< and there are units that it may have begun
   MonoTime quiet_until{};              ///< its requests are dead from then on
 };
+/// Takes the target for this copy, which has no companion: the ledger first, then the tags.
+Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
+                               const OpenedJob& opened);
+/// needs_person where `begun` is not what is to be run `now`: other tables, or another plan.
+Result<void> check_identity(const state::JobIdentity& begun, const state::JobIdentity& now);
+
 /// Goes on with the job in the store, or begins one; with `only_unit` a job of that unit alone. Returns done
 /// jobs as they are. A durable heartbeat of this process is set when it returns, unless the job is done.
 Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,

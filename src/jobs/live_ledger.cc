@@ -47,6 +47,7 @@ Task<Result<void>> LiveLedger::commit(state::Commit step) {
   const MonoTime at = loop_.now();
   step.heartbeat_unix_ms = unix_ms(loop_.wall());
   step.spool = spool_.stamp();
+  step.snapshot_json = std::exchange(snapshot_json_, {});
   const Result<void> committed = co_await store_.commit(step);
   if (!committed) co_return fail(committed.error());
   last_commit_ = at;
@@ -72,7 +73,9 @@ Task<Result<void>> LiveLedger::declare_gaps(std::vector<state::GapRecord> gaps) 
       if (record.gaps.size() < state::LiveRecord::kMostGaps)
         record.gaps.push_back(gap);
       else
-        ++record.gaps_untold;
+        record.gaps.back().noticed_unix_ms = gap.noticed_unix_ms;
+      // What came later than the healing began is not healed by it.
+      record.gaps_healing = std::min<std::uint64_t>(record.gaps_healing, record.gaps.size() - 1);
     }
   };
   const Result<void> recorded = co_await update(add);

@@ -54,6 +54,8 @@ class LiveLedger {
   Task<Result<void>> record_rejects(std::vector<state::Reject> rejects,
                                     std::vector<std::string> settled_keys);
 
+  /// Goes with the next commit, for `status`.
+  void set_snapshot(std::string json) { snapshot_json_ = std::move(json); }
   /// Commits a heartbeat about every second, until `stop`; ends with the error of a ledger that cannot be
   /// written. Without it nothing may be sent: see send_until().
   Task<Result<void>> keep_heartbeat(Stop& stop);
@@ -71,6 +73,7 @@ class LiveLedger {
   state::JobStore& store_;
   state::SpoolStore& spool_;
   state::LiveRecord record_;
+  std::string snapshot_json_;
   MonoTime last_commit_{};
   AsyncSemaphore one_{1};
   LiveRejects rejects_;

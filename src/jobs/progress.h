@@ -18,11 +18,35 @@ struct SteeringNote {
   bool operator==(const SteeringNote&) const = default;
 };
 
+/// What a live migration adds: its stream, its spool, its applier, and how far the target is behind.
+struct LiveProgress {
+  bool capturing = false, applying = false;
+  std::string stream_view;   ///< "NEW_IMAGE"; empty until the stream is known
+  std::uint64_t events = 0;  ///< records captured by this process
+  double events_per_s = 0;
+  std::uint64_t shards_reading = 0, shards_waiting = 0, shards_drained = 0;
+  /// Until the oldest record that may be unread is trimmed. Negative: it may be gone.
+  std::optional<double> until_trimmed_s;
+  std::uint64_t spool_keys_at_most = 0, spool_bytes = 0, disk_free_bytes = 0;
+  /// Until the spool has filled its disk, at the pace of the last minutes; absent while it does not grow.
+  std::optional<double> disk_full_in_s;
+  std::optional<double> oldest_change_s;  ///< age of the oldest change that waits; absent: none waits
+  bool spool_full = false;                ///< there is no room: capture waits for it
+  std::uint64_t applied = 0, removed = 0, reread = 0;  ///< keys written and deleted, and read again for it
+  double applied_per_s = 0;
+  std::optional<double> lag_s;           ///< from a change at the source to its write on the target, lately
+  std::vector<std::string> gaps;         ///< what was missed, in words; not healed yet
+  bool in_step = false;                  ///< as of this snapshot
+  std::vector<std::string> not_in_step;  ///< what stands against it; empty if nothing does
+  bool operator==(const LiveProgress&) const = default;
+};
+
 struct Progress {
   std::string job = "copy";
   std::string table;  ///< of the source
-  /// preparing, queued (one of many: waits for its turn), waiting (for a former process's requests), copying,
-  /// paused, finishing, done, stopped, failed (one of many: the others go on)
+  /// preparing, following (all history is copied, changes go on), queued (one of many: waits for its turn),
+  /// waiting (for a former process's requests), copying, paused, finishing, done, stopped, failed (one of
+  /// many: the others go on)
   std::string phase;
   state::Counts counts;  ///< of the whole job, former runs included
   std::uint64_t units = 0, units_done = 0, units_skipped = 0;
@@ -49,6 +73,8 @@ struct Progress {
   std::uint64_t write_concurrency = 0;  ///< batches that may be on the wire
   std::string write_concurrency_why;
   std::vector<SteeringNote> steering;  ///< the last change of each setting that was changed
+
+  std::optional<LiveProgress> live;  ///< of a live migration
 };
 
 }  // namespace messina::jobs

@@ -16,6 +16,33 @@ namespace {
 namespace json = boost::json;
 
 /// Calls `visit(name, field)` for every field; the one list that both directions use.
+template <class LiveRef, class Visit>
+void for_each_live_field(LiveRef& live, Visit visit) {
+  visit("capturing", live.capturing);
+  visit("applying", live.applying);
+  visit("streamView", live.stream_view);
+  visit("events", live.events);
+  visit("eventsPerS", live.events_per_s);
+  visit("shardsReading", live.shards_reading);
+  visit("shardsWaiting", live.shards_waiting);
+  visit("shardsDrained", live.shards_drained);
+  visit("untilTrimmedS", live.until_trimmed_s);
+  visit("spoolKeysAtMost", live.spool_keys_at_most);
+  visit("spoolBytes", live.spool_bytes);
+  visit("diskFreeBytes", live.disk_free_bytes);
+  visit("diskFullInS", live.disk_full_in_s);
+  visit("oldestChangeS", live.oldest_change_s);
+  visit("spoolFull", live.spool_full);
+  visit("applied", live.applied);
+  visit("removed", live.removed);
+  visit("reread", live.reread);
+  visit("appliedPerS", live.applied_per_s);
+  visit("lagS", live.lag_s);
+  visit("gaps", live.gaps);
+  visit("inStep", live.in_step);
+  visit("notInStep", live.not_in_step);
+}
+
 template <class ProgressRef, class Visit>
 void for_each_field(ProgressRef& p, Visit visit) {
   visit("job", p.job);
@@ -56,6 +83,7 @@ void for_each_field(ProgressRef& p, Visit visit) {
   visit("writeConcurrency", p.write_concurrency);
   visit("writeConcurrencyWhy", p.write_concurrency_why);
   visit("steering", p.steering);
+  visit("live", p.live);
 }
 
 template <class T>
@@ -71,6 +99,17 @@ void put(json::object& out, const char* name, const std::optional<T>& value) {
   if (value) out[name] = *value;
 }
 
+void put(json::object& out, const char* name, const std::vector<std::string>& texts) {
+  json::array list;
+  for (const std::string& text : texts) list.emplace_back(log::valid_utf8(text));
+  out[name] = std::move(list);
+}
+void put(json::object& out, const char* name, const std::optional<LiveProgress>& live) {
+  if (!live) return;
+  json::object inner;
+  for_each_live_field(*live, [&inner](const char* field, const auto& value) { put(inner, field, value); });
+  out[name] = std::move(inner);
+}
 void put(json::object& out, const char* name, const std::vector<SteeringNote>& notes) {
   json::array list;
   for (const SteeringNote& note : notes)
@@ -116,6 +155,24 @@ bool get(const json::value& value, std::vector<SteeringNote>& notes) {
     if (all != nullptr && !get(*all, note.all_tables)) return false;
   }
   return true;
+}
+bool get(const json::value& value, std::vector<std::string>& texts) {
+  if (!value.is_array()) return false;
+  for (const json::value& entry : value.get_array()) {
+    if (!get(entry, texts.emplace_back())) return false;
+  }
+  return true;
+}
+template <class T>
+bool get(const json::value& value, std::optional<T>& field);
+bool get(const json::value& value, LiveProgress& live) {
+  const json::object* object = value.if_object();
+  bool good = object != nullptr;
+  for_each_live_field(live, [&](const char* name, auto& field) {
+    const json::value* found = good ? object->if_contains(name) : nullptr;
+    if (found != nullptr && !get(*found, field)) good = false;
+  });
+  return good;
 }
 template <class T>
 bool get(const json::value& value, std::optional<T>& field) {

@@ -23,7 +23,9 @@ Task<RejectRetry> retry_rejects(CopyContext& context, const CopyOptions& options
   if (context.stop != nullptr) on_stop = context.stop->on_request([run] { run->halt.request(); });
   const Teardown teardown{run};
   RejectRetry retry;
-  Result<PinnedTables> tables = co_await pin_tables(run);
+  Random pinning = context.random.fork();
+  Result<PinnedTables> tables =
+      co_await pin_tables(context.lanes->front(), &run->halt, pinning, options.plan_fingerprint);
   if (!tables) {
     retry.error = tables.error();
     co_return retry;

@@ -21,8 +21,10 @@ constexpr std::string_view kIsolationTag = "system:write_isolation";
 /// seconds.
 constexpr Duration kFirstPoll = std::chrono::milliseconds(50), kLastPoll = std::chrono::seconds(1);
 
-/// Tags that belong to AWS or to ScyllaDB and cannot be carried over.
-bool reserved_tag(std::string_view name) { return name.starts_with("aws:") || name.starts_with("system:"); }
+/// Tags that belong to AWS, to ScyllaDB or to a migration, and cannot be carried over.
+bool reserved_tag(std::string_view name) {
+  return name.starts_with("aws:") || name.starts_with("system:") || name.starts_with("messina:");
+}
 
 /// `"id" (S), "year" (N)`
 std::string key_text(const item::KeySchema& key) {

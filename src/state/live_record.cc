@@ -80,7 +80,7 @@ std::string to_json(const LiveRecord& record) {
                          {"backward", name_of(record.backward)},
                          {"backward_cursor", record.backward_cursor},
                          {"gaps", std::move(gaps)},
-                         {"gaps_untold", record.gaps_untold}};
+                         {"gaps_healing", record.gaps_healing}};
   return json::serialize(all);
 }
 
@@ -102,7 +102,7 @@ Result<LiveRecord> live_record(std::string_view text) {
   std::string backward(name_of(record.backward));
   members.take("backward", backward);
   members.take("backward_cursor", record.backward_cursor);
-  members.take("gaps_untold", record.gaps_untold);
+  members.take("gaps_healing", record.gaps_healing);
   const std::optional<BackwardPass> pass = backward_of(backward);
   if (!members.good() || !pass) return corrupt();
   record.backward = *pass;

@@ -34,7 +34,7 @@ enum class BackwardPass : std::uint8_t {
 };
 
 struct LiveRecord {
-  /// Gaps that are told one by one; more are counted only.
+  /// Gaps that are told one by one.
   static constexpr std::size_t kMostGaps = 100;
 
   Authority authority;
@@ -47,9 +47,10 @@ struct LiveRecord {
   /// one.
   std::uint64_t history_epoch = 0;
   BackwardPass backward = BackwardPass::not_owed;
-  std::string backward_cursor;    ///< where the pass goes on; opaque
-  std::vector<GapRecord> gaps;    ///< not healed yet, oldest first
-  std::uint64_t gaps_untold = 0;  ///< beyond kMostGaps
+  std::string backward_cursor;  ///< where the pass goes on; opaque
+  std::vector<GapRecord> gaps;  ///< not healed yet, oldest first; the last of kMostGaps stands for all later
+  /// Of the gaps, from the oldest, that history and the backward pass of this capture epoch heal.
+  std::uint64_t gaps_healing = 0;
   bool operator==(const LiveRecord&) const = default;
 
   bool gap() const { return !gaps.empty(); }

@@ -126,7 +126,12 @@ class PacedCatalog final : public endpoints::Catalog {
     table.key.partition = {"pk", item::Type::S};
     table.on_demand = table_ == nullptr;
     if (table_ != nullptr) table.read_capacity = static_cast<std::uint64_t>(table_->capacity_);
+    table.tags = tags_;
     co_return table;
+  }
+  Task<Result<void>> tag(std::map<std::string, std::string> tags) override {
+    tags_ = std::move(tags);
+    co_return Result<void>();
   }
   Task<Result<void>> create(const endpoints::TableDescription&) override { co_return Result<void>(); }
   Task<Result<bool>> empty() override { co_return true; }
@@ -135,6 +140,7 @@ class PacedCatalog final : public endpoints::Catalog {
  private:
   std::string id_;
   SharedTable* table_;
+  std::map<std::string, std::string> tags_;
 };
 
 class Swallow final : public endpoints::Writable {

@@ -40,13 +40,21 @@ class Catalog final : public endpoints::Catalog {
     endpoints::TableDescription table;
     table.id = "id";
     table.item_count = kItems;
+    table.tags = tags_;
     co_return table;
+  }
+  Task<Result<void>> tag(std::map<std::string, std::string> tags) override {
+    tags_ = std::move(tags);
+    co_return Result<void>();
   }
   Task<Result<void>> create(const endpoints::TableDescription&) override {
     co_return fail(ErrorKind::exists, "exists");
   }
   Task<Result<void>> remove() override { co_return fail(ErrorKind::internal, "no job deletes tables"); }
   Task<Result<bool>> empty() override { co_return true; }
+
+ private:
+  std::map<std::string, std::string> tags_;
 };
 
 class Scan final : public endpoints::Scannable {

@@ -27,6 +27,7 @@ class SimCatalog final : public endpoints::Catalog {
     const World::Described& described = source_ ? world_.source_table : world_.target_table;
     table.id = described.id;
     table.status = described.status;
+    table.tags = described.tags;
     table.key.partition = {"pk", item::Type::S};
     co_return table;
   }
@@ -34,6 +35,14 @@ class SimCatalog final : public endpoints::Catalog {
     co_return fail(ErrorKind::exists, "the simulation's tables exist");
   }
   Task<Result<void>> remove() override { co_return fail(ErrorKind::internal, "no job deletes tables"); }
+  Task<Result<void>> tag(std::map<std::string, std::string> tags) override {
+    const bool fails = world_.chance(world_.plan().read_failed);
+    co_await loop_.sleep_for(world_.between(1ms, 20ms), nullptr);
+    if (fails) co_return fail(ErrorKind::transient, "the connection was cut");
+    for (const auto& [name, value] : tags)
+      (source_ ? world_.source_table : world_.target_table).tags.insert_or_assign(name, value);
+    co_return Result<void>();
+  }
   Task<Result<bool>> empty() override {
     co_await loop_.sleep_for(world_.between(1ms, 20ms), nullptr);
     co_return world_.target_is_empty();

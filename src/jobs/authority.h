@@ -1,0 +1,40 @@
+// Who may write to the target (PROTOCOL rule 20): the target carries, as tags, the owner and the epoch that
+// the ledger has.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "base/async.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "endpoints/endpoint.h"
+#include "state/live_record.h"
+
+namespace messina::jobs {
+
+/// Tags of the target. They stay when a migration ends, until it is retired.
+inline constexpr const char* kOwnerTag = "messina:owner";
+inline constexpr const char* kEpochTag = "messina:epoch";
+
+/// A fresh owner, of epoch 1.
+state::Authority new_authority(Random& random);
+
+/// What a target carries; nullopt: nobody's.
+std::optional<state::Authority> authority_on(const endpoints::TableDescription& target);
+
+/// Under which authority a migration writes: the `recorded` one of its ledger, or a new one where there is
+/// none. needs_person if the target carries another, unless `take_over`: then one that follows it.
+Result<state::Authority> choose_authority(const std::optional<state::Authority>& on_target,
+                                          const state::Authority& recorded, bool take_over,
+                                          const std::string& display, Random& random);
+
+/// needs_person if the target carries another owner or epoch than `ours`; `display` names it.
+Result<void> check_authority(const std::optional<state::Authority>& on_target, const state::Authority& ours,
+                             const std::string& display);
+
+/// Puts ours on the target and looks until it is to be seen there. Errors: needs_person (another one was put
+/// there at the same time), denied, stopped, and what the target answers for good.
+Task<Result<void>> claim_target(Loop& loop, endpoints::Endpoint& target, Stop* stop, Random& random,
+                                const state::Authority& ours);
+
+}  // namespace messina::jobs

@@ -1,0 +1,441 @@
+#include "jobs/migrate.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "jobs/authority.h"
+#include "jobs/copy_start.h"
+#include "jobs/in_step.h"
+#include "jobs/live_ledger.h"
+#include "jobs/progress_json.h"
+#include "jobs/retry.h"
+#include "jobs/task_group.h"
+#include "state/disk_forecast.h"
+
+namespace messina::jobs {
+
+namespace {
+
+/// How often the parts are looked at, and what they do is told.
+constexpr Duration kTick = std::chrono::milliseconds(200);
+/// How often a snapshot is kept for `status`.
+constexpr Duration kKeepSnapshot = std::chrono::seconds(5);
+/// How often the spool's size is held against its bound.
+constexpr Duration kLookAtSpool = std::chrono::seconds(5);
+/// How often the target's owner is looked at once the copy, which looks as well, is over.
+constexpr Duration kCheckTarget = std::chrono::seconds(60);
+
+std::int64_t seconds_in(std::chrono::seconds time) { return time.count(); }
+
+/// Everything of one running migration. Held by each coroutine of it.
+struct Migration {
+  Migration(MigrateContext& job_context, const MigrateOptions& job_options)
+      : context(job_context),
+        options(job_options),
+        loop(*job_context.lanes->front().loop),
+        random(job_context.random.fork()),
+        companion(job_options.copy.clock_error) {}
+
+  Lane& lane() const { return context.lanes->front(); }
+  void fail_with(Error error) {
+    if (!failure) failure = std::move(error);
+    halt.request();
+  }
+
+  MigrateContext& context;
+  const MigrateOptions& options;
+  Loop& loop;
+  Random random;
+  Stop halt;  ///< a stop by the user, by an error, or because the target is in step
+  std::optional<Error> failure;
+
+  PinnedTables tables;
+  state::JobState job;  ///< as it was found, or begun
+  std::unique_ptr<LiveLedger> ledger;
+  Companion companion;
+  ProgressBoard copy_board;
+  std::unique_ptr<Capture> capture;
+  std::unique_ptr<Apply> apply;
+  MonoTime quiet_until{};
+
+  CopySummary copied;
+  bool history_done = false;
+  bool capturing = false, applying = false;
+  bool was_in_step = false;
+  state::DiskGrowth growth;
+};
+
+using Shared = std::shared_ptr<Migration>;
+
+// ------------------------------------------------------------------------------------------ beginning
+
+/// The ledger's job, which is begun without units if there is none.
+Task<Result<void>> open_ledger(Shared m) {
+  Result<std::optional<state::JobState>> loaded = co_await m->context.store->load();
+  if (!loaded) co_return fail(loaded.error());
+  if (*loaded) {
+    m->job = std::move(**loaded);
+    if (m->options.copy.restart) co_return Result<void>();
+    co_return check_identity(m->job.identity, m->tables.identity);
+  }
+  m->job.identity = m->tables.identity;
+  m->job.source_ttl_attribute = m->tables.ttl_attribute;
+  m->job.created_unix_ms = unix_ms(m->loop.wall());
+  const Result<void> begun = co_await m->context.store->begin(m->job);
+  co_return begun;
+}
+
+/// Rule 20, the ledger first: what the target carries is known to somebody.
+Task<Result<void>> take_authority(Shared m) {
+  const Result<state::Authority> ours =
+      choose_authority(m->tables.authority, m->job.live.authority, m->options.copy.take_over,
+                       m->tables.identity.target, m->random);
+  if (!ours) co_return fail(ours.error());
+  m->companion.authority = *ours;
+  if (m->job.live.authority != *ours) {
+    const auto record = [authority = *ours](state::LiveRecord& live) { live.authority = authority; };
+    const Result<void> recorded = co_await m->ledger->update(record);
+    if (!recorded) co_return fail(recorded.error());
+  }
+  if (m->tables.authority == *ours) co_return Result<void>();
+  const Result<void> claimed = co_await claim_target(m->loop, m->lane().target, &m->halt, m->random, *ours);
+  co_return claimed;
+}
+
+/// Rule 10: a spool that is missing, or older than the ledger knows it, has lost changes.
+Task<Result<void>> check_spool(Shared m) {
+  const state::SpoolMatch match = state::match(m->job.spool, m->context.spool->stamp());
+  const bool fine = match == state::SpoolMatch::same || match == state::SpoolMatch::first;
+  if (fine || m->job.live.capture_epoch == 0) co_return Result<void>();
+  state::GapRecord gap;
+  gap.cause = match == state::SpoolMatch::missing ? "spool_missing" : "spool_older";
+  gap.detail = "the spool beside the ledger";
+  gap.since_unix_ms = m->job.heartbeat_unix_ms.value_or(m->job.live.capture_began_unix_ms);
+  gap.noticed_unix_ms = unix_ms(m->loop.wall());
+  std::vector<state::GapRecord> gaps;
+  gaps.push_back(std::move(gap));
+  const Result<void> declared = co_await m->ledger->declare_gaps(std::move(gaps));
+  co_return declared;
+}
+
+/// Rule 15: a new capture epoch, under which history is copied again.
+Task<Result<void>> begin_healing(Shared m) {
+  const auto begin = [](state::LiveRecord& live) {
+    live.stream.clear();  // the capture begins a new epoch
+    live.history_epoch = 0;
+    live.backward = state::BackwardPass::owed;
+    live.backward_cursor.clear();
+    live.gaps_healing = live.gaps.size();
+  };
+  const Result<void> begun = co_await m->ledger->update(begin);
+  co_return begun;
+}
+
+/// Whether history is to be copied from its start, by this run.
+bool copies_anew(const Migration& m) {
+  return m.job.phase == state::JobPhase::planned || m.options.copy.restart || m.options.heal;
+}
+
+/// The capture runs: what is read of history from now on is read under its epoch.
+Task<Result<void>> begin_history(Shared m) {
+  if (!copies_anew(*m)) co_return Result<void>();
+  const CopyOptions& copy = m->options.copy;
+  const bool owes = copy.restart || copy.into_existing || !copy.skip_segments.empty();
+  const auto begin = [owes](state::LiveRecord& live) {
+    live.history_epoch = live.capture_epoch;
+    if (owes) live.backward = state::BackwardPass::owed;
+  };
+  const Result<void> begun = co_await m->ledger->update(begin);
+  co_return begun;
+}
+
+Task<Result<void>> prepare(Shared m) {
+  Result<PinnedTables> tables =
+      co_await pin_tables(m->lane(), &m->halt, m->random, m->options.copy.plan_fingerprint);
+  if (!tables) co_return fail(tables.error());
+  m->tables = std::move(*tables);
+  const Result<void> opened = co_await open_ledger(m);
+  if (!opened) co_return fail(opened.error());
+  m->companion.former_heartbeat_unix_ms = m->job.heartbeat_unix_ms;
+  m->quiet_until = quiet_time(m->options.copy, m->job.heartbeat_unix_ms, m->loop);
+  m->history_done = m->job.phase == state::JobPhase::done && !copies_anew(*m);
+
+  m->ledger = std::make_unique<LiveLedger>(m->loop, *m->context.store, *m->context.spool, m->job.live);
+  const Result<void> loaded = co_await m->ledger->load_rejects();
+  if (!loaded) co_return fail(loaded.error());
+  const Result<void> taken = co_await take_authority(m);
+  if (!taken) co_return fail(taken.error());
+  const Result<void> spool = co_await check_spool(m);
+  if (!spool) co_return fail(spool.error());
+  if (m->options.heal) {
+    const Result<void> healing = co_await begin_healing(m);
+    if (!healing) co_return fail(healing.error());
+  }
+
+  if (m->options.roles.capture) {
+    const Capture::Context capture{.loop = &m->loop,
+                                   .source = &m->lane().source,
+                                   .spool = m->context.spool,
+                                   .ledger = m->ledger.get(),
+                                   .stop = &m->halt,
+                                   .key = m->tables.source_key,
+                                   .random = m->random.fork()};
+    m->capture = std::make_unique<Capture>(capture, m->options.capture);
+    const Result<void> begun = co_await m->capture->begin();
+    if (!begun) co_return fail(begun.error());
+  }
+  if (m->options.roles.copy) {
+    const Result<void> begun = co_await begin_history(m);
+    if (!begun) co_return fail(begun.error());
+  }
+  co_return Result<void>();
+}
+
+// ------------------------------------------------------------------------------------------ its parts
+
+Task<void> keep_heartbeat(Shared m, Stop* over) {
+  const Result<void> kept = co_await m->ledger->keep_heartbeat(*over);
+  if (!kept) m->fail_with(kept.error());
+}
+
+Task<void> follow_stream(Shared m) {
+  m->capturing = true;
+  const Result<void> followed = co_await m->capture->follow();
+  m->capturing = false;
+  if (!followed) m->fail_with(followed.error());
+}
+
+Task<void> copy_history(Shared m) {
+  CopyContext context;
+  context.lanes = m->context.lanes;
+  context.store = m->context.store;
+  context.board = &m->copy_board;
+  context.stop = &m->halt;
+  context.steering = m->context.steering;
+  context.shared = m->context.shared;
+  context.companion = &m->companion;
+  context.random = m->random.fork();
+  CopyOptions options = m->options.copy;
+  options.restart = options.restart || m->options.heal;
+  const Result<CopySummary> copied = co_await run_copy(context, options, m->options.copy_tuning, nullptr);
+  if (copied) {
+    m->copied = *copied;
+    m->history_done = true;
+  } else if (copied.error().kind != ErrorKind::stopped) {
+    m->fail_with(copied.error());
+  }
+}
+
+Task<void> apply_changes(Shared m) {
+  m->applying = true;
+  const Result<void> applied = co_await m->apply->run();
+  m->applying = false;
+  if (!applied) m->fail_with(applied.error());
+}
+
+/// Rule 20 while nobody else looks.
+Task<void> check_target(Shared m) {
+  endpoints::Catalog* catalog = m->lane().target.catalog.get();
+  const Result<endpoints::TableDescription> seen = co_await catalog->describe(nullptr);
+  if (!seen) co_return;  // the writes meet it, too
+  const Result<void> ours =
+      check_authority(authority_on(*seen), m->companion.authority, m->tables.identity.target);
+  if (!ours) m->fail_with(ours.error());
+  if (seen->id != m->tables.identity.target_table_id) {
+    m->fail_with(Error{
+        ErrorKind::needs_person,
+        fmt::format("{} was deleted and made again: start over with --restart", m->tables.identity.target)});
+  }
+}
+
+Task<void> bound_spool(Shared m) {
+  const Result<state::Reduced> reduced = co_await m->context.spool->reduce_to(m->options.spool_max_bytes);
+  if (!reduced && reduced.error().kind != ErrorKind::busy) m->fail_with(reduced.error());
+}
+
+// ------------------------------------------------------------------------------------------ its state
+
+StepFacts facts_of(Migration& m) {
+  const state::LiveRecord& record = m.ledger->record();
+  StepFacts facts;
+  facts.history_done =
+      m.history_done && record.history_epoch == record.capture_epoch && record.capture_epoch > 0;
+  facts.backward_owed = record.backward == state::BackwardPass::owed;
+  facts.gaps = record.gaps.size();
+  facts.live_rejects = m.ledger->rejects().size();
+  facts.capturing = m.capturing;
+  facts.applying = m.applying;
+  if (m.capture) {
+    const CaptureClaim claim = m.capture->claim();
+    facts.listed_at = claim.listed_at;
+    facts.polled_at = claim.polled_at;
+    facts.closed_drained = claim.closed_drained;
+    facts.behind = claim.behind;
+  }
+  if (m.apply) {
+    const ApplyFigures figures = m.apply->figures();
+    facts.unknown_outcomes = figures.unknown_outcomes;
+    if (const auto oldest = figures.spool.oldest_change_unix_ms)
+      facts.oldest_entry = std::chrono::milliseconds(unix_ms(m.loop.wall()) - *oldest);
+  }
+  return facts;
+}
+
+std::string told(const state::GapRecord& gap) {
+  return fmt::format("{} ({}), between {} and {} (Unix ms)", gap.cause, gap.detail, gap.since_unix_ms,
+                     gap.noticed_unix_ms);
+}
+
+LiveProgress live_progress(Migration& m, const std::vector<std::string>& against) {
+  LiveProgress live;
+  live.capturing = m.capturing;
+  live.applying = m.applying;
+  if (m.capture) {
+    const CaptureFigures figures = m.capture->figures();
+    live.stream_view = figures.view;
+    live.events = figures.events;
+    live.events_per_s = figures.events_per_s;
+    live.shards_reading = figures.shards_reading;
+    live.shards_waiting = figures.shards_waiting;
+    live.shards_drained = figures.shards_drained;
+    if (figures.until_trimmed) live.until_trimmed_s = static_cast<double>(seconds_in(*figures.until_trimmed));
+    live.spool_full = figures.spool_full;
+  }
+  if (m.apply) {
+    const ApplyFigures figures = m.apply->figures();
+    live.spool_keys_at_most = figures.spool.keys_at_most;
+    live.spool_bytes = figures.spool.disk_bytes;
+    live.disk_free_bytes = figures.spool.disk_free_bytes;
+    m.growth.sample(m.loop.now(), figures.spool.disk_bytes);
+    if (const auto hours = state::disk_hours_left(figures.spool.disk_free_bytes, 0, m.growth.bytes_per_s()))
+      live.disk_full_in_s = *hours * 3600;
+    if (const auto oldest = figures.spool.oldest_change_unix_ms)
+      live.oldest_change_s = std::max(0.0, static_cast<double>(unix_ms(m.loop.wall()) - *oldest) / 1000);
+    live.applied = figures.written;
+    live.removed = figures.removed;
+    live.reread = figures.reread;
+    live.applied_per_s = figures.keys_per_s;
+    live.lag_s = figures.lag_s;
+  }
+  for (const state::GapRecord& gap : m.ledger->record().gaps) live.gaps.push_back(told(gap));
+  live.in_step = against.empty();
+  live.not_in_step = against;
+  return live;
+}
+
+Progress progress_of(Migration& m, LiveProgress live) {
+  Progress progress = m.copy_board.snapshot();
+  progress.job = "migrate";
+  progress.table = m.lane().source.table.value;
+  const bool copying = m.options.roles.copy && !m.history_done;
+  if (!copying && !m.halt.requested()) progress.phase = progress.paused ? "paused" : "following";
+  if (m.apply) {
+    const ApplyFigures figures = m.apply->figures();
+    progress.unknown_outcomes += figures.unknown_outcomes;
+    progress.retries += figures.retries;
+    progress.throttles += figures.throttles;
+    if (!figures.trouble.empty() && progress.holder_detail.empty()) progress.holder_detail = figures.trouble;
+  }
+  if (m.capture) {
+    const CaptureFigures figures = m.capture->figures();
+    progress.retries += figures.retries;
+    progress.throttles += figures.throttles;
+    if (!figures.trouble.empty() && progress.holder_detail.empty()) progress.holder_detail = figures.trouble;
+  }
+  progress.live = std::move(live);
+  return progress;
+}
+
+/// Looks at everything a few times a second until all parts have ended.
+Task<void> conduct(Shared m, Stop* over) {
+  MonoTime next_snapshot{}, next_spool{}, next_check = m->loop.now() + kCheckTarget;
+  std::uint64_t steered = 0;
+  TaskGroup looks;
+  while (!over->requested()) {
+    if (m->context.steering != nullptr && m->context.steering->version() != steered) {
+      steered = m->context.steering->version();
+      if (m->apply) m->apply->pause(m->context.steering->settings().paused);
+    }
+    const StepFacts facts = facts_of(*m);
+    const std::vector<std::string> against =
+        not_in_step_because(facts, m->loop.now(), m->options.allowed_lag);
+    Progress progress = progress_of(*m, live_progress(*m, against));
+    const MonoTime now = m->loop.now();
+    if (now >= next_snapshot) {
+      next_snapshot = now + kKeepSnapshot;
+      m->ledger->set_snapshot(progress_to_json(progress));
+    }
+    m->context.board->publish(std::move(progress));
+    if (against.empty() && m->options.until_in_step) {
+      m->was_in_step = true;
+      m->halt.request();
+    }
+    if (m->options.spool_max_bytes > 0 && now >= next_spool && looks.idle()) {
+      next_spool = now + kLookAtSpool;
+      looks.spawn(m->loop.executor(), bound_spool(m));
+    }
+    if (m->history_done && now >= next_check && looks.idle()) {
+      next_check = now + kCheckTarget;
+      looks.spawn(m->loop.executor(), check_target(m));
+    }
+    co_await m->loop.sleep_for(kTick, over);
+  }
+  co_await looks.wait();
+}
+
+}  // namespace
+
+Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptions& options) {
+  auto m = std::make_shared<Migration>(context, options);
+  Stop::Registration on_stop;
+  if (context.stop != nullptr) on_stop = context.stop->on_request([m] { m->halt.request(); });
+  Progress preparing = context.board->snapshot();
+  preparing.job = "migrate";
+  preparing.phase = "preparing";
+  context.board->publish(preparing);
+
+  const Result<void> prepared = co_await prepare(m);
+  if (!prepared) co_return fail(prepared.error());
+
+  if (options.roles.apply) {
+    const Apply::Context apply{.lanes = context.lanes,
+                               .spool = context.spool,
+                               .ledger = m->ledger.get(),
+                               .watermark = &m->companion.watermark,
+                               .stop = &m->halt,
+                               .source_key = m->tables.source_key,
+                               .quiet_until = m->quiet_until,
+                               .random = m->random.fork()};
+    m->apply = std::make_unique<Apply>(apply, options.apply);
+  }
+  Stop over;
+  TaskGroup parts, housekeeping;
+  housekeeping.spawn(m->loop.executor(), keep_heartbeat(m, &over));
+  housekeeping.spawn(m->loop.executor(), conduct(m, &over));
+  if (options.roles.capture) parts.spawn(m->loop.executor(), follow_stream(m));
+  if (options.roles.copy) parts.spawn(m->loop.executor(), copy_history(m));
+  if (options.roles.apply) parts.spawn(m->loop.executor(), apply_changes(m));
+  co_await parts.wait();
+  over.request();
+  co_await housekeeping.wait();
+
+  const bool quiet = m->companion.copy_is_quiet && (!m->apply || m->apply->wire_is_quiet());
+  std::vector<std::string> against = not_in_step_because(facts_of(*m), m->loop.now(), options.allowed_lag);
+  if (m->was_in_step) against.clear();
+  LiveProgress live = live_progress(*m, against);
+  Progress last = progress_of(*m, live);
+  last.phase = m->was_in_step && !m->failure ? "done" : "stopped";
+  m->ledger->set_snapshot(progress_to_json(last));
+  context.board->publish(last);
+  if (quiet) {
+    const Result<void> ended = co_await m->ledger->end_cleanly();
+    if (!ended && !m->failure) m->failure = ended.error();
+  }
+  if (m->failure) co_return fail(*m->failure);
+  co_return MigrateSummary{m->copied, std::move(live)};
+}
+
+}  // namespace messina::jobs

@@ -1,0 +1,67 @@
+// Migrate: one table, live. Capture, copy and apply side by side, then following until it is told to stop.
+//
+// The order in which it begins is what makes it right: the target is taken (rule 20), the stream's shards are
+// listed and their positions stored (rule 13), only then is the first page of history read. Every part goes
+// on where it was when the process starts anew.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/async.h"
+#include "base/error.h"
+#include "jobs/apply.h"
+#include "jobs/capture.h"
+#include "jobs/copy.h"
+#include "jobs/copy_internal.h"
+#include "state/spool_store.h"
+
+namespace messina::jobs {
+
+/// Which parts of a migration a process does. The others are another run's.
+struct Roles {
+  bool capture = true, copy = true, apply = true;
+  bool operator==(const Roles&) const = default;
+};
+
+struct MigrateOptions {
+  CopyOptions copy;  ///< transform, clock_error and dead_after are everybody's
+  CaptureOptions capture;
+  ApplyOptions apply;
+  Roles roles;
+  /// Ends as soon as the target is in step (PROTOCOL rule 16); else only a stop ends it.
+  bool until_in_step = false;
+  /// How old the oldest change that waits may be for that.
+  std::chrono::milliseconds allowed_lag{10'000};
+  std::uint64_t spool_max_bytes = 0;  ///< PROTOCOL rule 12; 0: as much as the disk has
+  /// PROTOCOL rule 15: where changes were missed, history is copied again, and keys that only the target has
+  /// are looked for.
+  bool heal = false;
+  CopyTuning copy_tuning;  ///< tests only
+};
+
+struct MigrateSummary {
+  CopySummary copy;
+  LiveProgress live;
+};
+
+/// Everything it works with; all of it outlives the job.
+struct MigrateContext {
+  std::vector<Lane>* lanes = nullptr;  ///< at least one; the job itself runs on the first
+  state::JobStore* store = nullptr;
+  state::SpoolStore* spool = nullptr;
+  ProgressBoard* board = nullptr;
+  Stop* stop = nullptr;
+  Steering* steering = nullptr;     ///< may be null
+  SharedBudgets* shared = nullptr;  ///< may be null
+  Random random{0};
+};
+
+/// Runs until the stop, until in step if that was asked for, or until an error for good. A stop is an end as
+/// well: it is no error. Errors: needs_person (gap, other owner, tables made again, other plan), config,
+/// disk, and whatever a side answered for good.
+Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptions& options);
+
+}  // namespace messina::jobs
