@@ -54,8 +54,29 @@ void add_steering(CLI::App& app, Flags& flags, std::vector<Command>& commands) {
   commands.push_back({set, &run_set});
 }
 
+/// The commands that move changes.
+void add_live_commands(CLI::App& app, Flags& flags, std::vector<Command>& commands) {
+  CLI::App* migrate = add_command(app, "migrate", migrate_page());
+  migrate->alias("run");
+  CLI::App* capture = add_command(app, "capture", capture_page());
+  CLI::App* apply = add_command(app, "apply", apply_page());
+  for (CLI::App* command : {migrate, capture, apply}) {
+    add_sides(*command, flags);
+    add_copy_flags(*command, flags);
+    add_rename_flags(*command, flags);
+    add_schema_flags(*command, flags);
+    add_live_flags(*command, flags);
+    add_listen_flags(*command, flags);
+  }
+  add_migrate_flags(*migrate, flags);
+  commands.push_back({migrate, &run_migrate});
+  commands.push_back({capture, &run_capture});
+  commands.push_back({apply, &run_apply});
+}
+
 std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   std::vector<Command> commands;
+  add_live_commands(app, flags, commands);
   CLI::App* copy = add_command(app, "copy", copy_page());
   add_sides(*copy, flags);
   add_copy_flags(*copy, flags);

@@ -20,13 +20,6 @@
 namespace messina::cli {
 namespace {
 
-void say_schema(Session& session, const jobs::SchemaReport& report) {
-  if (session.json())
-    session.display().result(console::schema_event(session.clock().wall(), report) + "\n");
-  else
-    session.display().say(console::schema_text(report));
-}
-
 jobs::CopyContext copy_context(Session& session, Lanes& lanes, state::LedgerStore& store, Watch& watch) {
   jobs::CopyContext context;
   context.lanes = &lanes.lanes();

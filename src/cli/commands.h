@@ -7,6 +7,9 @@
 namespace messina::cli {
 
 ExitCode run_copy(Session& session, Flags& flags);
+ExitCode run_migrate(Session& session, Flags& flags);
+ExitCode run_capture(Session& session, Flags& flags);
+ExitCode run_apply(Session& session, Flags& flags);
 ExitCode run_copy_unit(Session& session, Flags& flags);
 ExitCode run_schema(Session& session, Flags& flags);
 ExitCode run_status(Session& session, Flags& flags);

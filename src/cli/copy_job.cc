@@ -50,6 +50,7 @@ jobs::CopyOptions copy_options(const plan::CopyPlan& plan, std::size_t lanes) {
   options.skip_segments = plan.skip_segments;
   options.into_existing = plan.into_existing;
   options.restart = plan.restart;
+  options.take_over = plan.take_over;
   options.read = wish(plan.read_rcu_per_s, plan.read_share);
   options.write = wish(plan.write_wcu_per_s, plan.write_share);
   options.write_concurrency = plan.write_concurrency;
@@ -103,6 +104,13 @@ Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const
   Result<jobs::SchemaReport> report =
       co_await jobs::prepare_schema(*loop, lane->source, lane->target, options, stop);
   co_return report;
+}
+
+void say_schema(Session& session, const jobs::SchemaReport& report) {
+  if (session.json())
+    session.display().result(console::schema_event(session.clock().wall(), report) + "\n");
+  else
+    session.display().say(console::schema_text(report));
 }
 
 jobs::CopySummary summary_of(const state::JobState& state) {

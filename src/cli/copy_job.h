@@ -38,6 +38,9 @@ Task<Result<std::optional<jobs::SchemaReport>>> prepare_copy(Loop* loop, jobs::L
 Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
                                              Stop* stop);
 
+/// Says what was made on the target, and what differs.
+void say_schema(Session& session, const jobs::SchemaReport& report);
+
 jobs::CopyOptions copy_options(const plan::CopyPlan& plan, std::size_t lanes);
 jobs::SchemaOptions schema_options(const plan::CopyPlan& plan);
 

@@ -195,6 +195,8 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
       ->group("State");
   add_flag(command, "--into-existing", draft.into_existing, "write into a table that is not empty")
       ->group("Safety");
+  add_flag(command, "--take-over", draft.take_over, "take the target over from the migration it belongs to")
+      ->group("Safety");
   add_flag(command, "--allow-write-aws", draft.allow_write_aws, "allow the target to be a real AWS table")
       ->group("Safety");
   add_whole(command, "--segments", draft.segments, 1, 1'000'000,
@@ -234,6 +236,53 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
   add_parsed(command, "--dead-after", draft.dead_after, plan::parse_duration, "TIME",
              "time after which a lost request is dead (default: 30s)")
       ->group("Safety");
+}
+
+void add_live_flags(CLI::App& command, Flags& flags) {
+  LiveFlags& live = flags.live;
+  command
+      .add_option_function<std::string>(
+          "--enable-stream",
+          [&live](const std::string& text) {
+            if (!text.empty() && text != "true" && !endpoints::stream_view(text))
+              throw FlagError{{ErrorKind::usage,
+                               fmt::format("--enable-stream: {} is not one of NEW_IMAGE, NEW_AND_OLD_IMAGES, "
+                                           "OLD_IMAGE and KEYS_ONLY",
+                                           plan::shown(text))}};
+            live.enable_stream = endpoints::stream_view(text).value_or(endpoints::StreamView::new_image);
+          },
+          "switch the source's stream on if it is off (default view: NEW_IMAGE)")
+      ->expected(0, 1)
+      ->type_name("VIEW")
+      ->group("Changes");
+  command.add_flag("--skip-expired", live.skip_expired, "do not carry over deletes by the source's TTL")
+      ->group("Changes");
+  add_parsed(command, "--spool-max", live.spool_max_bytes, plan::parse_size, "SIZE",
+             "for changes that wait; beyond it the oldest are read from the source again")
+      ->group("Changes");
+}
+
+void add_migrate_flags(CLI::App& command, Flags& flags) {
+  LiveFlags& live = flags.live;
+  command
+      .add_option_function<std::string>(
+          "--until",
+          [&live](const std::string& text) {
+            if (text != "in-step")
+              throw FlagError{
+                  {ErrorKind::usage, fmt::format("--until: {} is not in-step", plan::shown(text))}};
+            live.until_in_step = true;
+          },
+          "end when the target is in step with the source: in-step")
+      ->type_name("WHAT")
+      ->group("Changes");
+  add_parsed(command, "--allowed-lag", live.allowed_lag, plan::parse_duration, "TIME",
+             "how old a change that waits may be for that (default: 10s)")
+      ->group("Changes");
+  command
+      .add_flag("--heal", live.heal,
+                "copy history again and look for keys that only the target has, where changes were missed")
+      ->group("Changes");
 }
 
 void add_check_flags(CLI::App& command, Flags& flags) {

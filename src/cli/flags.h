@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/session.h"
+#include "endpoints/feed.h"
 #include "plan/draft.h"
 #include "plan/iam_policy.h"
 
@@ -21,12 +22,23 @@ struct FlagError {
   Error error;
 };
 
+/// Of the commands that capture and apply changes.
+struct LiveFlags {
+  std::optional<endpoints::StreamView> enable_stream;
+  bool skip_expired = false;
+  std::optional<std::uint64_t> spool_max_bytes;
+  bool until_in_step = false;
+  std::optional<std::chrono::milliseconds> allowed_lag;
+  bool heal = false;
+};
+
 /// Everything that the flags of a command can say.
 struct Flags {
   OutputFlags output;
   plan::Draft draft;
   std::string source, target;  ///< addresses; empty: not given
   std::string plan_file;
+  LiveFlags live;
   bool print_units = false;
   bool print_table = false;
   bool all_rejects = false;
@@ -57,6 +69,10 @@ void add_state_flag(CLI::App& command, Flags& flags);
 void add_copy_flags(CLI::App& command, Flags& flags);
 /// What may be used of a table's capacity; part of add_copy_flags().
 void add_pace_flags(CLI::App& command, Flags& flags);
+/// How changes are captured; ...
+void add_live_flags(CLI::App& command, Flags& flags);
+/// ... and what a whole migration has beside.
+void add_migrate_flags(CLI::App& command, Flags& flags);
 void add_schema_flags(CLI::App& command, Flags& flags);
 void add_rename_flags(CLI::App& command, Flags& flags);
 void add_check_flags(CLI::App& command, Flags& flags);

@@ -23,10 +23,10 @@ Addresses
 
 Examples
   messina check dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
-  messina copy dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
   messina status
   messina set rcu=500
-  messina copy --help
+  messina migrate --help
 )" + kExitCodes};
 }
 
@@ -62,6 +62,58 @@ Many tables
   is done. --read-rcu, --write-concurrency and --memory are limits of all tables together.
   `messina pause`, `resume`, `set` and `status` take the same --tables, or the plan.
   The exit code is the worst of all: 4, then 2, 3, 1 and 0.
+)" + kExitCodes};
+}
+
+Page migrate_page() {
+  return {"Move a table that is being written to: copy it, follow its changes, stay in step",
+          R"(
+What happens
+  The target's table is made, unless it is there. The changes of the source's stream are
+  captured into a spool in the state directory; then the items are copied, and the changes
+  applied, side by side. When all is copied, it goes on following until it is stopped.
+  Every part keeps its place: stopped or killed, the same command goes on. Records of a
+  DynamoDB stream live for 24 hours: a migration that stands still for longer has missed
+  changes, says so, and heals by --heal.
+
+In step
+  The target is in step when all history is copied, every shard of the stream was polled
+  within seconds and had nothing left, and no change waits that is older than
+  --allowed-lag. `messina status` says so, or what stands against it. With --until in-step
+  the command ends then, with 0; with 1 if items were refused by the target.
+
+One writer
+  The target carries the migration's owner, as tags. Another migration, or a service that
+  was left over, stops at once with 4 and writes nothing. --take-over overrides it.
+
+Examples
+  messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --enable-stream
+  messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --until in-step
+  messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --heal
+  messina migrate --plan orders.yaml --spool-max 50GB --listen 127.0.0.1:9464
+)" + kExitCodes};
+}
+
+Page capture_page() {
+  return {"Keep the changes of a source's stream in the spool, and no more",
+          R"(
+  The first half of `messina migrate`, by itself: records wait in the state directory until
+  a `migrate`, or `copy` and `apply`, of the same source and target goes on from there.
+  What is copied after a capture has begun misses nothing.
+
+Examples
+  messina capture dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --enable-stream
+)" + kExitCodes};
+}
+
+Page apply_page() {
+  return {"Bring the target up to the changes that wait in the spool",
+          R"(
+  The other half: what `messina capture` has kept is written to the target, newest state
+  first of all, key by key, until it is stopped.
+
+Examples
+  messina apply dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
 )" + kExitCodes};
 }
 

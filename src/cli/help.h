@@ -11,6 +11,9 @@ struct Page {
 
 Page main_page();
 Page copy_page();
+Page migrate_page();
+Page capture_page();
+Page apply_page();
 Page copy_unit_page();
 Page schema_page();
 Page check_page();

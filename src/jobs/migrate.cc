@@ -64,7 +64,8 @@ struct Migration {
   CopySummary copied;
   bool history_done = false;
   bool capturing = false, applying = false;
-  bool was_in_step = false;
+  bool ended_by_itself = false;           ///< in step, or only rejects stood against it
+  std::vector<std::string> last_against;  ///< then
   state::DiskGrowth growth;
 };
 
@@ -349,6 +350,23 @@ Progress progress_of(Migration& m, LiveProgress live) {
   return progress;
 }
 
+/// For who asked to end in step: also where only a person can bring it there.
+void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std::string>& against) {
+  const state::LiveRecord& record = m.ledger->record();
+  if (record.gaps.size() > record.gaps_healing) {
+    m.fail_with(
+        Error{ErrorKind::needs_person,
+              fmt::format("changes of {} were missed: {}. Run it with --heal, which copies history again",
+                          m.tables.identity.source, told(record.gaps.back()))});
+    return;
+  }
+  const bool but_for_rejects = against.size() == 1 && facts.live_rejects > 0;
+  if (!against.empty() && !but_for_rejects) return;
+  m.ended_by_itself = true;
+  m.last_against = against;
+  m.halt.request();
+}
+
 /// Looks at everything a few times a second until all parts have ended.
 Task<void> conduct(Shared m, Stop* over) {
   MonoTime next_snapshot{}, next_spool{}, next_check = m->loop.now() + kCheckTarget;
@@ -369,10 +387,7 @@ Task<void> conduct(Shared m, Stop* over) {
       m->ledger->set_snapshot(progress_to_json(progress));
     }
     m->context.board->publish(std::move(progress));
-    if (against.empty() && m->options.until_in_step) {
-      m->was_in_step = true;
-      m->halt.request();
-    }
+    if (m->options.until_in_step) end_if_in_step(*m, facts, against);
     if (m->options.spool_max_bytes > 0 && now >= next_spool && looks.idle()) {
       next_spool = now + kLookAtSpool;
       looks.spawn(m->loop.executor(), bound_spool(m));
@@ -424,10 +439,10 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
 
   const bool quiet = m->companion.copy_is_quiet && (!m->apply || m->apply->wire_is_quiet());
   std::vector<std::string> against = not_in_step_because(facts_of(*m), m->loop.now(), options.allowed_lag);
-  if (m->was_in_step) against.clear();
+  if (m->ended_by_itself) against = m->last_against;
   LiveProgress live = live_progress(*m, against);
   Progress last = progress_of(*m, live);
-  last.phase = m->was_in_step && !m->failure ? "done" : "stopped";
+  last.phase = m->ended_by_itself && !m->failure ? "done" : "stopped";
   m->ledger->set_snapshot(progress_to_json(last));
   context.board->publish(last);
   if (quiet) {
@@ -435,7 +450,13 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
     if (!ended && !m->failure) m->failure = ended.error();
   }
   if (m->failure) co_return fail(*m->failure);
-  co_return MigrateSummary{m->copied, std::move(live)};
+  MigrateSummary summary;
+  summary.copy = m->copied;
+  summary.live = std::move(live);
+  summary.history_done = m->history_done;
+  summary.live_rejects = m->ledger->rejects().size();
+  summary.ended_by_itself = m->ended_by_itself;
+  co_return summary;
 }
 
 }  // namespace messina::jobs

@@ -43,8 +43,11 @@ struct MigrateOptions {
 };
 
 struct MigrateSummary {
-  CopySummary copy;
-  LiveProgress live;
+  CopySummary copy;   ///< of this run, unless history was copied before
+  LiveProgress live;  ///< as it was when it ended
+  bool history_done = false;
+  std::uint64_t live_rejects = 0;
+  bool ended_by_itself = false;  ///< in step, or only rejects stood against it; else it was stopped
 };
 
 /// Everything it works with; all of it outlives the job.

@@ -305,6 +305,7 @@ Result<CopyPlan> make_settings(const Draft& flags, const Draft& file, const Envi
   set_if(plan.into_existing, first_of(flags.into_existing, file.into_existing));
   set_if(plan.allow_write_aws, flags.allow_write_aws);
   set_if(plan.restart, flags.restart);
+  set_if(plan.take_over, flags.take_over);
   // A flag of either kind overrides the file's.
   const Draft& reads = flags.read_rcu_per_s || flags.read_share ? flags : file;
   plan.read_rcu_per_s = reads.read_rcu_per_s;

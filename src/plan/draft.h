@@ -54,7 +54,7 @@ struct Draft {
   std::optional<std::set<std::uint32_t>> skip_segments;
   std::optional<SchemaMode> schema;
   std::optional<std::string> write_isolation;
-  std::optional<bool> into_existing, allow_write_aws, restart;
+  std::optional<bool> into_existing, allow_write_aws, restart, take_over;
   std::optional<double> read_rcu_per_s, read_share, write_wcu_per_s, write_share;
   std::optional<bool> eventually_consistent;
   std::optional<std::uint32_t> write_concurrency, loops;

@@ -62,6 +62,7 @@ struct CopyPlan {
   bool into_existing = false;
   bool allow_write_aws = false;
   bool restart = false;
+  bool take_over = false;  ///< write although the target belongs to another migration
   /// RCU and WCU a second, kUnlimited (plan/units.h) for no limit; or a share of the table's capacity, over 0
   /// to
   /// 1. Both absent: half of what is free. Never both.
