@@ -137,7 +137,7 @@ Task<void> put_groups(DiskSpool& spool, const Options& options, const Clock& clo
       batch.puts.push_back(
           {events.key(), state::ChangeKind::image, *token, events.image(), 1'700'000'000'000});
     }
-    batch.positions.push_back({"shard", fmt::format("{:022}", sequence), 0, state::ShardState::open, 1});
+    batch.positions.push_back({"shard", fmt::format("{:022}", sequence), 0, state::ShardState::reading, 1});
     auto put = co_await spool.put(batch);
     if (!put) check(put.error());
   }

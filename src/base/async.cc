@@ -76,19 +76,21 @@ void AsyncSemaphore::Lease::adjust(std::int64_t amount) {
 Task<AsyncSemaphore::Lease> AsyncSemaphore::acquire(std::int64_t amount) {
   Lease lease;
   if (try_acquire(amount, lease)) co_return lease;
+  // Filled when it is granted: a coroutine that is destroyed before it runs again gives it back.
+  Lease* const granted = &lease;
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-      [this, amount](auto handler) {
+      [this, amount, granted](auto handler) {
         using Handler = decltype(handler);
         // std::function wants a copyable target; the handler itself only moves.
         auto shared = std::make_shared<Handler>(std::move(handler));
         auto executor = asio::get_associated_executor(*shared);
         auto resume = [shared, executor] { asio::post(executor, [shared] { std::move (*shared)(); }); };
         std::unique_lock lock(mutex_);
-        waiters_.push_back({amount, std::move(resume)});
+        waiters_.push_back({amount, granted, std::move(resume)});
         wake(lock);
       },
       asio::use_awaitable);
-  co_return Lease(this, amount);
+  co_return lease;
 }
 
 bool AsyncSemaphore::try_acquire(std::int64_t amount, Lease& lease) {
@@ -133,6 +135,7 @@ void AsyncSemaphore::wake(std::unique_lock<std::mutex>& lock) {
   std::vector<std::function<void()>> ready;
   while (!waiters_.empty() && fits(waiters_.front().amount)) {
     free_ -= waiters_.front().amount;
+    *waiters_.front().lease = Lease(this, waiters_.front().amount);
     ready.push_back(std::move(waiters_.front().resume));
     waiters_.pop_front();
   }

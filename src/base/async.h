@@ -111,6 +111,7 @@ class AsyncSemaphore {
  private:
   struct Waiter {
     std::int64_t amount;
+    Lease* lease;  ///< in the coroutine that waits
     std::function<void()> resume;
   };
   void give_back(std::int64_t amount);

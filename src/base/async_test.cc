@@ -99,6 +99,24 @@ TEST(AsyncSemaphore, RaisingTheCapacityWakesWaiters) {
   EXPECT_EQ(order, std::vector{1});
 }
 
+TEST(AsyncSemaphore, WhatIsGrantedToACoroutineThatDiesFirstIsGivenBack) {
+  AsyncSemaphore semaphore(1);
+  std::vector<AsyncSemaphore::Lease> held;
+  std::vector<int> order;
+  {
+    asio::io_context context;
+    asio::co_spawn(context, hold(semaphore, 1, held), asio::detached);
+    context.poll();
+    asio::co_spawn(context, take_and_note(semaphore, 1, 1, order), asio::detached);
+    asio::co_spawn(context, take_and_note(semaphore, 1, 2, order), asio::detached);
+    context.restart();
+    context.poll();
+    held.clear();
+  }
+  EXPECT_TRUE(order.empty());
+  EXPECT_EQ(semaphore.free(), 1);
+}
+
 Task<void> count_up(AsyncSemaphore& semaphore, int rounds, int& counter) {
   for (int i = 0; i < rounds; ++i) {
     AsyncSemaphore::Lease lease = co_await semaphore.acquire(1);

@@ -26,8 +26,9 @@ class StreamFeed final : public Feed {
  private:
   /// One call whose answer is text for `parse`.
   template <class Parse>
-  auto ask(aws::DynamoDbClient& client, aws::Operation operation, std::string body, Parse parse)
-      -> Task<decltype(parse(std::string_view()))>;
+  auto ask(aws::DynamoDbClient& client, aws::Operation operation, std::string body, Parse parse,
+           WallTime* answered_at = nullptr) -> Task<decltype(parse(std::string_view()))>;
+  WallTime server_time(const net::Headers& headers) const;
 
   net::EventLoop& loop_;
   FeedParts parts_;
@@ -40,14 +41,21 @@ class StreamFeed final : public Feed {
 constexpr std::size_t kMaxSpareRecords = 64;
 
 template <class Parse>
-auto StreamFeed::ask(aws::DynamoDbClient& client, aws::Operation operation, std::string body, Parse parse)
-    -> Task<decltype(parse(std::string_view()))> {
+auto StreamFeed::ask(aws::DynamoDbClient& client, aws::Operation operation, std::string body, Parse parse,
+                     WallTime* answered_at) -> Task<decltype(parse(std::string_view()))> {
   auto answer = co_await client.call(operation, body);
   if (!answer) co_return fail(answer.error());
+  if (answered_at != nullptr) *answered_at = server_time(answer->headers);
   auto result = parse(answer->body.view());
   loop_.slabs().give_back(std::move(answer->body));
   if (!result) co_return fail(aws::classify_damage(operation, result.error().message, client.display()));
   co_return result;
+}
+
+WallTime StreamFeed::server_time(const net::Headers& headers) const {
+  const auto date = headers.find("Date");
+  const auto told = date ? aws::parse_http_date(*date) : std::nullopt;
+  return told.value_or(loop_.wall());
 }
 
 Task<Result<std::optional<StreamArn>>> StreamFeed::find() {
@@ -64,7 +72,8 @@ Task<Result<StreamDescription>> StreamFeed::describe(StreamArn arn) {
   for (int page = 0; page < kMaxDescriptionPages; ++page) {
     auto body = describe_stream_request(arn, after);
     const auto parse = [&stream](std::string_view text) { return parse_describe_stream(text, stream); };
-    auto next = co_await ask(*parts_.streams, aws::kDescribeStream, std::move(body), parse);
+    WallTime* const when = page == 0 ? &stream.answered_at : nullptr;
+    auto next = co_await ask(*parts_.streams, aws::kDescribeStream, std::move(body), parse, when);
     if (!next) co_return fail(next.error());
     if (!*next) co_return stream;
     // Asked for the same page again, the server would give it again.
@@ -109,9 +118,7 @@ Task<Result<FeedPage>> StreamFeed::next(std::string iterator) {
     co_return fail(aws::classify_damage(aws::kGetRecords, split.error().message, parts_.streams->display()));
   }
   page.sent_at = answer->sent_at;
-  const auto date = answer->headers.find("Date");
-  const auto told = date ? aws::parse_http_date(*date) : std::nullopt;
-  page.answered_at = told.value_or(loop_.wall());
+  page.answered_at = server_time(answer->headers);
   page.records = std::move(spans_.records);
   spans_.records.clear();
   page.bytes = std::move(answer->body);

@@ -43,8 +43,26 @@ constexpr bool has_new_image(StreamView view) {
   return view == StreamView::new_image || view == StreamView::new_and_old_images;
 }
 /// "NEW_IMAGE"
-std::string_view text_of(StreamView view);
-std::optional<StreamView> stream_view(std::string_view text);
+constexpr std::string_view text_of(StreamView view) {
+  switch (view) {
+    case StreamView::keys_only:
+      return "KEYS_ONLY";
+    case StreamView::new_image:
+      return "NEW_IMAGE";
+    case StreamView::old_image:
+      return "OLD_IMAGE";
+    case StreamView::new_and_old_images:
+      return "NEW_AND_OLD_IMAGES";
+  }
+  return {};
+}
+constexpr std::optional<StreamView> stream_view(std::string_view text) {
+  for (const StreamView view : {StreamView::keys_only, StreamView::new_image, StreamView::old_image,
+                                StreamView::new_and_old_images}) {
+    if (text == text_of(view)) return view;
+  }
+  return std::nullopt;
+}
 
 struct ShardInfo {
   ShardId id;
@@ -60,6 +78,8 @@ struct StreamDescription {
   StreamView view = StreamView::new_and_old_images;
   std::vector<ShardInfo> shards;
   MonoTime asked_at{};  ///< when the first page was asked for
+  /// The server's own time of the first page's answer, as of FeedPage.
+  WallTime answered_at{};
 };
 
 /// Where to begin to read a shard. Never at its end (PROTOCOL rule 13).

@@ -1,19 +1,10 @@
 #include "endpoints/stream_json.h"
 
-#include <array>
-
 #include "base/json_text.h"
 #include "endpoints/json_members.h"
 
 namespace messina::endpoints {
 namespace {
-
-constexpr std::array<std::pair<StreamView, std::string_view>, 4> kViews{{
-    {StreamView::keys_only, "KEYS_ONLY"},
-    {StreamView::new_image, "NEW_IMAGE"},
-    {StreamView::old_image, "OLD_IMAGE"},
-    {StreamView::new_and_old_images, "NEW_AND_OLD_IMAGES"},
-}};
 
 std::optional<StreamStatus> stream_status(std::string_view text) {
   if (text == "ENABLING") return StreamStatus::enabling;
@@ -37,20 +28,6 @@ Result<ShardInfo> shard_in(const json::value& value) {
 }
 
 }  // namespace
-
-std::string_view text_of(StreamView view) {
-  for (const auto& [value, text] : kViews) {
-    if (value == view) return text;
-  }
-  return {};
-}
-
-std::optional<StreamView> stream_view(std::string_view text) {
-  for (const auto& [value, name] : kViews) {
-    if (name == text) return value;
-  }
-  return std::nullopt;
-}
 
 Result<std::optional<StreamArn>> parse_latest_stream(std::string_view body) {
   const auto table = object_of(body, "Table");

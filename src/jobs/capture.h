@@ -4,6 +4,9 @@
 // One coroutine a shard that is read polls it; records and the shard's new position are one put into the
 // spool. Another coroutine lists the shards now and then, and finds children. What the answers mean is
 // decided by ShardMap; what is missed goes to the ledger before anything else happens.
+//
+// Shards are read from their beginning (rule 13), but what was written well before the capture epoch began is
+// not put: the history that is read under the epoch contains it.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -26,14 +29,18 @@ namespace messina::jobs {
 struct CaptureFaults {
   bool begin_at_latest = false;        ///< without rule 13: shards are read from their end
   bool positions_apart = false;        ///< without rule 10: the position is stored before its records
-  bool no_gap_by_age = false;          ///< without rule 14: only what the server says is trimmed is a gap
+  bool no_gap_by_age = false;          ///< without rule 14: only shards that are lost are a gap
   bool parent_not_waited_for = false;  ///< without the lineage of rule 14: a child is read beside its parent
-  bool images_of_any_domain = false;   ///< without rule 9
+  bool images_of_any_domain = false;   ///< without rule 9: whatever image there is counts as the newest
+  bool replay_what_history_has = false;  ///< records of the time before the epoch are put, too
 };
 
 struct CaptureOptions {
   /// Switches the stream on where there is none; absent: that needs a person.
   std::optional<endpoints::StreamView> enable;
+  /// Begins a new capture epoch although the positions of the last one could be gone on from: history is to
+  /// be read again (PROTOCOL rule 15).
+  bool new_epoch = false;
   bool carry_expired = true;  ///< deletes by TTL are carried over like any other
   /// Records asked for, but not in the spool yet, in bytes, over all shards.
   std::uint64_t memory_bytes = 32u << 20;
@@ -41,7 +48,8 @@ struct CaptureOptions {
   /// Polls of shards that had nothing to tell become rarer up to this; a claim of being in step needs all
   /// polls younger than 30 s.
   std::chrono::milliseconds idle_poll{2000};
-  std::chrono::seconds retention_margin{1800};  ///< see ShardMapOptions
+  /// See ShardMapOptions; a quarter of the stream's retention at most.
+  std::chrono::seconds retention_margin{1800};
   CaptureFaults faults;
 };
 
@@ -52,6 +60,7 @@ struct CaptureFigures {
   std::string view;
   std::uint64_t events = 0, bytes = 0;  ///< of this process
   std::uint64_t expired_left_out = 0;   ///< deletes by TTL that were skipped
+  std::uint64_t older_left_out = 0;     ///< events from before the epoch began: history has them
   double events_per_s = 0;
   std::uint64_t shards_reading = 0, shards_waiting = 0, shards_drained = 0;
   /// Until the oldest record that may be unread is trimmed: the figure that saves the job.
@@ -68,11 +77,12 @@ struct CaptureClaim {
   bool closed_drained = false;        ///< every shard that is closed in it was read to its end
   /// The oldest of the newest answered polls of the open shards; nullopt: one was never answered.
   std::optional<MonoTime> polled_at;
-  /// The newest poll of each was empty, or its last record younger than this; 0 if all were empty.
+  /// The newest poll of each was empty, or its last record at most so old when the server answered; 0 if all
+  /// were empty.
   std::chrono::seconds behind{0};
 };
 
-/// One table's capture. All of it on one loop.
+/// One table's capture. All of it on one loop; it outlives what its coroutines leave waiting there.
 class Capture {
  public:
   struct Context {
@@ -100,12 +110,14 @@ class Capture {
   /// Thread-safe.
   CaptureFigures figures() const;
   CaptureClaim claim() const;
-  /// Every shard that was open at `since` has answered a poll that was sent after it (PROTOCOL rule 17).
+  /// Whatever was written before `since` is in the spool: the shards were listed after it, and each that was
+  /// open has answered a poll that was sent after it and that left nothing of that time unread (PROTOCOL rule
+  /// 17; how late records may become readable is counted in).
   bool polled_since(MonoTime since) const;
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace messina::jobs

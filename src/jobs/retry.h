@@ -2,12 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "base/async.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "pace/backoff.h"
+#include "state/spool_store.h"
 
 namespace messina::jobs {
 
@@ -20,6 +22,10 @@ inline constexpr std::uint32_t kMaxCorrupt = 5;
 /// waited for.
 class Retry {
  public:
+  Retry() = default;
+  /// `throttling`: what throttled requests are spaced by; it outlives this.
+  explicit Retry(const pace::BackoffPolicy& throttling) : backoff_(throttling) {}
+
   /// True if the request should be made again after `pause`.
   bool again(const Error& error, Random& random, Duration& pause) {
     corrupt_ = error.kind == ErrorKind::corrupt ? corrupt_ + 1 : 0;
@@ -35,6 +41,14 @@ class Retry {
   pace::Backoff backoff_;
   std::uint32_t corrupt_ = 0;
 };
+
+/// A put that the spool had no room for is made again after this; nullopt: it has failed for good. A full
+/// disk is for a person, who has as long as it takes; a full queue is shorter in a moment.
+inline std::optional<Duration> put_again_after(const Error& error) {
+  if (state::is_spool_full(error)) return std::chrono::seconds(1);
+  if (error.kind == ErrorKind::busy) return std::chrono::milliseconds(20);
+  return std::nullopt;
+}
 
 /// How long somebody asks for one answer.
 struct Patience {

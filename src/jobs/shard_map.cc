@@ -17,8 +17,30 @@ std::string_view to_string(GapCause cause) {
       return "shard_lost";
     case GapCause::parent_unread:
       return "parent_unread";
+    case GapCause::stream_ended:
+      return "stream_ended";
   }
   return "position_too_old";
+}
+
+state::ShardPosition to_position(const ShardRow& row, std::uint64_t epoch) {
+  using std::chrono::floor, std::chrono::milliseconds;
+  return {.shard = row.id.value,
+          .sequence_number = row.read_to ? row.read_to->digits : std::string(),
+          .read_until_unix_ms = floor<milliseconds>(row.read_until.time_since_epoch()).count(),
+          .state = row.state,
+          .epoch = epoch,
+          .parent = row.parent ? row.parent->value : std::string()};
+}
+
+ShardRow to_row(const state::ShardPosition& position) {
+  ShardRow row;
+  row.id.value = position.shard;
+  if (!position.parent.empty()) row.parent = ShardId{position.parent};
+  row.state = position.state;
+  if (!position.sequence_number.empty()) row.read_to = endpoints::SequenceNumber{position.sequence_number};
+  row.read_until = WallTime(std::chrono::milliseconds(position.read_until_unix_ms));
+  return row;
 }
 
 ShardMap::Step ShardMap::begin(const StreamDescription& listing, WallTime asked_at) {

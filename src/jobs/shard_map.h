@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "endpoints/feed.h"
+#include "state/spool_store.h"
 
 namespace messina::jobs {
 
@@ -19,6 +20,7 @@ enum class GapCause : std::uint8_t {
   position_too_old,  ///< a shard was not read for as long as its records are kept
   shard_lost,        ///< a shard that was not read to its end is gone
   parent_unread,     ///< a shard appeared whose parent was not read to its end
+  stream_ended,      ///< the stream was switched off, or another one has taken its place
 };
 /// "position_too_old"
 std::string_view to_string(GapCause cause);
@@ -31,11 +33,7 @@ struct Gap {
   bool operator==(const Gap&) const = default;
 };
 
-enum class ShardState : std::uint8_t {
-  waiting,  ///< for its parent to be read to its end
-  reading,
-  drained,  ///< read to its end, or closed before the capture began
-};
+using state::ShardState;
 
 /// What is durable of a shard. Goes to the spool with the events that it counts (PROTOCOL rule 10).
 struct ShardRow {
@@ -47,6 +45,9 @@ struct ShardRow {
   WallTime read_until{};
   bool operator==(const ShardRow&) const = default;
 };
+/// As the spool keeps it, of this capture epoch; `read_until` loses what is finer than a millisecond.
+state::ShardPosition to_position(const ShardRow& row, std::uint64_t epoch);
+ShardRow to_row(const state::ShardPosition& position);
 
 struct ShardMapOptions {
   std::chrono::seconds retention = endpoints::kStreamRetention;

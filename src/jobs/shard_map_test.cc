@@ -372,5 +372,21 @@ TEST(ShardMap, AReaderThatIsNeverAwayForLongHasNoGap) {
   }
 }
 
+TEST(ShardMap, RowsAreKeptAsPositions) {
+  ShardRow row{.id = {"child"},
+               .parent = ShardId{"parent"},
+               .state = ShardState::waiting,
+               .read_to = SequenceNumber{"000000000000000000123"},
+               .read_until = WallTime(std::chrono::milliseconds(1'700'000'000'123))};
+  EXPECT_EQ(to_row(to_position(row, 7)), row);
+  EXPECT_EQ(to_position(row, 7).epoch, 7u);
+  row.parent.reset();
+  row.read_to.reset();
+  EXPECT_EQ(to_row(to_position(row, 7)), row);
+  // What is not whole milliseconds counts as not read.
+  row.read_until += std::chrono::microseconds(999);
+  EXPECT_EQ(to_position(row, 7).read_until_unix_ms, 1'700'000'000'123);
+}
+
 }  // namespace
 }  // namespace messina::jobs

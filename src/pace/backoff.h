@@ -38,16 +38,23 @@ inline constexpr std::chrono::minutes kMaxRetryAfter{5};
 /// The failures of one piece of work, counted.
 class Backoff {
  public:
+  Backoff() = default;
+  /// `throttling`: for throttled, in place of kThrottlingBackoff; it outlives this.
+  explicit Backoff(const BackoffPolicy& throttling) : throttling_(&throttling) {}
+
   /// After a failure: how long to wait before the next attempt.
   Duration next(const Error& error, Random& random) {
     ++failures_;
-    return backoff_delay(backoff_for(error.kind), failures_, error.retry_after, random);
+    const bool throttled = error.kind == ErrorKind::throttled;
+    const BackoffPolicy& policy = throttled ? *throttling_ : backoff_for(error.kind);
+    return backoff_delay(policy, failures_, error.retry_after, random);
   }
   /// After a success, or progress (some of a batch was processed).
   void reset() { failures_ = 0; }
   std::uint32_t failures() const { return failures_; }
 
  private:
+  const BackoffPolicy* throttling_ = &kThrottlingBackoff;
   std::uint32_t failures_ = 0;
 };
 

@@ -117,7 +117,7 @@ TEST_F(DiskSpoolTest, WhatSeveralShardsPutMeanwhileIsOneGroup) {
   std::vector<Generation> answered;
   for (std::size_t i = 0; i < kShards; ++i) {
     batches[i] = batch({image("key-" + std::to_string(i), i, "x")});
-    batches[i].positions.push_back({"shard-" + std::to_string(i), "1", 0, ShardState::open, 0});
+    batches[i].positions.push_back({"shard-" + std::to_string(i), "1", 0, ShardState::reading, 0});
     asio::co_spawn(loop_, put_one(*store_, batches[i], answered), asio::detached);
   }
   loop_.run();

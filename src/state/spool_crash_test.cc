@@ -34,7 +34,7 @@ SpoolBatch batch_of(std::uint64_t seed, std::uint64_t step) {
                          : random.chance(0.1) ? testing::reread(key)
                                               : testing::image(key, step, std::move(bytes)));
   }
-  batch.positions.push_back({"shard", std::to_string(step), 0, ShardState::open, 0});
+  batch.positions.push_back({"shard", std::to_string(step), 0, ShardState::reading, 0});
   return batch;
 }
 

@@ -70,7 +70,7 @@ TEST(SpoolRecords, BytesThereAndBack) {
   EXPECT_LT(place_key({0, ~0ull}), place_key({1, 0}));
   EXPECT_FALSE(decode_place("short"));
 
-  const ShardPosition position{"shard", "12345", -1, ShardState::drained, 9};
+  const ShardPosition position{"shard", "12345", -1, ShardState::drained, 9, "parent"};
   bytes.clear();
   encode(position, bytes);
   EXPECT_EQ(decode_position("shard", bytes), position);

@@ -51,8 +51,8 @@ TEST(SpoolGolden, DISABLED_Make) {
   ASSERT_TRUE(spool);
   put(**spool,
       {image("image", 5, R"({"pk":{"S":"image"},"v":{"N":"2"}})", 6000), image("mark", 6, "{}", 7000)},
-      {{"shard-1", "000000000000000000123", 1234, ShardState::open, 2},
-       {"shard-2", "", 5678, ShardState::drained, 1}});
+      {{"shard-1", "000000000000000000123", 1234, ShardState::reading, 2},
+       {"shard-2", "", 5678, ShardState::drained, 1, "shard-0"}});
 }
 
 TEST(SpoolGolden, Format1Opens) {
@@ -66,8 +66,9 @@ TEST(SpoolGolden, Format1Opens) {
   ASSERT_TRUE(spool) << spool.error().message;
   EXPECT_EQ((*spool)->stamp().id.size(), 32u);
   EXPECT_EQ((*spool)->domain(), kStream);
-  const std::vector<ShardPosition> positions{{"shard-1", "000000000000000000123", 1234, ShardState::open, 2},
-                                             {"shard-2", "", 5678, ShardState::drained, 1}};
+  const std::vector<ShardPosition> positions{
+      {"shard-1", "000000000000000000123", 1234, ShardState::reading, 2},
+      {"shard-2", "", 5678, ShardState::drained, 1, "shard-0"}};
   EXPECT_EQ((*spool)->positions().value(), positions);
   const auto taken = (*spool)->take({.restart = true});
   ASSERT_TRUE(taken) << taken.error().message;

@@ -197,7 +197,7 @@ SpoolBatch batch_of(Random& random, std::uint64_t step) {
     batch.puts.push_back(random.chance(0.2) ? testing::reread(key)
                                             : image(key, step, std::string(random.below(4000), 'x')));
   }
-  batch.positions.push_back({"shard", std::to_string(step), 0, ShardState::open, 0});
+  batch.positions.push_back({"shard", std::to_string(step), 0, ShardState::reading, 0});
   return batch;
 }
 

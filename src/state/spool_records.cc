@@ -76,9 +76,10 @@ std::optional<QueueRecord> decode_queue_record(std::string_view bytes) {
 void encode(const ShardPosition& position, std::string& out) {
   RecordWriter writer(out);
   writer.u8(static_cast<std::uint8_t>(position.state));
-  writer.i64(position.polled_unix_ms);
+  writer.i64(position.read_until_unix_ms);
   writer.u64(position.epoch);
   writer.text(position.sequence_number);
+  writer.text(position.parent);
 }
 
 std::optional<ShardPosition> decode_position(std::string_view shard, std::string_view bytes) {
@@ -87,9 +88,10 @@ std::optional<ShardPosition> decode_position(std::string_view shard, std::string
   position.shard = shard;
   const std::uint8_t state = reader.u8();
   position.state = static_cast<ShardState>(state);
-  position.polled_unix_ms = reader.i64();
+  position.read_until_unix_ms = reader.i64();
   position.epoch = reader.u64();
   position.sequence_number = reader.text();
+  position.parent = reader.text();
   const bool known = state <= static_cast<std::uint8_t>(ShardState::drained);
   return reader.ended() && known ? std::optional(std::move(position)) : std::nullopt;
 }

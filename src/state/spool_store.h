@@ -56,18 +56,19 @@ struct SpoolPut {
 };
 
 enum class ShardState : std::uint8_t {
-  open,     ///< it may still grow
-  closed,   ///< it has an end that was not reached yet
-  drained,  ///< read to its end
+  waiting,  ///< for its parent to be read to its end
+  reading,
+  drained,  ///< read to its end, or closed before the capture began
 };
 
 /// Where the capture of a shard stands (rules 10, 13, 14).
 struct ShardPosition {
   std::string shard;
-  std::string sequence_number;      ///< of the last record read; empty: the shard's beginning
-  std::int64_t polled_unix_ms = 0;  ///< the server's time of the last answered poll
-  ShardState state = ShardState::open;
+  std::string sequence_number;          ///< of the last record read; empty: the shard's beginning
+  std::int64_t read_until_unix_ms = 0;  ///< what was written before was read, by the server's clock
+  ShardState state = ShardState::reading;
   std::uint64_t epoch = 0;  ///< of capture
+  std::string parent = {};  ///< the shard that it goes on from; empty: none
   bool operator==(const ShardPosition&) const = default;
 };
 

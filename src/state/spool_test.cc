@@ -191,7 +191,8 @@ TEST_F(SpoolTest, ImagesOfAnotherDomainAreMarks) {
 
 TEST_F(SpoolTest, PositionsAreReplacedAndForgotten) {
   SpoolBatch batch;
-  batch.positions = {{"shard-1", "123", 5, ShardState::open, 1}, {"shard-2", "", 6, ShardState::closed, 1}};
+  batch.positions = {{"shard-1", "123", 5, ShardState::reading, 1},
+                     {"shard-2", "", 6, ShardState::waiting, 1, "shard-1"}};
   ASSERT_TRUE(disk.put(batch));
   batch.positions = {{"shard-1", "124", 7, ShardState::drained, 2}};
   batch.forgotten_shards = {"shard-2", "never"};

@@ -22,7 +22,7 @@ Task<void> capture(SimSpool& spool, Seen& seen, std::uint64_t from) {
   for (std::uint64_t n = from;; ++n) {
     SpoolBatch batch;
     batch.puts = {{"key-" + std::to_string(n), state::ChangeKind::reread, {}, {}, 0}};
-    batch.positions = {{"shard", std::to_string(n), 0, state::ShardState::open, 0}};
+    batch.positions = {{"shard", std::to_string(n), 0, state::ShardState::reading, 0}};
     seen.begun = n;
     auto put = co_await spool.put(batch);
     if (put) {
@@ -33,7 +33,8 @@ Task<void> capture(SimSpool& spool, Seen& seen, std::uint64_t from) {
       continue;
     }
     SpoolBatch poll;
-    poll.positions = {{"shard", std::to_string(n), static_cast<std::int64_t>(n), state::ShardState::open, 0}};
+    poll.positions = {
+        {"shard", std::to_string(n), static_cast<std::int64_t>(n), state::ShardState::reading, 0}};
     poll.lazy = true;
     seen.lazy_begun = n;
     auto polled = co_await spool.put(poll);
@@ -88,7 +89,7 @@ TEST(SimSpool, ACrashCutsItBackToADurablePrefix) {
       ASSERT_GE(position, seen.acknowledged);
       ASSERT_LE(position, seen.begun);
       if (position > seen.acknowledged) ++kept_unanswered;
-      if (!positions.empty() && positions[0].polled_unix_ms < static_cast<std::int64_t>(seen.lazy_begun))
+      if (!positions.empty() && positions[0].read_until_unix_ms < static_cast<std::int64_t>(seen.lazy_begun))
         ++lost_lazy;
       if (position < seen.begun) ++full;
       for (std::uint64_t n = 1; n <= position; ++n) {

@@ -72,6 +72,7 @@ void World::schedule_writers() {
 void World::change_something() {
   Random& random = universe_.random();
   const auto key = static_cast<KeyId>(random.below(plan_.keys));
+  const SourceState before = source_state(key);
   Source& item = source_[key];
   if (item.version == 0 || !item.there) {
     item = {.version = item.version + 1, .since = universe_.now(), .there = true};
@@ -80,6 +81,13 @@ void World::change_something() {
   } else {
     ++item.version;
   }
+  if (changed_) changed_(key, before);
+}
+
+World::SourceState World::source_state(KeyId key) const {
+  const auto item = source_.find(key);
+  if (item == source_.end()) return {};
+  return {.version = item->second.version, .there = item->second.there && item->second.version != 0};
 }
 
 World::ReadPage World::read(std::uint32_t segment, KeyId from, std::uint32_t most_items) {

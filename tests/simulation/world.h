@@ -3,6 +3,7 @@
 // against.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -83,6 +84,16 @@ class World {
   };
   ReadPage read(std::uint32_t segment, KeyId from, std::uint32_t most_items);
 
+  /// What the source has of a key now.
+  struct SourceState {
+    Version version = 0;  ///< of the newest change, a delete among them
+    bool there = false;
+    bool operator==(const SourceState&) const = default;
+  };
+  SourceState source_state(KeyId key) const;
+  /// Called after each change that its users make, with the state before.
+  void on_source_change(std::function<void(KeyId, SourceState)> listener) { changed_ = std::move(listener); }
+
   // ------------------------------------------------------------------ the target
   /// The target's rules were relaxed.
   void refuse_nothing() { refused_.clear(); }
@@ -143,6 +154,7 @@ class World {
   WorldPlan plan_;
   MonoTime faults_end_;
   std::map<KeyId, Source> source_;
+  std::function<void(KeyId, SourceState)> changed_;
   std::set<KeyId> refused_, failing_;
   std::vector<Duration> skew_;
   std::map<KeyId, Target> target_;

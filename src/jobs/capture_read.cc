@@ -1,0 +1,231 @@
+#include <algorithm>
+
+#include "jobs/capture_internal.h"
+#include "jobs/copy_start.h"
+
+namespace messina::jobs {
+
+using endpoints::FeedPage;
+using endpoints::ShardId;
+using endpoints::ShardStart;
+
+namespace {
+
+/// GetRecords answers with 1,000 records or 1 MB at most ("Limit", API reference; developer guide, "Reading
+/// and processing a stream").
+constexpr std::int64_t kMostPageBytes = 1 << 20;
+/// What a page is expected to have at least, whatever the last one had.
+constexpr std::int64_t kLeastPageBytes = 128 << 10;
+/// So many empty polls in a row are made at full speed: pages may be empty although there is more to read.
+constexpr std::uint32_t kEmptyAtFullSpeed = 8;
+/// Positions of shards that tell nothing are stored so often at most, and synced so often at least: they must
+/// not age by a part of the retention's margin that matters.
+constexpr Duration kStoreEvery = std::chrono::seconds(5), kSyncEvery = std::chrono::minutes(1);
+/// After a shard's end, its children are looked for so often; they are listed at once as a rule, and the
+/// regular listings find what comes later.
+constexpr int kLooksForChildren = 4;
+constexpr Duration kBetweenLooks = std::chrono::seconds(1);
+
+}  // namespace
+
+Task<void> Capture::State::read_shard(State& self, ShardId shard) {
+  const std::shared_ptr<Stop> halting = self.halt;
+  Reader reader;
+  reader.shard = std::move(shard);
+  reader.expected_bytes = kLeastPageBytes;
+  reader.next_poll = reader.stored_at = reader.synced_at = self.context.loop->now();
+  const ShardRow* const row = self.map.find(reader.shard);
+  if (row != nullptr) reader.read_to = row->read_to;
+  while (!halting->requested()) {
+    auto more = co_await self.poll(reader);
+    if (!more) self.end_with(more.error());
+    if (!more || !*more) break;
+    if (reader.next_poll > self.context.loop->now())
+      co_await self.context.loop->sleep_until(reader.next_poll, halting.get());
+  }
+  self.being_read.erase(reader.shard);
+  self.succeeded(reader.shard.value);
+}
+
+Task<Result<bool>> Capture::State::poll(Reader& reader) {
+  const MonoTime began = context.loop->now();
+  reader.next_poll = began + limits.shard_interval;
+  if (reader.iterator.empty()) {
+    const auto iterator = [this, &reader] {
+      ShardStart start{reader.read_to};
+      return feed->iterator(arn, reader.shard, std::move(start));
+    };
+    auto asked = co_await ask<std::string>(reader.shard.value, iterator);
+    if (!asked) {
+      auto recovered = co_await recover(reader, asked.error());
+      co_return recovered;
+    }
+    reader.iterator = std::move(*asked);
+  }
+  AsyncSemaphore::Lease lease = co_await memory.acquire(reader.expected_bytes);
+  if (halt->requested()) co_return false;
+  const auto next = [this, &reader] { return feed->next(reader.iterator); };
+  auto page = co_await ask<FeedPage>(reader.shard.value, next);
+  if (!page) {
+    lease.release();
+    auto recovered = co_await recover(reader, page.error());
+    co_return recovered;
+  }
+  reader.iterator = std::move(page->next_iterator);
+  const bool end = reader.iterator.empty();
+  const bool empty = page->records.empty();
+  reader.next_poll = page->sent_at + limits.shard_interval;
+  auto taken = co_await take_page(reader, std::move(*page), lease);
+  lease.release();
+  if (!taken) co_return fail(std::move(taken.error()));
+  if (end) {
+    auto found = co_await find_children(reader.shard);
+    if (!found) co_return fail(std::move(found.error()));
+    co_return false;
+  }
+  reader.empty_polls = empty ? reader.empty_polls + 1 : 0;
+  if (reader.empty_polls > kEmptyAtFullSpeed) {
+    const std::uint32_t doublings = std::min(reader.empty_polls - kEmptyAtFullSpeed, 16u);
+    const auto slower =
+        std::min<Duration>(options.idle_poll, Duration(limits.shard_interval) * (1 << doublings));
+    reader.next_poll += std::max<Duration>(slower - limits.shard_interval, Duration::zero());
+  }
+  co_return true;
+}
+
+/// True: the shard is read on.
+Task<Result<bool>> Capture::State::recover(Reader& reader, const Error& error) {
+  reader.iterator.clear();
+  if (error.kind == ErrorKind::stale) co_return true;
+  if (error.kind == ErrorKind::trimmed) {
+    ShardMap::Step step =
+        change_map([&](ShardMap& shards) { return shards.trimmed(reader.shard, server_now()); });
+    reader.read_to.reset();
+    state::SpoolBatch batch;
+    auto stored = co_await store(std::move(step), batch);
+    if (!stored) co_return fail(std::move(stored.error()));
+    co_return true;
+  }
+  if (error.kind != ErrorKind::not_found) co_return fail(error);
+  // Gone with its whole stream, or alone?
+  const MonoTime now = context.loop->now();
+  auto listed = co_await list(now);
+  if (!listed) co_return fail(std::move(listed.error()));
+  if (halt->requested()) co_return false;
+  {
+    const AsyncSemaphore::Lease alone = co_await lineage.acquire(1);
+    ShardMap::Step step =
+        change_map([&](ShardMap& shards) { return shards.lost(reader.shard, server_now()); });
+    state::SpoolBatch batch;
+    auto stored = co_await store(std::move(step), batch);
+    if (!stored) co_return fail(std::move(stored.error()));
+  }
+  start_readers();
+  co_return false;
+}
+
+Result<void> Capture::State::read_records(const FeedPage& page, state::SpoolBatch& batch, PollSeen& poll) {
+  const std::int64_t now = unix_ms(page.answered_at);
+  batch.puts.reserve(page.records.size());
+  for (const item::StreamRecord& record : page.records) {
+    auto taken = records->read(record, now, batch.puts.emplace_back());
+    if (!taken) {
+      return fail(ErrorKind::needs_person, "the stream's records are not of the table that was described (" +
+                                               taken.error().message + "): was it made again?");
+    }
+    if (*taken == RecordReader::Taken::put) continue;
+    batch.puts.pop_back();
+    const std::lock_guard lock(mutex);
+    ++(*taken == RecordReader::Taken::older ? seen.older_left_out : seen.expired_left_out);
+  }
+  if (page.records.empty()) return {};
+  const item::StreamRecord& last = page.records.back();
+  poll.last = endpoints::SequenceNumber{std::string(last.sequence_number)};
+  if (last.created_unix_s) poll.last_created = WallTime(std::chrono::seconds(*last.created_unix_s));
+  return {};
+}
+
+Task<Result<void>> Capture::State::take_page(Reader& reader, FeedPage page, AsyncSemaphore::Lease& lease) {
+  const MonoTime now = context.loop->now();
+  heard_from_server(page.answered_at);
+  state::SpoolBatch batch;
+  batch.domain = domain;
+  batch.captured = now;
+  PollSeen poll;
+  poll.answered_at = page.answered_at;
+  poll.end = reader.iterator.empty();
+  const auto bytes = static_cast<std::int64_t>(page.bytes.size());
+  const std::size_t events = page.records.size();
+  const MonoTime sent_at = page.sent_at;
+  auto read = read_records(page, batch, poll);
+  feed->recycle(std::move(page));
+  if (!read) co_return read;
+  lease.adjust(bytes);
+  reader.expected_bytes = std::clamp(2 * bytes, kLeastPageBytes, kMostPageBytes);
+  if (from_latest.contains(reader.shard)) {
+    if (events == 0) from_latest.erase(reader.shard);
+    batch.puts.clear();
+  }
+
+  AsyncSemaphore::Lease alone;
+  if (poll.end) alone = co_await lineage.acquire(1);
+  ShardMap::Step step = change_map([&](ShardMap& shards) { return shards.answered(reader.shard, poll); });
+  if (poll.last) reader.read_to = poll.last;
+  bool to_store = true;
+  if (batch.puts.empty() && !poll.end && step.gaps.empty()) {
+    to_store = now - reader.stored_at >= std::min<Duration>(kStoreEvery, margin / 8);
+    batch.lazy = now - reader.synced_at < std::min<Duration>(kSyncEvery, margin / 4);
+  }
+  if (to_store) {
+    auto stored = co_await store(std::move(step), batch);
+    if (!stored) co_return stored;
+    reader.stored_at = now;
+    if (!batch.lazy) reader.synced_at = now;
+  }
+  const std::lock_guard lock(mutex);
+  seen.events += events;
+  seen.bytes += static_cast<std::uint64_t>(bytes);
+  note_poll(reader, poll, sent_at);
+  co_return Result<void>();
+}
+
+/// Times of a server's records are whole seconds, and its clock is not ours: only differences of its own
+/// times are used.
+void Capture::State::note_poll(const Reader& reader, const PollSeen& poll, MonoTime sent_at) {
+  Polled& noted = polled[reader.shard];
+  MonoTime whole_until = sent_at - limits.lateness;
+  std::chrono::seconds behind{0};
+  if (poll.last && !poll.end) {
+    constexpr std::chrono::seconds kRounding{1};
+    if (poll.last_created) {
+      const auto age = std::chrono::ceil<std::chrono::seconds>(poll.answered_at - *poll.last_created);
+      behind = std::max(age, std::chrono::seconds(0));
+      whole_until = std::min(whole_until, sent_at - behind - kRounding);
+    } else {
+      // Nothing new is known to be read.
+      whole_until = noted.whole_until;
+      behind = std::chrono::ceil<std::chrono::seconds>(sent_at - std::min(sent_at, noted.whole_until));
+    }
+  }
+  noted.sent_at = sent_at;
+  noted.behind = behind;
+  noted.whole_until = std::max(noted.whole_until, whole_until);
+}
+
+Task<Result<void>> Capture::State::find_children(const ShardId& parent) {
+  start_readers();  // those that have waited for it
+  MonoTime since = context.loop->now();
+  for (int look = 0; look < kLooksForChildren; ++look) {
+    auto listed = co_await list(since);
+    if (!listed) co_return listed;
+    const bool found = std::ranges::any_of(
+        map.rows(), [&](const ShardRow& row) { return row.parent && *row.parent == parent; });
+    if (found) break;
+    since = context.loop->now();
+    co_await context.loop->sleep_for(kBetweenLooks, halt.get());
+    if (halt->requested()) break;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace messina::jobs

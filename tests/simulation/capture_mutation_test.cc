@@ -1,0 +1,66 @@
+// Each rule of the capture removed: the simulation must then find a wrong end.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "capture_scenario.h"
+
+namespace messina::simulation {
+namespace {
+
+constexpr std::uint64_t kMostSeeds = 10'000;
+
+void expect_wrong_end(const jobs::CaptureFaults& faults) {
+  for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
+    const CaptureResult result = run_capture_scenario(seed, faults, CaptureWeather::rough);
+    if (!result.wrong_end()) continue;
+    fmt::print("wrong end at seed {}:\n{}", seed, result.text());
+    return;
+  }
+  ADD_FAILURE() << "no wrong end within " << kMostSeeds << " seeds";
+}
+
+TEST(CaptureMutation, NoneIsNeededForARightEnd) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    const CaptureResult result = run_capture_scenario(seed, {}, CaptureWeather::rough);
+    EXPECT_TRUE(result.violations.empty()) << seed << '\n' << result.text();
+  }
+}
+
+TEST(CaptureMutation, ReadingFromTheBeginningIsNeeded) {
+  jobs::CaptureFaults faults;
+  faults.begin_at_latest = true;
+  expect_wrong_end(faults);
+}
+
+TEST(CaptureMutation, OneStepForEventsAndPositionsIsNeeded) {
+  jobs::CaptureFaults faults;
+  faults.positions_apart = true;
+  expect_wrong_end(faults);
+}
+
+TEST(CaptureMutation, TheAgeOfPositionsIsNeeded) {
+  jobs::CaptureFaults faults;
+  faults.no_gap_by_age = true;
+  expect_wrong_end(faults);
+}
+
+TEST(CaptureMutation, WaitingForTheParentIsNeeded) {
+  jobs::CaptureFaults faults;
+  faults.parent_not_waited_for = true;
+  expect_wrong_end(faults);
+}
+
+TEST(CaptureMutation, ImagesOfOneDomainAreNeeded) {
+  jobs::CaptureFaults faults;
+  faults.images_of_any_domain = true;
+  expect_wrong_end(faults);
+}
+
+TEST(CaptureMutation, LeavingOutWhatHistoryHasIsNeeded) {
+  jobs::CaptureFaults faults;
+  faults.replay_what_history_has = true;
+  expect_wrong_end(faults);
+}
+
+}  // namespace
+}  // namespace messina::simulation
