@@ -10,9 +10,6 @@ namespace {
 /// A page of DynamoDB's Scan ends at 1 MB (facts: Scan); the first estimate.
 constexpr std::size_t kPageBytes = 1 << 20;
 
-/// How long a trouble is worth telling.
-constexpr Duration kTroubleLasts = std::chrono::seconds(30);
-
 /// A page's lease covers the page, the bodies it is written with, and where renames apply the renamed
 /// records.
 std::int64_t lease_bytes(std::size_t held, std::size_t used, bool transformed) {
@@ -57,16 +54,9 @@ std::int64_t CopyRun::lease_for(const Slab& page) {
   return lease;
 }
 
-void CopyRun::note_trouble(const Error& error, MonoTime now) {
-  const std::lock_guard lock(mutex_);
-  trouble_ = error.message;
-  trouble_at_ = now;
-}
-
 std::string CopyRun::recent_trouble(MonoTime now) const {
   const Duration waiting = unknown_outcomes > 0 ? options.dead_after + options.clock_error : Duration::zero();
-  const std::lock_guard lock(mutex_);
-  return now - trouble_at_ < kTroubleLasts + waiting ? trouble_ : std::string();
+  return trouble_.recent(now, waiting);
 }
 
 void CopyRun::release_all() {

@@ -16,6 +16,7 @@
 #include "jobs/copy_internal.h"
 #include "jobs/recorder.h"
 #include "jobs/task_group.h"
+#include "jobs/trouble.h"
 #include "jobs/unit_queue.h"
 #include "pace/hot_pause.h"
 #include "pace/speed_holder.h"
@@ -95,7 +96,7 @@ struct CopyRun {
 
   /// What went wrong last and is being tried again, for the status; empty if nothing did for a while (while
   /// writes wait out rule 1: for longer than that takes).
-  void note_trouble(const Error& error, MonoTime now);
+  void note_trouble(const Error& error, MonoTime now) { trouble_.note(error, now); }
   std::string recent_trouble(MonoTime now) const;
 
   /// Wakes everything that waits for room, so that a job that is torn down leaves nobody waiting in its
@@ -105,8 +106,7 @@ struct CopyRun {
  private:
   mutable std::mutex mutex_;
   std::optional<Error> failure_;
-  std::string trouble_;
-  MonoTime trouble_at_{};
+  Trouble trouble_;
   std::atomic<bool> failed_{false};
   std::atomic<std::int64_t> page_lease_;
 };

@@ -6,13 +6,7 @@
 //
 // A batch that is refused because two of its items share a key loses the second of them to the rejects.
 //
-// A server's own error 500 is an unknown outcome, too, but it can be an item's fault (ScyllaDB answers so to
-// a key over 64 KB). Answered the same text kSameFailures times in a row, or any text kFailures times, a
-// batch is halved as if refused. A single item becomes a reject only if other batches were acknowledged since
-// its batch failed first: a server that is sick fails everybody, and must not turn the rest of the table into
-// rejects. Without such a witness the item is tried on, and the progress names it, until a stop; unless no
-// more than kFewLeft batches of the whole job are left, so that there may never be a witness: then it becomes
-// a reject after kFailures answers. A wrong guess there costs little: `rejects retry` puts such items back.
+// Answers of 500 may be an item's fault: see jobs/blame.h.
 #include <algorithm>
 #include <numeric>
 #include <span>
@@ -21,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "jobs/blame.h"
 #include "jobs/copy_run.h"
 #include "pace/backoff.h"
 
@@ -30,12 +25,6 @@ namespace {
 
 using pace::SpeedHolder;
 
-/// Answers 500 with one text, in a row, before a batch is halved or an item rejected.
-constexpr std::uint32_t kSameFailures = 4;
-/// The same with whatever text (it may name a time or a request), and for an item that has no witness.
-constexpr std::uint32_t kFailures = 10;
-/// So few unsettled batches in the whole job may all be items at fault.
-constexpr std::int64_t kFewLeft = 8;
 /// A wait of "more than" a time ends this much later.
 constexpr Duration kMore = std::chrono::milliseconds(1);
 /// How often a writer that the ledger holds back looks again.
@@ -81,35 +70,11 @@ struct PageWrite {
 };
 
 struct Batch {
-  std::vector<std::uint32_t> records;                     ///< indexes into the page's
-  std::string failure;                                    ///< text of the last answered 500
-  std::uint32_t failures = 0;                             ///< answers 500 in a row
-  std::uint32_t same_failures = 0;                        ///< the last of them, that had one text
-  std::optional<std::uint64_t> acknowledged_before = {};  ///< of the job's batches, when it failed first
+  std::vector<std::uint32_t> records;  ///< indexes into the page's
+  Blame blame = {};
 
   bool alone() const { return records.size() == 1; }
-  void answered_500(const std::string& text, std::uint64_t acknowledged) {
-    if (!acknowledged_before) acknowledged_before = acknowledged;
-    if (text != failure) same_failures = 0;
-    failure = text;
-    ++same_failures;
-    ++failures;
-  }
-  void not_answered() { same_failures = failures = 0; }
 };
-
-/// Whether answers 500 are the fault of what the batch holds, as far as can be told.
-bool to_blame(const Batch& batch, const CopyRun& run) {
-  if (batch.same_failures < kSameFailures && batch.failures < kFailures) return false;
-  if (!batch.alone() || run.acknowledged.load() != batch.acknowledged_before) return true;
-  return batch.failures >= kFailures && run.unsettled_batches <= kFewLeft;
-}
-
-/// The server itself said that it failed, as opposed to a gateway or nobody.
-bool answered_failure(const Error& error) {
-  return !error.code.empty() && error.code != "HTTP 502" && error.code != "HTTP 503" &&
-         error.code != "HTTP 504";
-}
 
 /// A permit to send now; an empty lease if nothing may be sent any more. A halted job still sends what it has
 /// not tried yet, so as to end at a page boundary, but it waits for nothing any more.
@@ -160,13 +125,7 @@ void halve(const std::shared_ptr<PageWrite>& page, const Batch& batch) {
   for (int half = 0; half < 2; ++half) {
     Batch part;
     part.records.assign(half == 0 ? batch.records.begin() : middle, half == 0 ? middle : batch.records.end());
-    part.failure = batch.failure;
-    part.acknowledged_before = batch.acknowledged_before;
-    // A half that fails as the whole did is halved at once; an item alone has to fail anew.
-    if (batch.failures > 0 && !part.alone()) {
-      part.same_failures = kSameFailures - 1;
-      part.failures = kFailures - 1;
-    }
+    part.blame = batch.blame.of_part(part.alone());
     page->writers.spawn(page->loop().executor(), write_batches(page, std::move(part), Permits::Permit()));
   }
 }
@@ -262,20 +221,20 @@ Task<bool> after_failure(std::shared_ptr<PageWrite> page, Batch& batch, pace::Ba
     case ErrorKind::corrupt: {
       Error told = error;
       if (answered_failure(error)) {
-        batch.answered_500(error.message, run.acknowledged);
-        if (batch.alone() && batch.failures >= kSameFailures) {
-          told.message += fmt::format(" ({} times in a row, to an item of {} sent alone)", batch.failures,
-                                      page->work->unit.id);
+        batch.blame.answered_500(error.message, run.acknowledged);
+        if (batch.alone() && batch.blame.suspicious()) {
+          told.message += fmt::format(" ({} times in a row, to an item of {} sent alone)",
+                                      batch.blame.failures(), page->work->unit.id);
         }
       } else {
-        batch.not_answered();
+        batch.blame.not_answered();
       }
       const bool over = co_await wait_out(*page, backoff, told);
       if (!over) {
         page->abandoned = true;
         co_return false;
       }
-      if (!to_blame(batch, run)) co_return true;
+      if (!batch.blame.proven(batch.alone(), run.acknowledged, run.unsettled_batches)) co_return true;
       break;
     }
     default:
@@ -316,9 +275,7 @@ std::span<const std::string_view> records_of(const PageWrite& page, const Batch&
 
 /// Makes `batch` the longest run of the page's next records that one write may hold; at least one.
 void take_next(PageWrite& page, Batch& batch) {
-  batch.failure.clear();
-  batch.not_answered();
-  batch.acknowledged_before.reset();
+  batch.blame = {};
   const std::span<const std::uint32_t> rest = std::span(page.records).subspan(page.next);
   const std::size_t most = std::min(std::max<std::size_t>(page.caps.max_items, 1), rest.size());
   std::size_t count = 0;
