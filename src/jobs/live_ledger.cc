@@ -88,12 +88,13 @@ Task<Result<void>> LiveLedger::record_rejects(std::vector<state::Reject> rejects
                                               std::vector<std::string> settled_keys) {
   // Before it is durable: a key that is refused counts as refused, whatever becomes of the commit.
   for (const state::Reject& reject : rejects) rejects_.add(reject.key);
+  state::Commit step;
+  // The store takes the settled ones first: of a key that is refused again, the newest reject alone is live.
+  step.settled_keys = settled_keys;
   std::erase_if(settled_keys, [&](const std::string& key) {
     return std::ranges::find(rejects, key, &state::Reject::key) != rejects.end();
   });
-  state::Commit step;
   step.rejects = std::move(rejects);
-  step.settled_keys = settled_keys;
   const Result<void> committed = co_await commit(std::move(step));
   if (!committed) co_return fail(committed.error());
   for (const std::string& key : settled_keys) rejects_.remove(key);
