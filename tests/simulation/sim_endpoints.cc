@@ -147,23 +147,19 @@ class SimWritable final : public endpoints::Writable {
   }
 
   Task<endpoints::WriteOutcome> put(std::span<const std::string_view> records) override {
-    ++observed_.puts;
-    const OnWire on_wire(observed_);
-    if (records.empty() || records.size() > world_.plan().batch_items) {
-      world_.violate(Violation::Kind::broken_rule, fmt::format("a batch of {} records", records.size()));
-    }
     std::vector<ItemState> items;
     for (const std::string_view record : records) items.push_back(parse_item(record));
-    Fate fate = draw_fate(items);
-    if (!fate.executed.empty()) world_.send(fate.executed, loop_.now() + fate.executes_after, fate.lost);
-    co_await loop_.sleep_for(fate.answers_after, nullptr);
-    if (!fate.outcome.error) world_.acknowledged(acknowledged_items(items, fate.outcome.unprocessed));
-    co_return std::move(fate.outcome);
+    endpoints::WriteOutcome outcome = co_await attempt(std::move(items));
+    co_return outcome;
   }
 
-  Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest>) override {
-    endpoints::WriteOutcome outcome;
-    outcome.error = Error{ErrorKind::internal, "a copy only puts"};
+  Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest> requests) override {
+    std::vector<ItemState> items;
+    for (const endpoints::WriteRequest& request : requests) {
+      items.push_back(request.remove ? ItemState{.key = parse_key(request.raw), .version = 0, .removed = true}
+                                     : parse_item(request.raw));
+    }
+    endpoints::WriteOutcome outcome = co_await attempt(std::move(items));
     co_return outcome;
   }
 
@@ -183,6 +179,23 @@ class SimWritable final : public endpoints::Writable {
     bool lost = false;
     endpoints::WriteOutcome outcome;
   };
+
+  Task<endpoints::WriteOutcome> attempt(std::vector<ItemState> items) {
+    ++observed_.puts;
+    observed_.keys_written += items.size();
+    const OnWire on_wire(observed_);
+    if (items.empty() || items.size() > world_.plan().batch_items) {
+      world_.violate(Violation::Kind::broken_rule, fmt::format("a batch of {} records", items.size()));
+    }
+    Fate fate = draw_fate(items);
+    if (!fate.executed.empty()) world_.send(fate.executed, loop_.now() + fate.executes_after, fate.lost);
+    co_await loop_.sleep_for(fate.answers_after, nullptr);
+    if (!fate.outcome.error) world_.acknowledged(acknowledged_items(items, fate.outcome.unprocessed));
+    co_return std::move(fate.outcome);
+  }
+
+  /// It takes any delete.
+  bool refuses(const ItemState& item) const { return !item.removed && world_.refuses(item.key); }
 
   static bool twins(const std::vector<ItemState>& items) {
     std::set<KeyId> keys;
@@ -217,8 +230,7 @@ class SimWritable final : public endpoints::Writable {
     fate.executes_after = world_.between(1ms, 10ms);
     if (world_.chance(plan.slow)) fate.executes_after += world_.between(1s, 20s);
     fate.answers_after = fate.executes_after + world_.between(1ms, 10ms);
-    const bool refused =
-        std::ranges::any_of(items, [&](const ItemState& i) { return world_.refuses(i.key); });
+    const bool refused = std::ranges::any_of(items, [&](const ItemState& i) { return refuses(i); });
     const bool failing =
         std::ranges::any_of(items, [&](const ItemState& i) { return world_.fails_on(i.key); });
     if (world_.chance(plan.lost)) {
@@ -241,7 +253,7 @@ class SimWritable final : public endpoints::Writable {
       fate.outcome.error = Error{ErrorKind::refused, "the item is not valid", "ValidationException"};
       // A refused batch may be partly written.
       for (const ItemState& item : items) {
-        if (!world_.refuses(item.key) && random.chance(0.3)) fate.executed.push_back(item);
+        if (!refuses(item) && random.chance(0.3)) fate.executed.push_back(item);
       }
     } else {
       for (std::uint32_t i = 0; i < items.size(); ++i) {
@@ -260,6 +272,66 @@ class SimWritable final : public endpoints::Writable {
   Observed& observed_;
 };
 
+class SimLookup final : public endpoints::Lookup {
+ public:
+  SimLookup(World& world, SimLoop& loop) : world_(world), loop_(loop) {}
+
+  std::size_t max_keys() const override { return world_.plan().batch_items + 1; }
+
+  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys) override {
+    if (keys.empty() || keys.size() > max_keys()) {
+      world_.violate(Violation::Kind::broken_rule, fmt::format("a lookup of {} keys", keys.size()));
+    }
+    endpoints::LookupPage page;
+    page.sent_at = loop_.now();
+    const bool fails = world_.chance(world_.plan().read_failed);
+    const Duration slow = world_.chance(world_.plan().slow) ? world_.between(1s, 20s) : Duration::zero();
+    co_await loop_.sleep_for(world_.between(1ms, 10ms) + slow, nullptr);
+    if (fails) {
+      co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
+      if (world_.universe().random().chance(0.5))
+        co_return fail(ErrorKind::transient, "the connection was cut");
+      co_return fail(Error{ErrorKind::throttled, "slow down", "ProvisionedThroughputExceededException"});
+    }
+    look_up(page, keys);
+    co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
+    co_return page;
+  }
+
+ private:
+  /// What the source has now.
+  void look_up(endpoints::LookupPage& page, std::span<const std::string_view> keys) {
+    std::vector<std::size_t> ends;
+    std::size_t items = 0;
+    const auto append = [&](std::string_view text) {
+      page.bytes.append(text);
+      ends.push_back(page.bytes.size());
+    };
+    std::vector<std::string_view> unprocessed;
+    for (const std::string_view key : keys) {
+      const KeyId id = parse_key(key);
+      const World::SourceState state = world_.source_state(id);
+      if (world_.chance(world_.plan().unprocessed)) {
+        unprocessed.push_back(key);
+      } else if (state.there) {
+        append(item_json({.key = id, .version = state.version}));
+        ++items;
+      }
+    }
+    for (const std::string_view key : unprocessed) append(key);
+    std::size_t begin = 0;
+    for (const std::size_t end : ends) {
+      const std::string_view text = page.bytes.view().substr(begin, end - begin);
+      (page.items.size() < items ? page.items : page.unprocessed_keys).push_back(text);
+      begin = end;
+    }
+    page.cost_rcu = kRcuPerItem * static_cast<double>(keys.size());
+  }
+
+  World& world_;
+  SimLoop& loop_;
+};
+
 }  // namespace
 
 endpoints::Endpoint make_source(World& world, SimLoop& loop, Observed& observed) {
@@ -268,6 +340,7 @@ endpoints::Endpoint make_source(World& world, SimLoop& loop, Observed& observed)
   source.table.value = "items";
   source.catalog = std::make_unique<SimCatalog>(world, loop, true);
   source.scan = std::make_unique<SimScan>(world, loop, observed);
+  source.get = std::make_unique<SimLookup>(world, loop);
   return source;
 }
 

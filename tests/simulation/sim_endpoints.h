@@ -14,6 +14,7 @@ namespace messina::simulation {
 /// What the endpoints of one process see of its behaviour. Belongs to the process.
 struct Observed {
   std::uint64_t puts = 0;
+  std::uint64_t keys_written = 0;  ///< by any attempt
   std::uint32_t puts_on_wire = 0, most_puts_on_wire = 0;
   std::int64_t page_bytes = 0, most_page_bytes = 0, largest_page = 0;
   double rcu = 0;

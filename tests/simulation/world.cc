@@ -24,9 +24,11 @@ std::string item_json(ItemState item) {
 }
 
 ItemState parse_item(std::string_view raw) {
-  return {.key = static_cast<KeyId>(number_in(raw, R"("pk":{"S":")", "\"")),
-          .version = number_in(raw, R"("v":{"N":")", "\"")};
+  return {.key = parse_key(raw), .version = number_in(raw, R"("v":{"N":")", "\"")};
 }
+
+std::string key_json(KeyId key) { return fmt::format(R"({{"pk":{{"S":"{:04}"}}}})", key); }
+KeyId parse_key(std::string_view raw) { return static_cast<KeyId>(number_in(raw, R"("pk":{"S":")", "\"")); }
 
 std::string cursor_text(KeyId next) { return fmt::format("from {}", next); }
 KeyId parse_cursor(std::string_view text) {
@@ -137,9 +139,9 @@ void World::execute(std::uint64_t request, std::uint64_t event) {
   for (const ItemState& item : found->second.items) {
     universe_.note(item.key * 1000003u + item.version);
     Target& cell = target_[item.key];
-    // Last write wins by the node's clock; of equal stamps the greater value, as in ScyllaDB.
-    if (stamp > cell.stamp || (stamp == cell.stamp && item.version > cell.version))
-      cell = {item.version, stamp};
+    // Last write wins by the node's clock; of equal stamps a delete, then the greater value, as in ScyllaDB.
+    const bool wins = item.removed || (!cell.removed && item.version > cell.version);
+    if (stamp > cell.stamp || (stamp == cell.stamp && wins)) cell = {item.version, stamp, item.removed};
   }
   requests_.erase(found);
 }
@@ -174,7 +176,8 @@ void World::violate(Violation::Kind kind, std::string text) {
 void World::check_commit(const state::JobState& before, const state::Commit& step) {
   std::set<KeyId> rejected;
   for (const state::Reject& reject : step.rejects) {
-    const ItemState item = parse_item(reject.item);
+    const bool of_change = reject.unit.empty();
+    const ItemState item = of_change ? ItemState{.key = parse_key(reject.item)} : parse_item(reject.item);
     rejected.insert(item.key);
     if (reject.reason.empty() || reject.code.empty()) {
       violate(Violation::Kind::broken_rule, fmt::format("the reject of {} has no reason or code", item.key));
@@ -186,6 +189,7 @@ void World::check_commit(const state::JobState& before, const state::Commit& ste
       violate(Violation::Kind::wrong_end,
               fmt::format("item {} was rejected, but the target takes it", item.key));
     }
+    if (of_change) continue;
     const auto read = last_read_.find(item.key);
     if (read == last_read_.end() || read->second.version != item.version) {
       violate(Violation::Kind::broken_rule, fmt::format("the reject of {} is not as it was read", item.key));

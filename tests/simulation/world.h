@@ -25,9 +25,13 @@ using Version = std::uint64_t;
 struct ItemState {
   KeyId key = 0;
   Version version = 0;
+  bool removed = false;  ///< a delete: it has no version
 };
 std::string item_json(ItemState item);
 ItemState parse_item(std::string_view raw);
+/// `{"pk":{"S":"0042"}}`
+std::string key_json(KeyId key);
+KeyId parse_key(std::string_view raw);
 
 /// Probabilities of one attempt's fate, and the shape of the tables. Drawn from the seed.
 struct WorldPlan {
@@ -111,7 +115,8 @@ class World {
   /// The newest state of an item on the target; nullopt if it is not there.
   std::optional<Version> on_target(KeyId key) const {
     const auto cell = target_.find(key);
-    return cell == target_.end() ? std::nullopt : std::optional(cell->second.version);
+    if (cell == target_.end() || cell->second.removed) return std::nullopt;
+    return cell->second.version;
   }
   bool requests_on_wire() const { return !requests_.empty(); }
 
@@ -133,6 +138,7 @@ class World {
   struct Target {
     Version version = 0;
     MonoTime stamp{};
+    bool removed = false;  ///< a tombstone
   };
   struct Request {
     std::vector<ItemState> items;
