@@ -24,6 +24,8 @@
 
 namespace messina::jobs {
 
+struct ApplyRun;  // jobs/apply_run.h
+
 /// Rules that a mutation test removes.
 struct ApplyFaults {
   bool retry_unknown_at_once = false;  ///< without rule 1
@@ -84,7 +86,8 @@ class Apply {
   /// a side answered for good (denied, not_found), disk. Refused items become rejects, outages are waited
   /// out.
   Task<Result<void>> run();
-  /// True if run() ended with no request on the wire whose outcome is unknown.
+  /// True if run() ended with no request on the wire whose outcome is unknown, and not before the quiet_until
+  /// of a former process's.
   bool wire_is_quiet() const;
   /// No new write is begun while this is set (a person's `pause`). Any thread.
   void pause(bool paused);
@@ -93,8 +96,7 @@ class Apply {
   ApplyFigures figures() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<ApplyRun> run_;
 };
 
 }  // namespace messina::jobs

@@ -1,0 +1,94 @@
+// One simulated process of a live migration: the real applier, beside it a capture without faults of its own
+// and a copy that does as little as may be.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "jobs/apply.h"
+#include "jobs/live_ledger.h"
+#include "jobs/task_group.h"
+#include "jobs/watermark.h"
+#include "sim_endpoints.h"
+#include "sim_loop.h"
+#include "sim_spool.h"
+#include "world.h"
+
+namespace messina::simulation {
+
+/// What the source's stream has to tell, and how well it is told.
+struct SimChanges {
+  struct Event {
+    KeyId key = 0;
+    World::SourceState state;
+    std::int64_t at_unix_ms = 0;
+  };
+  std::vector<Event> events;
+  double marks = 0.15;       ///< of the events are told as marks
+  double told_again = 0.05;  ///< of the batches begin with what was told before
+  Duration latest{};         ///< a poll waits this long at most
+};
+
+/// How far history is on the target: durable at once, as the copy's own simulation covers its ledger.
+struct SimHistory {
+  struct Segment {
+    KeyId from = 0;
+    bool done = false;
+  };
+  std::vector<Segment> segments;
+  Duration latest{};  ///< a page is written this long after its reading at most
+  bool done() const;
+};
+
+class ApplyProcess {
+ public:
+  ApplyProcess(World& world, Disk& ledger_disk, SpoolDisk& spool_disk, SimChanges& changes,
+               SimHistory& history, const SpoolFaults& spool_faults, const jobs::ApplyOptions& options,
+               std::uint64_t seed);
+  ~ApplyProcess();
+  ApplyProcess(const ApplyProcess&) = delete;
+  ApplyProcess& operator=(const ApplyProcess&) = delete;
+
+  /// Runs one step, or lets time go on to the next; false if nothing is left to wait for.
+  bool step();
+  void advance_to(MonoTime time);
+  /// Everything that happened is in the spool.
+  bool captured_all() const { return captured_ == changes_.events.size(); }
+
+  SimLoop loop;
+  Stop stop;
+  Observed observed;
+  bool paused = false;
+  bool ended_cleanly = false;
+  std::optional<Result<void>> result;
+  std::optional<jobs::Apply> apply;
+
+ private:
+  Task<Result<void>> run();
+  Task<void> beat();
+  Task<void> capture();
+  Task<void> copy_segment(std::uint32_t segment);
+  Task<bool> write_page(std::vector<std::string> records);
+  Task<bool> write_batch(std::vector<std::string> records);
+  Task<bool> reject(const std::string& record, const Error& error);
+  Task<bool> may_send();
+  void fail_with(const Error& error);
+
+  World& world_;
+  SimChanges& changes_;
+  SimHistory& history_;
+  std::unique_ptr<SimStore> store_;
+  SimSpool spool_;
+  Random random_;
+  jobs::ApplyOptions options_;
+  std::vector<jobs::Lane> lanes_;
+  jobs::Watermark watermark_;
+  jobs::LiveLedger ledger_;
+  MonoTime quiet_until_;
+  std::size_t captured_ = 0;
+  bool left_unknown_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace messina::simulation
