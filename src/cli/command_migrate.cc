@@ -6,6 +6,7 @@
 #include "cli/migrations.h"
 #include "cli/watch.h"
 #include "console/events.h"
+#include "console/json_line.h"
 #include "console/summary.h"
 #include "jobs/migrate.h"
 #include "state/disk_spool.h"

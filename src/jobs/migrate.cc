@@ -125,7 +125,6 @@ Task<Result<void>> check_spool(Shared m) {
 /// Rule 15: a new capture epoch, under which history is copied again.
 Task<Result<void>> begin_healing(Shared m) {
   const auto begin = [](state::LiveRecord& live) {
-    live.stream.clear();  // the capture begins a new epoch
     live.history_epoch = 0;
     live.backward = state::BackwardPass::owed;
     live.backward_cursor.clear();
@@ -184,7 +183,9 @@ Task<Result<void>> prepare(Shared m) {
                                    .stop = &m->halt,
                                    .key = m->tables.source_key,
                                    .random = m->random.fork()};
-    m->capture = std::make_unique<Capture>(capture, m->options.capture);
+    CaptureOptions options = m->options.capture;
+    options.new_epoch = options.new_epoch || m->options.heal;
+    m->capture = std::make_unique<Capture>(capture, options);
     const Result<void> begun = co_await m->capture->begin();
     if (!begun) co_return fail(begun.error());
   }
