@@ -32,6 +32,7 @@ jobs::MigrateOptions migrate_options(const plan::CopyPlan& plan, const Flags& fl
   if (live.allowed_lag) options.allowed_lag = *live.allowed_lag;
   options.spool_max_bytes = live.spool_max_bytes.value_or(0);
   options.heal = live.heal;
+  options.delete_extra = live.delete_extra;
   return options;
 }
 

@@ -280,6 +280,10 @@ void add_migrate_flags(CLI::App& command, Flags& flags) {
              "how old a change that waits may be for that (default: 10s)")
       ->group("Changes");
   command
+      .add_flag("--delete-extra", live.delete_extra,
+                "with --into-existing or --skip-segments: delete what only the target has")
+      ->group("Changes");
+  command
       .add_flag("--heal", live.heal,
                 "copy history again and look for keys that only the target has, where changes were missed")
       ->group("Changes");

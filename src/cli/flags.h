@@ -29,7 +29,7 @@ struct LiveFlags {
   std::optional<std::uint64_t> spool_max_bytes;
   bool until_in_step = false;
   std::optional<std::chrono::milliseconds> allowed_lag;
-  bool heal = false;
+  bool heal = false, delete_extra = false;
 };
 
 /// Everything that the flags of a command can say.

@@ -27,7 +27,7 @@ std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime no
   };
   add(facts.gaps > 0, count(facts.gaps, "changes were missed (a gap)", "gaps: changes were missed"));
   add(!facts.history_done, "history is not all copied");
-  add(facts.backward_owed, "keys that only the target has are still to be looked for");
+  add(facts.backward_owed, "keys that only the target has were not looked for");
   add(!facts.capturing, "changes are not captured");
   add(!facts.applying, "changes are not applied");
   add(facts.live_rejects > 0,

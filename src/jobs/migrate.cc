@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "jobs/authority.h"
+#include "jobs/backward.h"
 #include "jobs/copy_start.h"
 #include "jobs/in_step.h"
 #include "jobs/live_ledger.h"
@@ -126,7 +127,7 @@ Task<Result<void>> check_spool(Shared m) {
 Task<Result<void>> begin_healing(Shared m) {
   const auto begin = [](state::LiveRecord& live) {
     live.history_epoch = 0;
-    live.backward = state::BackwardPass::owed;
+    if (live.backward != state::BackwardPass::owed) live.backward = state::BackwardPass::due;
     live.backward_cursor.clear();
     live.gaps_healing = live.gaps.size();
   };
@@ -143,10 +144,12 @@ bool copies_anew(const Migration& m) {
 Task<Result<void>> begin_history(Shared m) {
   if (!copies_anew(*m)) co_return Result<void>();
   const CopyOptions& copy = m->options.copy;
-  const bool owes = copy.restart || copy.into_existing || !copy.skip_segments.empty();
-  const auto begin = [owes](state::LiveRecord& live) {
+  const bool of_others = copy.into_existing || !copy.skip_segments.empty();
+  const auto begin = [&copy, of_others](state::LiveRecord& live) {
     live.history_epoch = live.capture_epoch;
-    if (owes) live.backward = state::BackwardPass::owed;
+    if (!of_others && !copy.restart) return;
+    live.backward = of_others ? state::BackwardPass::owed : state::BackwardPass::due;
+    live.backward_cursor.clear();
   };
   const Result<void> begun = co_await m->ledger->update(begin);
   co_return begun;
@@ -193,6 +196,11 @@ Task<Result<void>> prepare(Shared m) {
     const Result<void> begun = co_await begin_history(m);
     if (!begun) co_return fail(begun.error());
   }
+  if (m->options.delete_extra && m->ledger->record().backward == state::BackwardPass::owed) {
+    const auto allow = [](state::LiveRecord& live) { live.backward = state::BackwardPass::due; };
+    const Result<void> allowed = co_await m->ledger->update(allow);
+    if (!allowed) co_return fail(allowed.error());
+  }
   co_return Result<void>();
 }
 
@@ -238,6 +246,18 @@ Task<void> apply_changes(Shared m) {
   if (!applied) m->fail_with(applied.error());
 }
 
+/// Once history is copied; an error ends the migration, a stop does not.
+Task<void> pass_backward(Shared m) {
+  BackwardContext context{.lane = &m->lane(),
+                          .spool = m->context.spool,
+                          .ledger = m->ledger.get(),
+                          .stop = &m->halt,
+                          .key = m->tables.source_key,
+                          .random = m->random.fork()};
+  const Result<void> looked = co_await look_backward(std::move(context));
+  if (!looked && looked.error().kind != ErrorKind::stopped) m->fail_with(looked.error());
+}
+
 /// Rule 20 while nobody else looks.
 Task<void> check_target(Shared m) {
   endpoints::Catalog* catalog = m->lane().target.catalog.get();
@@ -265,7 +285,8 @@ StepFacts facts_of(Migration& m) {
   StepFacts facts;
   facts.history_done =
       m.history_done && record.history_epoch == record.capture_epoch && record.capture_epoch > 0;
-  facts.backward_owed = record.backward == state::BackwardPass::owed;
+  facts.backward_owed =
+      record.backward == state::BackwardPass::owed || record.backward == state::BackwardPass::due;
   facts.gaps = record.gaps.size();
   facts.live_rejects = m.ledger->rejects().size();
   facts.capturing = m.capturing;
@@ -361,6 +382,15 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
                           m.tables.identity.source, told(record.gaps.back()))});
     return;
   }
+  if (record.backward == state::BackwardPass::owed) {
+    m.fail_with(
+        Error{ErrorKind::needs_person,
+              fmt::format("{} was not empty at the start, or segments were left out: whether it has keys "
+                          "that the source lacks is not known. --delete-extra looks for them and deletes "
+                          "them; without it, migrate without --until in-step",
+                          m.tables.identity.target)});
+    return;
+  }
   const bool but_for_rejects = against.size() == 1 && facts.live_rejects > 0;
   if (!against.empty() && !but_for_rejects) return;
   m.ended_by_itself = true;
@@ -372,7 +402,7 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
 Task<void> conduct(Shared m, Stop* over) {
   MonoTime next_snapshot{}, next_spool{}, next_check = m->loop.now() + kCheckTarget;
   std::uint64_t steered = 0;
-  TaskGroup looks;
+  TaskGroup looks, backward;
   while (!over->requested()) {
     if (m->context.steering != nullptr && m->context.steering->version() != steered) {
       steered = m->context.steering->version();
@@ -389,6 +419,10 @@ Task<void> conduct(Shared m, Stop* over) {
     }
     m->context.board->publish(std::move(progress));
     if (m->options.until_in_step) end_if_in_step(*m, facts, against);
+    if (facts.history_done && m->ledger->record().backward == state::BackwardPass::due &&
+        m->options.roles.copy && backward.idle() && !m->halt.requested()) {
+      backward.spawn(m->loop.executor(), pass_backward(m));
+    }
     if (m->options.spool_max_bytes > 0 && now >= next_spool && looks.idle()) {
       next_spool = now + kLookAtSpool;
       looks.spawn(m->loop.executor(), bound_spool(m));
@@ -400,6 +434,7 @@ Task<void> conduct(Shared m, Stop* over) {
     co_await m->loop.sleep_for(kTick, over);
   }
   co_await looks.wait();
+  co_await backward.wait();
 }
 
 }  // namespace

@@ -39,6 +39,9 @@ struct MigrateOptions {
   /// PROTOCOL rule 15: where changes were missed, history is copied again, and keys that only the target has
   /// are looked for.
   bool heal = false;
+  /// Keys that only the target has are deleted although it was not empty at the start, or segments were left
+  /// out.
+  bool delete_extra = false;
   CopyTuning copy_tuning;  ///< tests only
 };
 

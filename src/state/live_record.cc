@@ -11,8 +11,10 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::pair<BackwardPass, std::string_view> kBackward[] = {
-    {BackwardPass::not_owed, "not owed"}, {BackwardPass::owed, "owed"}, {BackwardPass::done, "done"}};
+constexpr std::pair<BackwardPass, std::string_view> kBackward[] = {{BackwardPass::not_owed, "not owed"},
+                                                                   {BackwardPass::owed, "owed"},
+                                                                   {BackwardPass::due, "due"},
+                                                                   {BackwardPass::done, "done"}};
 
 json::string_view name_of(BackwardPass pass) {
   for (const auto& [each, name] : kBackward) {

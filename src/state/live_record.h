@@ -29,7 +29,10 @@ struct GapRecord {
 /// The pass over the target's keys that finds those which the source does not have any more.
 enum class BackwardPass : std::uint8_t {
   not_owed,
-  owed,  ///< by a gap, --restart, skipped segments, or a target that was not empty at the start
+  /// Because the target was not empty at the start, or segments were left out: what it finds may be somebody
+  /// else's, so that it waits for leave to delete.
+  owed,
+  due,  ///< owed by a gap or a restart, or there is leave
   done,
 };
 

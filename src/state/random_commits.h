@@ -63,7 +63,7 @@ inline Commit random_commit(Random& random, const JobState& job, std::size_t max
     LiveRecord& live = commit.live.emplace(LiveRecord{});
     live.authority = {"owner", random.below(5)};
     live.capture_epoch = random.below(5);
-    live.backward = static_cast<BackwardPass>(random.below(3));
+    live.backward = static_cast<BackwardPass>(random.below(4));
     if (random.chance(0.5)) live.gaps.push_back({"position_too_old", "shard-1", 5, 7});
   }
   if (random.chance(0.2)) commit.spool = SpoolStamp{random_bytes(random, 5), random.below(1u << 30)};
