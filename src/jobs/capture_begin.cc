@@ -90,7 +90,9 @@ Task<Result<StreamDescription>> Capture::State::find_stream(Patience patience) {
 Task<Result<void>> Capture::State::take_up(StreamDescription stream) {
   const state::LiveRecord& record = context.ledger->record();
   heard_from_server(stream.answered_at);
-  const bool replaced = record.capture_epoch > 0 && record.stream != stream.arn.value;
+  const bool new_epoch = record.capture_epoch == 0 || record.stream != stream.arn.value;
+  // Without a name it is history that begins anew, with nothing missed.
+  const bool replaced = new_epoch && record.capture_epoch > 0 && !record.stream.empty();
   if (replaced && ended != record.stream) {
     state::GapRecord gap{.cause = std::string(to_string(GapCause::stream_ended)),
                          .detail = record.stream,
@@ -119,11 +121,11 @@ Task<Result<void>> Capture::State::take_up(StreamDescription stream) {
   }
   auto old = co_await context.spool->positions();
   if (!old) co_return fail(std::move(old.error()));
-  const bool ours = record.capture_epoch > 0 && !old->empty() &&
-                    std::ranges::all_of(*old, [&](const state::ShardPosition& position) {
-                      return position.epoch == record.capture_epoch;
-                    });
-  if (replaced || options.new_epoch || !ours) {
+  const bool ours =
+      !new_epoch && !old->empty() && std::ranges::all_of(*old, [&](const state::ShardPosition& position) {
+        return position.epoch == record.capture_epoch;
+      });
+  if (!ours) {
     auto begun = co_await begin_epoch(std::move(stream), std::move(*old));
     co_return begun;
   }

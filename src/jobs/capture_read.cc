@@ -126,6 +126,7 @@ Task<Result<bool>> Capture::State::recover(Reader& reader, const Error& error) {
 
 Result<void> Capture::State::read_records(const FeedPage& page, state::SpoolBatch& batch, PollSeen& poll) {
   const std::int64_t now = unix_ms(page.answered_at);
+  if (!records) return fail(ErrorKind::internal, "a stream is read that was not begun");
   batch.puts.reserve(page.records.size());
   for (const item::StreamRecord& record : page.records) {
     auto taken = records->read(record, now, batch.puts.emplace_back());

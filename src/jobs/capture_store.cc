@@ -27,6 +27,7 @@ Task<Result<void>> Capture::State::declare(std::vector<state::GapRecord> gaps) {
 Task<Result<void>> Capture::State::store(ShardMap::Step step, state::SpoolBatch& batch) {
   if (!step.gaps.empty()) {
     std::vector<state::GapRecord> gaps;
+    gaps.reserve(step.gaps.size());
     for (const Gap& gap : step.gaps) {
       gaps.push_back({.cause = std::string(to_string(gap.cause)),
                       .detail = gap.shard.value,

@@ -17,7 +17,6 @@ CaptureProcess::CaptureProcess(Universe& in_universe, World& in_world, SimStream
   source.display = "table \"items\" (simulated source)";
   source.table.value = "items";
   source.feed = make_feed(stream, loop);
-  setting.options.new_epoch = setting.heals;
   ledger.emplace(loop, store, spool, setting.disk->job->live);
   jobs::Capture::Context context;
   context.loop = &loop;
@@ -64,6 +63,14 @@ void CaptureProcess::read_history() {
 }
 
 Task<void> CaptureProcess::run(CaptureProcess& self) {
+  if (self.setting.heals) {
+    std::function<void(state::LiveRecord&)> anew = [](state::LiveRecord& record) { record.stream.clear(); };
+    auto begun = co_await self.ledger->update(std::move(anew));
+    if (!begun) {
+      self.result = std::move(begun);
+      co_return;
+    }
+  }
   auto begun = co_await self.capture->begin();
   if (!begun) {
     self.result = std::move(begun);
