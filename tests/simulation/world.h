@@ -74,7 +74,7 @@ class World {
   struct Described {
     std::string id;
     endpoints::TableStatus status = endpoints::TableStatus::active;
-    std::map<std::string, std::string> tags;
+    std::map<std::string, std::string> tags = {};
   };
   Described source_table{.id = "source-id"}, target_table{.id = "target-id"};
 
