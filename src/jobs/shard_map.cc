@@ -138,10 +138,11 @@ ShardMap::Step ShardMap::answered(const ShardId& shard, const PollSeen& poll) {
     row.read_until = poll.answered_at - options_.lateness;
   }
   if (poll.last) row.read_to = poll.last;
-  // Behind the last record others may wait that are as old as it is; behind an empty page, or at the end,
-  // there is nothing that was readable then.
+  // Behind the last record others may wait that are as old as it is; behind an empty page there is nothing
+  // that was readable then. An end proves neither: the shard was closed at some time before, and its
+  // children, which go on from here, were written to ever since.
   WallTime until = poll.answered_at - options_.lateness;
-  if (poll.last && !poll.end && poll.last_created) until = std::min(until, *poll.last_created);
+  if (poll.last || poll.end) until = std::min(until, poll.last_created.value_or(row.read_until));
   row.read_until = std::max(row.read_until, until);
   if (poll.end) drain(row, step);
   step.rows.push_back(row);
@@ -189,6 +190,7 @@ const ShardRow* ShardMap::find(const ShardId& shard) const {
 
 std::vector<ShardRow> ShardMap::rows() const {
   std::vector<ShardRow> all;
+  all.reserve(rows_.size());
   for (const auto& [id, row] : rows_) all.push_back(row);
   return all;
 }

@@ -41,7 +41,8 @@ struct ShardRow {
   std::optional<endpoints::ShardId> parent;
   ShardState state = ShardState::reading;
   std::optional<endpoints::SequenceNumber> read_to;  ///< the last record that was taken; nullopt: none yet
-  /// Whatever was written to the shard before was read, by the server's clock.
+  /// Whatever was written to the shard before was read, by the server's clock; to a drained one and its
+  /// children, as they were not there before.
   WallTime read_until{};
   bool operator==(const ShardRow&) const = default;
 };

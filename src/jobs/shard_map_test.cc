@@ -66,6 +66,28 @@ TEST(ShardMap, AChildWaitsForItsParentAndMissesNothing) {
   EXPECT_TRUE(map.closed_are_drained(split));
 }
 
+TEST(ShardMap, AChildIsAsOldAsItsParentsEndNotAsTheReadingOfIt) {
+  // The parent was closed after an hour, and read to its end after 23: the child's records are that old.
+  const WallTime late = kStart + hours(23);
+  for (const bool listed_before : {true, false}) {
+    ShardMap map({});
+    map.begin(listing({open_shard("a")}), kStart);
+    const auto split = listing({closed_shard("a"), open_shard("b", "a")});
+    if (listed_before) map.listed(split, kStart + hours(2));
+    map.answered({"a"}, {SequenceNumber{"1"}, kStart + hours(1), late, true});
+    if (!listed_before) map.listed(split, late);
+    EXPECT_EQ(map.find({"b"})->read_until, kStart + hours(1));
+    EXPECT_THAT(map.answered({"b"}, empty_poll(late + minutes(15))).gaps, IsEmpty());
+  }
+  ShardMap map({});
+  map.begin(listing({open_shard("a"), open_shard("b", "a")}), kStart);
+  map.answered({"a"}, {SequenceNumber{"1"}, kStart + hours(1), late, true});
+  map.listed(listing({closed_shard("a"), open_shard("c", "a")}), late);
+  const auto step = map.trimmed({"c"}, kStart + hours(25));
+  ASSERT_EQ(step.gaps.size(), 1u);
+  EXPECT_EQ(step.gaps[0].since, kStart + hours(1));
+}
+
 TEST(ShardMap, AChildThatIsListedAfterItsParentWasDrainedStartsAtOnce) {
   ShardMap map({});
   map.begin(listing({open_shard("a")}), kStart);
@@ -74,7 +96,7 @@ TEST(ShardMap, AChildThatIsListedAfterItsParentWasDrainedStartsAtOnce) {
   EXPECT_THAT(step.gaps, IsEmpty());
   EXPECT_THAT(map.to_read(), ElementsAre(ShardId{"b"}));
   // What it holds may be as old as its parent's end.
-  EXPECT_EQ(map.find({"b"})->read_until, kStart + minutes(2));
+  EXPECT_EQ(map.find({"b"})->read_until, kStart);
 }
 
 TEST(ShardMap, TheChildOfAShardThatWasClosedAtTheStartMissesNothing) {
