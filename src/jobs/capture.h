@@ -38,6 +38,9 @@ struct CaptureFaults {
 struct CaptureOptions {
   /// Switches the stream on where there is none; absent: that needs a person.
   std::optional<endpoints::StreamView> enable;
+  /// Begins a new capture epoch although the positions of the last one could be gone on from: history is to
+  /// be read again (PROTOCOL rule 15).
+  bool new_epoch = false;
   bool carry_expired = true;  ///< deletes by TTL are carried over like any other
   /// Records asked for, but not in the spool yet, in bytes, over all shards.
   std::uint64_t memory_bytes = 32u << 20;
@@ -97,10 +100,10 @@ class Capture {
 
   /// Rule 13: finds the stream (or switches it on), lists it once, and stores the positions, or goes on from
   /// those of the spool under the ledger's capture epoch. A new epoch begins also where the ledger's record
-  /// names no stream any more: whoever heals a gap clears it (rule 15). Once it returns, history may be read:
-  /// the ledger's record says under which epoch. Gaps that show (an age, another ARN, another spool) are
-  /// declared. Errors: config (there is no stream and none may be made), stopped, and what the source
-  /// answered for good.
+  /// names no stream any more: who has history read again can clear it, which outlives a crash. Once it
+  /// returns, history may be read: the ledger's record says under which epoch. Gaps that show (an age,
+  /// another ARN, another spool) are declared. Errors: config (there is no stream and none may be made),
+  /// stopped, and what the source answered for good.
   Task<Result<void>> begin();
   /// Reads until the stop, or an error for good. Outages of the source and a full spool are waited out.
   Task<Result<void>> follow();
