@@ -91,9 +91,9 @@ Task<Result<void>> Capture::State::take_up(StreamDescription stream) {
   const state::LiveRecord& record = context.ledger->record();
   heard_from_server(stream.answered_at);
   const bool new_epoch = options.new_epoch || record.capture_epoch == 0 || record.stream != stream.arn.value;
-  // Without a name it is history that begins anew, with nothing missed.
-  const bool replaced =
-      record.capture_epoch > 0 && !record.stream.empty() && record.stream != stream.arn.value;
+  // Nothing is missed where history begins anew.
+  const bool replaced = !options.new_epoch && record.capture_epoch > 0 && !record.stream.empty() &&
+                        record.stream != stream.arn.value;
   if (replaced && ended != record.stream) {
     state::GapRecord gap{.cause = std::string(to_string(GapCause::stream_ended)),
                          .detail = record.stream,
