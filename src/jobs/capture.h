@@ -32,6 +32,8 @@ struct CaptureFaults {
   bool no_gap_by_age = false;          ///< without rule 14: only shards that are lost are a gap
   bool parent_not_waited_for = false;  ///< without the lineage of rule 14: a child is read beside its parent
   bool images_of_any_domain = false;   ///< without rule 9: whatever image there is counts as the newest
+  bool children_at_once = false;  ///< without rule 10: a child is read before its parent's end is durable
+  bool images_outlive_epochs = false;    ///< a new epoch leaves the images of the former one as they are
   bool replay_what_history_has = false;  ///< records of the time before the epoch are put, too
 };
 

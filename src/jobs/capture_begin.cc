@@ -179,7 +179,7 @@ Task<Result<void>> Capture::State::begin_epoch(StreamDescription stream,
   state::SpoolBatch batch;
   auto stored = co_await store(std::move(step), batch);
   if (!stored) co_return stored;
-  if (former > 0) {
+  if (former > 0 && !options.faults.images_outlive_epochs) {
     // What was not read yet of the closed shards never will be: what the spool holds may be older than that.
     const auto mark = [spool] { return spool->declare_gap(); };
     auto marked = co_await with_room<void>(mark);

@@ -169,9 +169,10 @@ Task<Result<void>> Capture::State::take_page(Reader& reader, FeedPage page, Asyn
   }
 
   AsyncSemaphore::Lease alone;
-  if (poll.end) alone = co_await lineage.acquire(1);
+  if (poll.end && !options.faults.children_at_once) alone = co_await lineage.acquire(1);
   ShardMap::Step step = change_map([&](ShardMap& shards) { return shards.answered(reader.shard, poll); });
   if (poll.last) reader.read_to = poll.last;
+  if (poll.end && options.faults.children_at_once) start_readers();
   bool to_store = true;
   if (batch.puts.empty() && !poll.end && step.gaps.empty()) {
     to_store = now - reader.stored_at >= std::min<Duration>(kStoreEvery, margin / 8);

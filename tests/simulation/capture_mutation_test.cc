@@ -56,6 +56,18 @@ TEST(CaptureMutation, ImagesOfOneDomainAreNeeded) {
   expect_wrong_end(faults);
 }
 
+TEST(CaptureMutation, TheDurableEndOfAParentIsNeeded) {
+  jobs::CaptureFaults faults;
+  faults.children_at_once = true;
+  expect_wrong_end(faults);
+}
+
+TEST(CaptureMutation, MarksAtANewEpochAreNeeded) {
+  jobs::CaptureFaults faults;
+  faults.images_outlive_epochs = true;
+  expect_wrong_end(faults);
+}
+
 TEST(CaptureMutation, LeavingOutWhatHistoryHasIsNeeded) {
   jobs::CaptureFaults faults;
   faults.replay_what_history_has = true;

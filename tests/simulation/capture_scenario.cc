@@ -90,6 +90,8 @@ class CaptureStory {
     spool_faults_ = {.slow = random_.chance(0.3) ? 0.03 : 0,
                      .full = random_.chance(0.3) ? 0.2 : 0,
                      .until = universe_.now() + world_.plan().faults_until};
+    if (weather == CaptureWeather::rough)
+      spool_faults_ = {.slow = 0.05, .full = 0.4, .until = universe_.now() + world_.plan().writing};
   }
 
   CaptureResult tell() {
@@ -135,7 +137,9 @@ class CaptureStory {
   void live() {
     --lives_to_lose_;
     ++result_.lives;
-    CaptureProcess process(universe_, world_, stream_, setting(false), random_.next());
+    // History may be read again without a gap, too.
+    const bool heals = random_.chance(disk_.job->live.gap() ? 0.5 : 0.15);
+    CaptureProcess process(universe_, world_, stream_, setting(heals), random_.next());
     const bool stops = random_.chance(0.2);
     const std::uint64_t last_step = universe_.steps() + 1 + random_.below(1ull << (3 + random_.below(9)));
     while (!process.result && in_time()) {
