@@ -16,6 +16,8 @@ namespace {
 /// A stream that was asked for is there in seconds as a rule; of a table that is being changed in minutes.
 constexpr std::chrono::minutes kEnableWait{15};
 constexpr std::chrono::seconds kEnablePoll{1};
+/// A stream that is still off so long after it was asked for was switched off again.
+constexpr std::chrono::minutes kAskAgain{1};
 const std::string kStream = "stream";
 
 }  // namespace
@@ -48,7 +50,7 @@ Task<Result<StreamDescription>> Capture::State::find_stream(Patience patience) {
   Loop& loop = *context.loop;
   const std::string& table = context.source->display;
   std::optional<MonoTime> waiting_since;
-  bool asked = false;
+  std::optional<MonoTime> asked_at;
   for (;;) {
     const auto find = [this] { return feed->find(); };
     auto named = co_await ask<std::optional<StreamArn>>(kStream, find, patience);
@@ -64,7 +66,8 @@ Task<Result<StreamDescription>> Capture::State::find_stream(Patience patience) {
       // Switched off, and gone with its last record.
       status = stream ? stream->status : StreamStatus::disabled;
     }
-    if (status == StreamStatus::disabled && !asked) {
+    const bool to_ask = !asked_at || loop.now() - *asked_at > kAskAgain;
+    if (status == StreamStatus::disabled && to_ask) {
       if (!options.enable) {
         co_return fail(ErrorKind::config, table +
                                               " has no stream of its changes: switch one on (NEW_IMAGE is "
@@ -74,7 +77,7 @@ Task<Result<StreamDescription>> Capture::State::find_stream(Patience patience) {
       auto enabled = co_await ask<void>(kStream, enable, patience);
       // It is there if somebody else was faster, or if only our first answer was lost.
       if (!enabled && enabled.error().kind != ErrorKind::exists) co_return fail(std::move(enabled.error()));
-      asked = true;
+      asked_at = loop.now();
     }
     if (!waiting_since) waiting_since = loop.now();
     if (loop.now() - *waiting_since > kEnableWait) {
