@@ -12,13 +12,15 @@ namespace {
 /// How long the applier waits when the spool has nothing for it: at first, and at most.
 constexpr Duration kShortestNap = std::chrono::milliseconds(5);
 constexpr Duration kLongestNap = std::chrono::milliseconds(50);
-/// A new pass begins this long after the last one began: at once when keys were given back, or regularly, for
-/// what the watermark held back; and so seldom when the former does not end.
-constexpr Duration kPassAfterRelease = std::chrono::milliseconds(50);
+/// A new pass begins this long after the last one began at least: when there are keys again that a former one
+/// has passed by; regularly, for what the watermark held back; and so seldom when the former does not end.
+constexpr Duration kPassAgain = std::chrono::milliseconds(50);
 constexpr Duration kPassRegularly = std::chrono::seconds(1);
 constexpr Duration kLongestPass = std::chrono::seconds(5);
 /// How often a paused applier, or one without room, looks whether it may go on.
 constexpr Duration kIdleNap = std::chrono::milliseconds(50);
+/// Between takings of what may be marks only, for which there is no room.
+constexpr Duration kMarksNap = std::chrono::milliseconds(20);
 /// Of one taking.
 constexpr std::size_t kMostEntries = 10'000;
 constexpr std::int64_t kMostBytes = 4 << 20;
@@ -28,13 +30,17 @@ constexpr Duration kLookEvery = std::chrono::seconds(1);
 /// Where the applier is in the spool's queue.
 class Passes {
  public:
-  /// True if the next taking is to begin a new pass.
-  bool restart(MonoTime now, std::uint64_t released) {
+  /// True if the next taking is to begin a new pass. `released` grows with the keys that were given back;
+  /// `marks_wanted`: those that were left over are wanted now.
+  bool restart(MonoTime now, std::uint64_t released, bool marks_wanted) {
+    again_ = again_ || marks_wanted;
     const Duration since = now - began_;
+    const bool something = again_ || (ended_ && released != released_);
     const bool due = !begun_ || since >= kLongestPass || (ended_ && since >= kPassRegularly) ||
-                     (ended_ && released != released_ && since >= kPassAfterRelease);
+                     (something && since >= kPassAgain);
     if (!due) return false;
     begun_ = true;
+    again_ = false;
     began_ = now;
     released_ = released;
     return true;
@@ -46,14 +52,26 @@ class Passes {
   Duration nap() const { return nap_; }
 
  private:
-  bool begun_ = false, ended_ = false;
+  bool begun_ = false, ended_ = false, again_ = false;
   MonoTime began_{};
   std::uint64_t released_ = 0;
   Duration nap_ = kShortestNap;
 };
 
-void accept(ApplyRun& run, std::vector<state::SpoolEntry> entries) {
-  std::vector<Change> changes, marks;
+/// Asked for in advance, the watermark would never let a key through that changes all the time: its newest
+/// image was always captured since. So while no page is on its way everything is asked for, and what was
+/// captured after a page that was sent meanwhile goes back.
+MonoTime ask_up_to(ApplyRun& run) {
+  const MonoTime now = run.home.now();
+  const MonoTime watermark = run.context.watermark->value(now);
+  return watermark < now && !run.options.faults.no_watermark ? watermark : MonoTime::max();
+}
+
+/// False if there was no room for all marks.
+bool accept(ApplyRun& run, std::vector<state::SpoolEntry> entries) {
+  const MonoTime watermark =
+      run.options.faults.no_watermark ? MonoTime::max() : run.context.watermark->value(run.home.now());
+  std::vector<Change> changes, marks, too_late;
   changes.reserve(entries.size());
   for (state::SpoolEntry& entry : entries) {
     Change change;
@@ -65,10 +83,12 @@ void accept(ApplyRun& run, std::vector<state::SpoolEntry> entries) {
     change.changed_unix_ms = entry.oldest_change_unix_ms;
     run.key_bytes += bytes_of_held_key(change.key);
     run.image_bytes += static_cast<std::int64_t>(change.image.size());
-    (change.reread ? marks : changes).push_back(std::move(change));
+    const bool passes = change.reread || entry.captured < watermark;
+    (!passes ? too_late : change.reread ? marks : changes).push_back(std::move(change));
   }
+  if (!too_late.empty()) run.keeper.release(std::move(too_late));
   if (!changes.empty()) run.writer.admit(std::move(changes));
-  if (!marks.empty()) run.reader.add(std::move(marks));
+  return marks.empty() || run.reader.add(std::move(marks));
 }
 
 /// Until the stop: takes what the spool gives and hands it on.
@@ -86,13 +106,10 @@ Task<void> take_changes(std::shared_ptr<ApplyRun> run) {
       continue;
     }
     state::TakeRequest request;
-    const MonoTime now = run->home.now();
-    request.restart = passes.restart(now, run->keeper.released());
+    request.restart = passes.restart(run->home.now(), run->keeper.released(), run->reader.wants_left_over());
     request.max_entries = std::min(wanted - waiting, kMostEntries);
     request.max_bytes = static_cast<std::size_t>(std::min(run->room(), kMostBytes));
-    if (!run->options.faults.no_watermark) {
-      request.images_before = request.removals_before = run->context.watermark->value(now);
-    }
+    request.images_before = request.removals_before = ask_up_to(*run);
     Result<state::Taken> taken = co_await run->context.spool->take(request);
     if (!taken && taken.error().kind != ErrorKind::busy) {
       run->fail_with(std::move(taken.error()));
@@ -103,8 +120,9 @@ Task<void> take_changes(std::shared_ptr<ApplyRun> run) {
       continue;
     }
     passes.taken(*taken);
-    accept(*run, std::move(taken->entries));
-    if (taken->end) co_await run->home.sleep_for(passes.nap(), &run->halt);
+    const bool all = accept(*run, std::move(taken->entries));
+    const Duration nap = taken->end ? passes.nap() : all ? Duration::zero() : kMarksNap;
+    if (nap > Duration::zero()) co_await run->home.sleep_for(nap, &run->halt);
   }
 }
 

@@ -3,7 +3,10 @@
 // One applier a table. It takes entries from the spool, as far as the watermark lets them through, reads
 // again those that are marks, and writes batches over the lanes. A key is held in the spool from its taking
 // until more than S after the server's answer: so two writes of a key are never in flight together, nor
-// closer than S, and what is newer waits there and coalesces.
+// closer than S, and what is newer waits there and coalesces. What was not written, or may have been, goes
+// back to the spool when it may, and is taken again in its newest state.
+//
+// The spool's keys are the keys' JSON as item::key_json writes it: it is what is deleted and looked up.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -59,8 +62,8 @@ struct ApplyFigures {
   std::uint64_t retries = 0, throttles = 0;
   double keys_per_s = 0;
   double rcu = 0, wcu = 0;  ///< of this process
-  /// From a change at the source to its acknowledged write, of the newest batches; seconds. nullopt: nothing
-  /// was written yet.
+  /// From a change at the source to its acknowledged write, the longest of the newest batches'; seconds.
+  /// nullopt: nothing was written yet.
   std::optional<double> lag_s;
   state::SpoolFigures spool;  ///< looked at once a second
   std::string trouble;        ///< what is being tried again; empty as a rule
@@ -75,7 +78,8 @@ class Apply {
     Watermark* watermark = nullptr;
     Stop* stop = nullptr;
     item::KeySchema source_key;
-    /// PROTOCOL rule 3: nothing is applied before.
+    /// PROTOCOL rule 3: nothing is applied before. By quiet_time() (jobs/copy_start.h), after a clean end,
+    /// too: the former process settled what it had just written.
     MonoTime quiet_until{};
     Random random{0};
   };
@@ -84,7 +88,7 @@ class Apply {
 
   /// Applies until the stop; then what is on the wire is waited for, as long as it is answered. Errors: what
   /// a side answered for good (denied, not_found), disk. Refused items become rejects, outages are waited
-  /// out.
+  /// out. Once in the life of an opened spool: keys whose outcome is unknown stay held in it.
   Task<Result<void>> run();
   /// True if run() ended with no request on the wire whose outcome is unknown, and not before the quiet_until
   /// of a former process's.

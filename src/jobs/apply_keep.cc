@@ -60,8 +60,10 @@ void ApplyKeeper::acknowledged(std::vector<Change> changes) {
   written.reserve(changes.size());
   for (Change& change : changes) {
     ++(change.remove ? run_.totals.removed : run_.totals.written);
-    const double lag_s = static_cast<double>(wall_ms - change.changed_unix_ms) / 1000;
-    run_.worst_lag_s = std::max(run_.worst_lag_s.value_or(0), lag_s);
+    if (change.changed_unix_ms > 0) {
+      const double lag_s = static_cast<double>(wall_ms - change.changed_unix_ms) / 1000;
+      run_.worst_lag_s = std::max(run_.worst_lag_s.value_or(0), lag_s);
+    }
     if (!rejects.empty()) {
       std::string key = canonical_key(change.key, run_.context.source_key);
       if (rejects.contains(key)) {
@@ -104,11 +106,15 @@ void ApplyKeeper::turned_away(std::vector<Change> changes, Duration pause) {
   wake();
 }
 
-void ApplyKeeper::release(std::vector<Change> changes) { release_keys(keys_of(std::move(changes))); }
+void ApplyKeeper::release(std::vector<Change> changes) {
+  released_ += changes.size();
+  give_back(keys_of(std::move(changes)));
+}
 
-void ApplyKeeper::release_keys(const std::vector<std::string>& keys) {
+void ApplyKeeper::leave_over(std::vector<Change> changes) { give_back(keys_of(std::move(changes))); }
+
+void ApplyKeeper::give_back(const std::vector<std::string>& keys) {
   for (const std::string& key : keys) run_.key_bytes -= bytes_of_held_key(key);
-  released_ += keys.size();
   run_.context.spool->release(keys);
   run_.room_made.ring();
 }
@@ -172,7 +178,8 @@ Task<Result<void>> ApplyKeeper::settle(std::shared_ptr<ApplyRun> run, std::vecto
 Task<void> ApplyKeeper::settle_by_and_by(std::shared_ptr<ApplyRun> run) {
   for (;;) {
     HoldBook::Due due = book_.take_due(run->home.now(), kMostTogether);
-    if (!due.release.empty()) release_keys(due.release);
+    released_ += due.release.size();
+    if (!due.release.empty()) give_back(due.release);
     const bool last = due.empty() && closed_ && recorded_;
     // The one that comes next knows by the ledger that it must leave S.
     if (last) due.settle = book_.take_answered();

@@ -38,21 +38,25 @@ struct ApplyReader::Reading {
 
 ApplyReader::ApplyReader(ApplyRun& run) : run_(run), budget_(run.options.read_rcu_per_s, run.home.now()) {}
 
-bool ApplyReader::has_room() const { return marks_.size() < kMostMarks; }
+bool ApplyReader::wants_left_over() {
+  return marks_.size() <= kMostMarks / 2 && std::exchange(left_over_, false);
+}
 
-void ApplyReader::add(std::vector<Change> marks) {
+bool ApplyReader::add(std::vector<Change> marks) {
   std::vector<Change> left_over;
   for (Change& mark : marks) {
-    if (has_room())
+    if (marks_.size() < kMostMarks)
       marks_.push_back(std::move(mark));
     else
       left_over.push_back(std::move(mark));
   }
-  if (!left_over.empty()) {
-    turned_away_ = true;
-    run_.keeper.release(std::move(left_over));
+  const bool all = left_over.empty();
+  if (!all) {
+    left_over_ = true;
+    run_.keeper.leave_over(std::move(left_over));
   }
   start();
+  return all;
 }
 
 /// Bytes of what was read, and of what may come beside it.

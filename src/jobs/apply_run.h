@@ -120,15 +120,14 @@ class ApplyReader {
  public:
   explicit ApplyReader(ApplyRun& run);
 
-  /// Takes marks over as long as there is room; what is left over goes back to the spool.
-  void add(std::vector<Change> marks);
+  /// Takes marks over as long as there is room; what is left over goes back to the spool. True if nothing is.
+  bool add(std::vector<Change> marks);
   /// Starts as many reads as are possible.
   void start();
   /// Hands on what the watermark lets through by now; what waits too long for it is released.
   void let_through();
-  /// Marks were left over since this was asked last.
-  bool turned_some_away() { return std::exchange(turned_away_, false); }
-  bool has_room() const;
+  /// True once, as soon as there is room again for marks that were left over.
+  bool wants_left_over();
 
  private:
   struct Reading;
@@ -157,7 +156,7 @@ class ApplyReader {
   std::int64_t read_bytes_ = 0;             ///< of images that were read and wait
   std::size_t reading_ = 0;                 ///< lookups under way
   std::size_t next_lane_ = 0;
-  bool turned_away_ = false;
+  bool left_over_ = false;
   MonoTime watermark_wanted_{};  ///< no use in reading before the watermark has passed this
 };
 
@@ -176,6 +175,8 @@ class ApplyKeeper {
   void reject(Change change, const Error& error, bool was_unknown = false);
   /// They may be taken again at once.
   void release(std::vector<Change> changes);
+  /// There is no room for them now.
+  void leave_over(std::vector<Change> changes);
 
   Task<void> settle_by_and_by(std::shared_ptr<ApplyRun> run);
   Task<void> record_by_and_by(std::shared_ptr<ApplyRun> run);
@@ -184,7 +185,7 @@ class ApplyKeeper {
 
   std::size_t unknown_keys() const { return book_.unknown_keys() + late_rejects_; }
   std::size_t unknown_batches() const { return book_.unknown_batches() + late_rejects_; }
-  /// Grows with every key that may be taken again.
+  /// Grows with every key that may be taken again, but for those that were left over.
   std::uint64_t released() const { return released_; }
 
  private:
@@ -203,7 +204,7 @@ class ApplyKeeper {
   void hold_after_answer(std::vector<state::Settled> written, MonoTime answered);
   state::Settled settled(Change& change);
   std::vector<std::string> keys_of(std::vector<Change> changes);
-  void release_keys(const std::vector<std::string>& keys);
+  void give_back(const std::vector<std::string>& keys);
   void wake();
 
   ApplyRun& run_;
