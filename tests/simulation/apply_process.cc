@@ -37,13 +37,78 @@ std::size_t position_in(const std::vector<state::ShardPosition>& positions) {
   return next;
 }
 
+/// The applier's way to the target, watched.
+class WatchedWritable final : public endpoints::Writable {
+ public:
+  WatchedWritable(std::unique_ptr<endpoints::Writable> target, WriteWatch& watch, World& world)
+      : target_(std::move(target)), watch_(watch), world_(world) {}
+
+  endpoints::WriteCaps caps() const override { return target_->caps(); }
+  Task<endpoints::WriteOutcome> put(std::span<const std::string_view> records) override {
+    return target_->put(records);
+  }
+  Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest> requests) override {
+    std::string broken = watch_.sent(requests);
+    if (!broken.empty()) world_.violate(Violation::Kind::broken_rule, std::move(broken));
+    endpoints::WriteOutcome outcome = co_await target_->write(requests);
+    watch_.ended(requests, outcome);
+    co_return outcome;
+  }
+
+ private:
+  std::unique_ptr<endpoints::Writable> target_;
+  WriteWatch& watch_;
+  World& world_;
+};
+
 }  // namespace
+
+std::string WriteWatch::sent(std::span<const endpoints::WriteRequest> requests) {
+  const MonoTime now = universe_.now();
+  std::string broken;
+  for (const endpoints::WriteRequest& request : requests) {
+    const KeyId key = parse_key(request.raw);
+    State& state = keys_[key];
+    if (state.on_wire) broken = fmt::format("two writes of item {} are on the wire", key);
+    if (now <= state.free_after) broken = fmt::format("item {} was written again too early", key);
+    if (now <= state.other_after && request.raw != state.newest) {
+      broken = fmt::format("another state of item {} was written too early", key);
+    }
+    state.on_wire = true;
+    state.newest = request.raw;
+  }
+  return broken;
+}
+
+void WriteWatch::ended(std::span<const endpoints::WriteRequest> requests,
+                       const endpoints::WriteOutcome& outcome) {
+  const MonoTime now = universe_.now();
+  for (std::uint32_t i = 0; i < requests.size(); ++i) {
+    State& state = keys_[parse_key(requests[i].raw)];
+    state.on_wire = false;
+    if (!outcome.error) {
+      const bool written = std::ranges::find(outcome.unprocessed, i) == outcome.unprocessed.end();
+      if (written) state.free_after = now + clock_error_;
+    } else if (outcome.error->kind == ErrorKind::unknown_outcome) {
+      state.free_after = now + dead_after_ + clock_error_;
+    } else if (outcome.error->kind == ErrorKind::refused) {
+      // Perhaps written in part: the same state may go again at once.
+      state.other_after = now + clock_error_;
+    }
+  }
+}
+
+void WriteWatch::sender_died() {
+  for (auto& [key, state] : keys_) {
+    if (std::exchange(state.on_wire, false)) state.free_after = universe_.now() + dead_after_ + clock_error_;
+  }
+}
 
 bool SimHistory::done() const { return std::ranges::all_of(segments, &Segment::done); }
 
 ApplyProcess::ApplyProcess(World& world, Disk& ledger_disk, SpoolDisk& spool_disk, SimChanges& changes,
                            SimHistory& history, const SpoolFaults& spool_faults,
-                           const jobs::ApplyOptions& options, std::uint64_t seed)
+                           const jobs::ApplyOptions& options, WriteWatch& watch, std::uint64_t seed)
     : loop(world.universe()),
       world_(world),
       changes_(changes),
@@ -58,6 +123,8 @@ ApplyProcess::ApplyProcess(World& world, Disk& ledger_disk, SpoolDisk& spool_dis
   const std::size_t lane_count = 1 + seed % 2;
   for (std::size_t i = 0; i < lane_count; ++i) {
     lanes_.push_back({&loop, make_source(world, loop, observed), make_target(world, loop, observed)});
+    auto& put = lanes_.back().target.put;
+    put = std::make_unique<WatchedWritable>(std::move(put), watch, world);
   }
   jobs::Apply::Context context;
   context.lanes = &lanes_;

@@ -2,8 +2,11 @@
 // and a copy that does as little as may be.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "jobs/apply.h"
@@ -41,11 +44,35 @@ struct SimHistory {
   bool done() const;
 };
 
+/// Holds the applier's writes against PROTOCOL rules 1 to 3, over all processes.
+class WriteWatch {
+ public:
+  WriteWatch(Universe& universe, Duration clock_error, Duration dead_after)
+      : universe_(universe), clock_error_(clock_error), dead_after_(dead_after) {}
+
+  /// These go out now: items, and keys of deletes. Tells which rule that breaks; empty: none.
+  std::string sent(std::span<const endpoints::WriteRequest> requests);
+  void ended(std::span<const endpoints::WriteRequest> requests, const endpoints::WriteOutcome& outcome);
+  /// Nobody will hear the answers to what is on the wire.
+  void sender_died();
+
+ private:
+  struct State {
+    bool on_wire = false;
+    std::string newest;      ///< what was sent last
+    MonoTime free_after{};   ///< strictly later anything may be sent
+    MonoTime other_after{};  ///< the same of another state than `newest`
+  };
+  Universe& universe_;
+  const Duration clock_error_, dead_after_;
+  std::map<KeyId, State> keys_;
+};
+
 class ApplyProcess {
  public:
   ApplyProcess(World& world, Disk& ledger_disk, SpoolDisk& spool_disk, SimChanges& changes,
                SimHistory& history, const SpoolFaults& spool_faults, const jobs::ApplyOptions& options,
-               std::uint64_t seed);
+               WriteWatch& watch, std::uint64_t seed);
   ~ApplyProcess();
   ApplyProcess(const ApplyProcess&) = delete;
   ApplyProcess& operator=(const ApplyProcess&) = delete;

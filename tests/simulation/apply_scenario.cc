@@ -57,6 +57,7 @@ class Story {
         random_(universe_.random().fork()),
         weather_(weather),
         world_(universe_, draw_world(random_, weather)),
+        watch_(universe_, world_.plan().clock_error, world_.plan().dead_after),
         spool_("spool"),
         writing_ends_(universe_.now() + world_.plan().writing),
         faults_end_(universe_.now() + world_.plan().faults_until) {
@@ -125,7 +126,7 @@ class Story {
   bool live() {
     ++told_.result.lives;
     spool_.crash(universe_.random());
-    ApplyProcess process(world_, ledger_, spool_, changes_, history_, spool_faults_, options_,
+    ApplyProcess process(world_, ledger_, spool_, changes_, history_, spool_faults_, options_, watch_,
                          random_.next());
     const bool dies = lives_to_lose_ > 0 && random_.chance(0.8);
     const bool stops = !dies && lives_to_lose_ > 0;
@@ -154,6 +155,7 @@ class Story {
       ++told_.clean_ends;
     } else {
       world_.sender_died();
+      watch_.sender_died();
     }
     return arrived && *process.result;
   }
@@ -191,6 +193,7 @@ class Story {
       ledger_.drop_pending();
     }
     world_.sender_died();
+    watch_.sender_died();
   }
 
   bool step(ApplyProcess& process) {
@@ -242,6 +245,7 @@ class Story {
   Random random_;
   const ApplyWeather weather_;
   World world_;
+  WriteWatch watch_;
   Disk ledger_;
   SpoolDisk spool_;
   SimChanges changes_;

@@ -77,7 +77,10 @@ void expect_wrong_end(const jobs::ApplyFaults& faults, const ApplyWeather& weath
   for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
     const ApplyStory story = run_apply_scenario(seed, faults, weather);
     if (!story.result.wrong_end()) continue;
-    fmt::print("wrong end at seed {}:\n{}", seed, story.result.text());
+    for (const Violation& violation : story.result.violations) {
+      if (violation.kind == Violation::Kind::wrong_end)
+        fmt::print("wrong end at seed {}: {}\n", seed, violation.text);
+    }
     return;
   }
   ADD_FAILURE() << "no wrong end within " << kMostSeeds << " seeds";
