@@ -132,8 +132,8 @@ Task<void> watch(std::shared_ptr<ApplyRun> run) {
   while (!run->ended.requested()) {
     if (run->home.now() >= next_look) {
       next_look = run->home.now() + kLookEvery;
-      Result<state::SpoolFigures> figures = co_await run->context.spool->figures();
-      if (figures) run->totals.spool = std::move(*figures);
+      const Result<state::SpoolFigures> figures = co_await run->context.spool->figures();
+      if (figures) run->totals.spool = *figures;
     }
     run->publish();
     co_await run->home.sleep_for(kPublishEvery, &run->ended);

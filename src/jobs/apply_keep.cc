@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kKeyOverhead = 200;
 /// Keys that are settled together, and how long settling pauses so that more come together.
 constexpr std::size_t kMostTogether = 4096;
-constexpr Duration kSettlePause = std::chrono::milliseconds(10);
+constexpr Duration kSettlePause = std::chrono::milliseconds(20);
 /// Until a call that the spool had no room for is made again.
 constexpr Duration kBusyPause = std::chrono::milliseconds(20);
 /// Rejects of one commit.

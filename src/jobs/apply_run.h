@@ -96,7 +96,7 @@ class ApplyWriter {
   Batch next_batch();
   void prepare(Sending& sending);
   /// How long the slot is to pause.
-  Duration judge(Slot& slot, Sending& sending);
+  Duration judge(Slot& slot, Batch& batch, endpoints::WriteOutcome& outcome);
   Duration processed(Slot& slot, Batch& batch, const endpoints::WriteOutcome& outcome);
   Duration not_written(Slot& slot, Batch& batch, const Error& error);
   Duration outcome_unknown(Slot& slot, Batch& batch, const Error& error);

@@ -116,7 +116,7 @@ Task<void> ApplyWriter::send_batches(std::shared_ptr<ApplyRun> run, std::size_t 
         groups_.push_front(std::move(sending->batch));
         break;
       }
-      pause = judge(slot, *sending);
+      pause = judge(slot, sending->batch, *sending->outcome);
     }
     run->room_made.ring();
     if (pause > Duration::zero()) co_await run->home.sleep_for(pause, &run->halt);
@@ -156,9 +156,7 @@ void ApplyWriter::prepare(Sending& sending) {
   changes.resize(kept);
 }
 
-Duration ApplyWriter::judge(Slot& slot, Sending& sending) {
-  Batch& batch = sending.batch;
-  endpoints::WriteOutcome& outcome = *sending.outcome;
+Duration ApplyWriter::judge(Slot& slot, Batch& batch, endpoints::WriteOutcome& outcome) {
   run_.totals.wcu += outcome.cost_wcu;
   if (!outcome.error) return processed(slot, batch, outcome);
   switch (outcome.error->kind) {
