@@ -36,6 +36,7 @@ struct LiveProgress {
   double applied_per_s = 0;
   std::optional<double> lag_s;           ///< from a change at the source to its write on the target, lately
   std::vector<std::string> gaps;         ///< what was missed, in words; not healed yet
+  std::uint64_t gaps_healing = 0;        ///< of them, from the first: this run's history heals them
   bool in_step = false;                  ///< as of this snapshot
   std::vector<std::string> not_in_step;  ///< what stands against it; empty if nothing does
   bool operator==(const LiveProgress&) const = default;
@@ -61,7 +62,8 @@ struct Progress {
   std::uint64_t memory_bytes = 0;  ///< of the budget, in use
   double elapsed_s = 0;            ///< of this run
   /// Since a page was settled last. 0 while the job waits by design: paused, for a rate that was set, for its
-  /// turn, or for requests of a former process. What a stall is judged by.
+  /// turn, or for requests of a former process. What a stall is judged by. A job that follows has no pages:
+  /// 0, but for the time since it published last.
   double idle_s = 0;
 
   // What the governors decided, and why: for people.

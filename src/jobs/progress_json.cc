@@ -39,6 +39,7 @@ void for_each_live_field(LiveRef& live, Visit visit) {
   visit("appliedPerS", live.applied_per_s);
   visit("lagS", live.lag_s);
   visit("gaps", live.gaps);
+  visit("gapsHealing", live.gaps_healing);
   visit("inStep", live.in_step);
   visit("notInStep", live.not_in_step);
 }

@@ -12,7 +12,7 @@
 //    "live":{"capturing":true,"applying":true,"streamView":"NEW_IMAGE","events":812,"eventsPerS":40.5,
 //    "shardsReading":4,"shardsWaiting":0,"shardsDrained":2,"untilTrimmedS":86390,"spoolKeysAtMost":17,
 //    "spoolBytes":1048576,"diskFreeBytes":70000000000,"oldestChangeS":0.4,"spoolFull":false,"applied":790,
-//    "removed":5,"reread":0,"appliedPerS":39,"lagS":0.3,"gaps":[],"inStep":true,"notInStep":[]}}
+//    "removed":5,"reread":0,"appliedPerS":39,"lagS":0.3,"gaps":[],"gapsHealing":0,"inStep":true,"notInStep":[]}}
 //
 // Fields have the meaning of Progress's; those that Progress has as optional are left out while they are
 // absent.

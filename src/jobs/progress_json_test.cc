@@ -54,6 +54,41 @@ TEST(ProgressJson, ComesBackAsItWent) {
   EXPECT_EQ(back->steering, progress.steering);
 }
 
+TEST(ProgressJson, ALiveMigrationComesBackAsItWent) {
+  Progress progress;
+  progress.job = "migrate";
+  LiveProgress& live = progress.live.emplace();
+  live.capturing = live.applying = live.spool_full = live.in_step = true;
+  live.stream_view = "NEW_IMAGE";
+  live.events = 1;
+  live.events_per_s = 2.5;
+  live.shards_reading = 3;
+  live.shards_waiting = 4;
+  live.shards_drained = 5;
+  live.until_trimmed_s = -6;
+  live.spool_keys_at_most = 7;
+  live.spool_bytes = 8;
+  live.disk_free_bytes = 1ull << 40;
+  live.disk_full_in_s = 10;
+  live.oldest_change_s = 11.5;
+  live.applied = 12;
+  live.removed = 13;
+  live.reread = 14;
+  live.applied_per_s = 15;
+  live.lag_s = 0.25;
+  live.gaps = {"a gap", "of a server: \xff"};
+  live.gaps_healing = 1;
+  live.not_in_step = {"a reason"};
+  const auto back = progress_from_json(progress_to_json(progress));
+  ASSERT_TRUE(back);
+  live.gaps[1] = "of a server: \xEF\xBF\xBD";
+  EXPECT_EQ(back->live, progress.live);
+  progress.live.reset();
+  EXPECT_EQ(progress_from_json(progress_to_json(progress))->live, std::nullopt);
+  EXPECT_FALSE(progress_from_json(R"({"live":3})"));
+  EXPECT_FALSE(progress_from_json(R"({"live":{"gaps":[1]}})"));
+}
+
 TEST(ProgressJson, StaysJsonWhateverAServerSays) {
   Progress progress;
   progress.holder_detail = "a\xff\"b";
