@@ -193,8 +193,10 @@ For cron: status --check
   One line a migration that says why, and the exit status of the gravest:
   0  done, or running and well (a paused job is well)
   1  done, with rejects
-  3  not done and not running, or nothing was settled for --stalled-after
-  4  a person is needed: the last run ended so, or the ledger cannot be used
+  3  not done and not running, nothing was settled for --stalled-after, or changes are about
+     to be missed: the spool is full, or unread records are trimmed within 2 hours
+  4  a person is needed: changes were missed, the last run ended so, or the ledger cannot be
+     used
 
 Examples
   messina status

@@ -12,6 +12,7 @@
 
 #include "cli/load_plan.h"
 #include "console/json_line.h"
+#include "jobs/gap_text.h"
 #include "jobs/progress_json.h"
 #include "net/local_socket.h"
 #include "plan/plan_json.h"
@@ -84,7 +85,7 @@ Result<std::filesystem::path> find_migration(Session& session, Flags& flags) {
 Error not_running(const console::MigrationStatus& status) {
   const std::string name =
       status.source.empty() ? status.folder : fmt::format("{} to {}", status.source, status.target);
-  const bool done = status.begun && status.phase == state::JobPhase::done;
+  const bool done = status.begun && status.phase == state::JobPhase::done && !console::must_follow(status);
   return {ErrorKind::not_found,
           done ? fmt::format("{} is done: there is nothing to steer", name)
                : fmt::format("{} is not running: start it, and give what you would set as flags (--read-rcu, "
@@ -192,8 +193,6 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
     status.target = state.identity.target;
   }
   status.phase = state.phase;
-  status.unclean =
-      !status.running && state.phase != state::JobPhase::done && state.heartbeat_unix_ms.has_value();
   status.live_rejects = state.live_rejects;
   status.units = state.units.size();
   for (const state::UnitRecord& unit : state.units) {
@@ -204,6 +203,10 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
   status.heartbeat_unix_ms = state.heartbeat_unix_ms;
   if (!state.snapshot_json.empty())
     if (auto progress = jobs::progress_from_json(state.snapshot_json)) status.progress = std::move(*progress);
+  for (std::size_t i = state.live.gaps_healing; i < state.live.gaps.size(); ++i)
+    status.gaps.push_back(jobs::gap_text(state.live.gaps[i]));
+  const bool done = state.phase == state::JobPhase::done && !console::must_follow(status);
+  status.unclean = !status.running && !done && state.heartbeat_unix_ms.has_value();
   return status;
 }
 
@@ -216,8 +219,8 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
     status->live = true;
     return status;
   }
-  const bool at_work =
-      status->progress && status->heartbeat_unix_ms && status->phase != state::JobPhase::done;
+  const bool done = status->phase == state::JobPhase::done && !console::must_follow(*status);
+  const bool at_work = status->progress && status->heartbeat_unix_ms && !done;
   if (!at_work) return status;
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch());
   const std::int64_t silent_ms = now.count() - *status->heartbeat_unix_ms;

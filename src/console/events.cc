@@ -39,8 +39,46 @@ std::string steering_json(const std::vector<jobs::SteeringNote>& notes) {
   return list + "]";
 }
 
+std::string texts_json(const std::vector<std::string>& texts) {
+  std::string list = "[";
+  for (const std::string& text : texts) {
+    if (list.size() > 1) list += ',';
+    list += JsonLine::quoted(text);
+  }
+  return list + "]";
+}
+
+std::string live_json(const jobs::LiveProgress& live) {
+  return JsonLine()
+      .flag("capturing", live.capturing)
+      .flag("applying", live.applying)
+      .text("stream_view", live.stream_view)
+      .whole("events", live.events)
+      .number("events_per_s", live.events_per_s)
+      .whole("shards_reading", live.shards_reading)
+      .whole("shards_waiting", live.shards_waiting)
+      .whole("shards_drained", live.shards_drained)
+      .optional("until_trimmed_s", live.until_trimmed_s)
+      .whole("spool_keys_at_most", live.spool_keys_at_most)
+      .whole("spool_bytes", live.spool_bytes)
+      .whole("disk_free_bytes", live.disk_free_bytes)
+      .optional("disk_full_in_s", live.disk_full_in_s)
+      .optional("oldest_change_s", live.oldest_change_s)
+      .flag("spool_full", live.spool_full)
+      .whole("applied", live.applied)
+      .whole("removed", live.removed)
+      .whole("reread", live.reread)
+      .number("applied_per_s", live.applied_per_s)
+      .optional("lag_s", live.lag_s)
+      .raw("gaps", texts_json(live.gaps))
+      .whole("gaps_healing", live.gaps_healing)
+      .flag("in_step", live.in_step)
+      .raw("not_in_step", texts_json(live.not_in_step))
+      .str();
+}
+
 JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
-  return line.text("job", progress.job)
+  line.text("job", progress.job)
       .text("table", progress.table)
       .text("phase", progress.phase)
       .raw("counts", counts_json(progress.counts))
@@ -72,6 +110,7 @@ JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
       .whole("write_concurrency", progress.write_concurrency)
       .text("write_concurrency_why", progress.write_concurrency_why)
       .raw("steering", steering_json(progress.steering));
+  return progress.live ? line.raw("live", live_json(*progress.live)) : line.null("live");
 }
 
 }  // namespace
@@ -122,6 +161,25 @@ std::string summary_event(WallTime time, const Outcome& outcome) {
       .str();
 }
 
+std::string migrate_summary_event(WallTime time, const MigrateOutcome& outcome) {
+  const jobs::MigrateSummary& summary = outcome.summary;
+  return JsonLine("summary", time)
+      .text("job", "migrate")
+      .text("source", outcome.source)
+      .text("target", outcome.target)
+      .raw("counts", counts_json(summary.copy.counts))
+      .whole("live_rejects", summary.live_rejects)
+      .whole("units", summary.copy.units)
+      .whole("units_skipped", summary.copy.units_skipped)
+      .flag("finished", summary.ended_by_itself)
+      .flag("was_already_done", summary.copy.was_already_done)
+      .number("elapsed_s", static_cast<double>(summary.copy.elapsed.count()) / 1000)
+      .flag("history_done", summary.history_done)
+      .raw("live", live_json(summary.live))
+      .whole("exit_code", static_cast<std::uint64_t>(outcome.exit))
+      .str();
+}
+
 std::string error_event(WallTime time, const Error& error, ExitCode exit) {
   return JsonLine("error", time)
       .text("kind", to_string(error.kind))
@@ -129,6 +187,11 @@ std::string error_event(WallTime time, const Error& error, ExitCode exit) {
       .text("message", error.message)
       .whole("exit_code", static_cast<std::uint64_t>(exit))
       .str();
+}
+
+bool must_follow(const MigrationStatus& status) {
+  return status.begun && status.phase == state::JobPhase::done && status.progress && status.progress->live &&
+         status.progress->phase != "done";
 }
 
 std::string_view phase_name(const MigrationStatus& status) {
@@ -139,7 +202,7 @@ std::string_view phase_name(const MigrationStatus& status) {
     case state::JobPhase::copying:
       return "copying";
     case state::JobPhase::done:
-      return "done";
+      return must_follow(status) ? "following" : "done";
   }
   return "planned";
 }
@@ -181,6 +244,7 @@ std::string migration_event(WallTime time, const MigrationStatus& status) {
   } else {
     line.null("last_end");
   }
+  line.raw("gaps", texts_json(status.gaps));
   if (status.run) {
     line.raw("run", JsonLine()
                         .whole("tables", status.run->tables)

@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/control.h"
 #include "jobs/copy.h"
+#include "jobs/migrate.h"
 #include "jobs/progress.h"
 #include "jobs/schema.h"
 #include "jobs/selftest.h"
@@ -36,6 +38,16 @@ struct Outcome {
       {};  ///< ` --state DIR`, to be added to commands that are named; empty for the default
 };
 std::string summary_event(WallTime time, const Outcome& outcome);
+
+/// How a live migration ended.
+struct MigrateOutcome {
+  std::string source, target;  ///< canonical addresses
+  ExitCode exit = ExitCode::done;
+  jobs::MigrateSummary summary;
+  std::string state_flag = {};  ///< as of Outcome
+};
+/// Also a `summary`, with the fields of a copy's and what the changes add.
+std::string migrate_summary_event(WallTime time, const MigrateOutcome& outcome);
 std::string error_event(WallTime time, const Error& error, ExitCode exit);
 
 /// How the last run of a migration ended, where it ended with an error.
@@ -63,11 +75,17 @@ struct MigrationStatus {
   std::optional<std::int64_t> heartbeat_unix_ms;  ///< last commit of a run that has not ended cleanly
   bool live = false;                              ///< `progress` is the running process's own
   std::optional<LastEnd> last_end;                ///< unless it runs, or ended well
+  /// Of a live migration: what was missed, in words, as the ledger has it; but for what a run with --heal has
+  /// begun to heal.
+  std::vector<std::string> gaps;
   /// With `live`: the run over many tables that it is a part of.
   std::optional<RunOfTables> run;
 };
 std::string migration_event(WallTime time, const MigrationStatus& status);
+/// "new", "planned", "copying", "following", "done".
 std::string_view phase_name(const MigrationStatus& status);
+/// Of a live migration all history is copied, and the changes since must be followed: it did not end in step.
+bool must_follow(const MigrationStatus& status);
 
 /// One line of `status --check`.
 struct Check;

@@ -51,6 +51,21 @@ jobs::Progress full_progress() {
   return progress;
 }
 
+jobs::Progress live_progress() {
+  jobs::Progress progress = full_progress();
+  jobs::LiveProgress& live = progress.live.emplace();
+  live.until_trimmed_s = live.disk_full_in_s = live.oldest_change_s = live.lag_s = 1.5;
+  live.gaps = {"g"};
+  live.not_in_step = {"n"};
+  return progress;
+}
+
+MigrateOutcome full_migrate() {
+  MigrateOutcome outcome;
+  outcome.summary.live = *live_progress().live;
+  return outcome;
+}
+
 jobs::SchemaReport full_schema() {
   jobs::SchemaReport report;
   report.source.name.value = "a";
@@ -116,6 +131,9 @@ std::vector<std::string> every_event() {
   one_of_many.run.emplace().read_budget_rcu_per_s = 1;
   MigrationStatus failed;
   failed.last_end = {ExitCode::needs_person, "m", "t"};
+  failed.gaps = {"g"};
+  jobs::Progress live_unknown;
+  live_unknown.live.emplace();
   state::Reject reject;
   reject.item = R"({"id":{"S":"a"}})";
   jobs::Progress unknown;
@@ -132,7 +150,10 @@ std::vector<std::string> every_event() {
       tables_event(kTime, {.job = "copy", .tables = {some_table(true)}}),
       progress_event(kTime, full_progress()),
       progress_event(kTime, unknown),
+      progress_event(kTime, live_progress()),
+      progress_event(kTime, live_unknown),
       summary_event(kTime, {}),
+      migrate_summary_event(kTime, full_migrate()),
       error_event(kTime, {ErrorKind::config, "m"}, ExitCode::wrong_usage),
       migration_event(kTime, idle),
       migration_event(kTime, running),

@@ -21,6 +21,10 @@ struct Health {
 /// Well is a job that settles pages, or waits by design (Progress::idle_s): it is paused, held by the read
 /// rate that was set, or its former process's requests must be dead first. A job that prepares, or waits for
 /// a server, is well until `stalled_after`.
+///
+/// A live migration that follows settles no pages. It is stalled when it tells nothing for that long, or when
+/// a change has waited for that long and none is applied. Gaps, a full spool and records that are trimmed
+/// soon are named and make nobody sick: a new start would not cure them; check() judges them.
 Health health_of(const jobs::Progress& progress, std::chrono::milliseconds stalled_after);
 /// A run is well while each table that runs is. One that failed is named, and makes nobody sick: the others
 /// go on, and no new start would cure it.
@@ -32,14 +36,16 @@ std::string pause_text(const jobs::Progress& progress);
 /// One migration, judged for a script.
 struct Check {
   ExitCode exit = ExitCode::done;
-  /// "done", "done with rejects", "running", "paused", "stalled", "stopped", "needs a person", "unreadable",
-  /// "not begun".
+  /// "done", "done with rejects", "running", "paused", "at risk", "stalled", "stopped", "needs a person",
+  /// "unreadable", "not begun".
   std::string state;
   std::string reason;  ///< without an end of line
 };
 
 /// done: it is done, or runs and is well. done_with_rejects: done with rejects that are live. stopped: it is
-/// not done, and does not run or is stalled. needs_person: the last run ended so, and nothing runs now.
+/// not done, and does not run, is stalled, or will miss changes soon unless somebody looks (a full spool,
+/// records that are trimmed). needs_person: changes were missed; or the last run ended so, and nothing runs
+/// now.
 Check check(const MigrationStatus& status, std::chrono::milliseconds stalled_after);
 /// For a migration whose state cannot be read.
 Check check(const Error& error);

@@ -9,11 +9,13 @@
 #include <fmt/format.h>
 
 #include "console/json_line.h"
+#include "console/live_text.h"
 #include "pace/speed_holder.h"
 
 namespace messina::console {
 namespace {
 
+using jobs::LiveProgress;
 using jobs::Progress;
 using jobs::TablesProgress;
 
@@ -29,6 +31,7 @@ struct MetricOf {
   Samples (*samples)(const Snapshot&);
 };
 using Metric = MetricOf<Progress>;
+using LiveMetric = MetricOf<jobs::LiveProgress>;
 using RunMetric = MetricOf<TablesProgress>;
 
 template <class T>
@@ -123,8 +126,8 @@ const std::array kMetrics{
            [](const Progress& p) { return one(p.memory_bytes); }},
     Metric{"messina_phase", "gauge", "phase", "1 for the phase that the job is in.",
            [](const Progress& p) {
-             return states({"preparing", "queued", "waiting", "copying", "paused", "finishing", "done",
-                            "stopped", "failed"},
+             return states({"preparing", "queued", "waiting", "copying", "following", "paused", "finishing",
+                            "done", "stopped", "failed"},
                            p.phase);
            }},
     Metric{"messina_held_by", "gauge", "holder", "1 for what holds the speed.",
@@ -148,6 +151,69 @@ const std::array kMetrics{
     Metric{"messina_set_by_hand", "gauge", "setting",
            "1 for each setting that was changed on the running job; absent if none was.",
            [](const Progress& p) { return set_by_hand(p); }},
+};
+
+/// Those that a live migration has beside them.
+const std::array kLiveMetrics{
+    LiveMetric{"messina_changes_captured_total", "counter", nullptr,
+               "Changes captured from the stream, in this run.",
+               [](const LiveProgress& p) { return one(p.events); }},
+    LiveMetric{"messina_keys_written_total", "counter", nullptr,
+               "Keys whose newest state was written to the target, in this run.",
+               [](const LiveProgress& p) { return one(p.applied); }},
+    LiveMetric{"messina_keys_removed_total", "counter", nullptr,
+               "Keys that were deleted on the target, in this run.",
+               [](const LiveProgress& p) { return one(p.removed); }},
+    LiveMetric{"messina_keys_reread_total", "counter", nullptr,
+               "Keys that were read again from the source to be written, in this run.",
+               [](const LiveProgress& p) { return one(p.reread); }},
+    LiveMetric{"messina_capturing", "gauge", nullptr, "1 while this process captures changes.",
+               [](const LiveProgress& p) { return one(p.capturing); }},
+    LiveMetric{"messina_applying", "gauge", nullptr, "1 while this process applies changes.",
+               [](const LiveProgress& p) { return one(p.applying); }},
+    LiveMetric{"messina_in_step", "gauge", nullptr, "1 while the target is in step with the source.",
+               [](const LiveProgress& p) { return one(p.in_step); }},
+    LiveMetric{"messina_gaps", "gauge", nullptr,
+               "Holes in what was captured that nothing heals yet: changes were missed.",
+               [](const LiveProgress& p) { return one(open_gaps(p).size()); }},
+    LiveMetric{"messina_gaps_healing", "gauge", nullptr, "Those that this run heals.",
+               [](const LiveProgress& p) { return one(p.gaps_healing); }},
+    LiveMetric{
+        "messina_lag_seconds", "gauge", nullptr,
+        "Seconds from a change at the source to its write on the target, lately; absent while not known.",
+        [](const LiveProgress& p) { return known(p.lag_s); }},
+    LiveMetric{"messina_oldest_change_age_seconds", "gauge", nullptr,
+               "Age of the oldest change that waits; absent while none waits.",
+               [](const LiveProgress& p) { return known(p.oldest_change_s); }},
+    LiveMetric{
+        "messina_until_trimmed_seconds", "gauge", nullptr,
+        "Seconds until the oldest record that may be unread is trimmed; below 0 it may be gone; absent "
+        "while not known.",
+        [](const LiveProgress& p) { return known(p.until_trimmed_s); }},
+    LiveMetric{"messina_changes_per_second", "gauge", nullptr, "Changes captured a second.",
+               [](const LiveProgress& p) { return one(p.events_per_s); }},
+    LiveMetric{"messina_keys_applied_per_second", "gauge", nullptr, "Keys written or deleted a second.",
+               [](const LiveProgress& p) { return one(p.applied_per_s); }},
+    LiveMetric{"messina_shards", "gauge", "state",
+               "Shards of the stream: those that are read, wait for their parents, or are read to their end.",
+               [](const LiveProgress& p) {
+                 return Samples{{"reading", static_cast<double>(p.shards_reading)},
+                                {"waiting", static_cast<double>(p.shards_waiting)},
+                                {"drained", static_cast<double>(p.shards_drained)}};
+               }},
+    LiveMetric{"messina_spool_keys", "gauge", nullptr, "Keys whose changes wait in the spool, at most.",
+               [](const LiveProgress& p) { return one(p.spool_keys_at_most); }},
+    LiveMetric{"messina_spool_bytes", "gauge", nullptr, "Bytes that the spool takes of its disk.",
+               [](const LiveProgress& p) { return one(p.spool_bytes); }},
+    LiveMetric{"messina_spool_full", "gauge", nullptr, "1 while capture waits for room in the spool.",
+               [](const LiveProgress& p) { return one(p.spool_full); }},
+    LiveMetric{"messina_spool_disk_free_bytes", "gauge", nullptr, "Bytes free on the spool's disk.",
+               [](const LiveProgress& p) { return one(p.disk_free_bytes); }},
+    LiveMetric{
+        "messina_spool_disk_full_in_seconds", "gauge", nullptr,
+        "Seconds until the spool has filled its disk, at the pace of the last minutes; absent while it "
+        "does not grow.",
+        [](const LiveProgress& p) { return known(p.disk_full_in_s); }},
 };
 
 /// The list of those of a run over many tables, beside each table's own.
@@ -177,10 +243,11 @@ const std::array kRunMetrics{
 
 /// What a table keeps that has ended: counters never vanish before they were scraped, and an alert can tell
 /// done from gone.
-bool is_kept(const Metric& metric) {
+template <class Snapshot>
+bool is_kept(const MetricOf<Snapshot>& metric) {
   const std::string_view name = metric.name;
   return std::string_view(metric.type) == "counter" || name == "messina_done_ratio" ||
-         name == "messina_phase";
+         name == "messina_phase" || name == "messina_gaps";
 }
 
 std::string escaped(std::string_view text) {
@@ -235,17 +302,28 @@ void write_samples(std::string& out, const MetricOf<Snapshot>& metric, const std
   }
 }
 
+const Progress* part_of(const Metric&, const Progress& progress) { return &progress; }
+const LiveProgress* part_of(const LiveMetric&, const Progress& progress) {
+  return progress.live ? &*progress.live : nullptr;
+}
+
 /// All samples of a metric stand together, below its one head, as the format demands.
 void write_tables(std::string& out, const std::vector<Labelled>& tables) {
-  for (const Metric& metric : kMetrics) {
-    std::string lines;
-    for (const Labelled& table : tables)
-      if (!table.ended || is_kept(metric))
-        write_samples(lines, metric, table.labels, metric.samples(*table.progress));
-    if (lines.empty()) continue;
-    write_head(out, metric.name, metric.type, metric.help);
-    out += lines;
-  }
+  const auto write_all = [&](const auto& metrics) {
+    for (const auto& metric : metrics) {
+      std::string lines;
+      for (const Labelled& table : tables) {
+        const auto* part = part_of(metric, *table.progress);
+        if (part != nullptr && (!table.ended || is_kept(metric)))
+          write_samples(lines, metric, table.labels, metric.samples(*part));
+      }
+      if (lines.empty()) continue;
+      write_head(out, metric.name, metric.type, metric.help);
+      out += lines;
+    }
+  };
+  write_all(kMetrics);
+  write_all(kLiveMetrics);
 }
 
 }  // namespace
@@ -286,6 +364,7 @@ std::vector<MetricInfo> metric_catalog() {
       all.push_back({metric.name, metric.type, metric.label == nullptr ? "" : metric.label, metric.help});
   };
   add(kMetrics);
+  add(kLiveMetrics);
   add(kRunMetrics);
   return all;
 }

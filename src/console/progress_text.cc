@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "console/line_parts.h"
+#include "console/live_text.h"
 #include "console/numbers.h"
 
 namespace messina::console {
@@ -16,12 +17,30 @@ bool moves_data(const jobs::Progress& progress) {
          progress.phase == "done";
 }
 
+/// What the copy did is history: neither its speed nor what held it is told any more.
+void add_followers_figures(const jobs::Progress& progress, std::vector<LinePart>& parts) {
+  if (progress.live)
+    add_following(*progress.live, parts);
+  else
+    parts.push_back({3, counted(progress.counts.read_items, "item")});
+  if (progress.counts.rejected_items > 0)
+    parts.push_back({2, grouped(progress.counts.rejected_items) + " rejected"});
+  if (progress.unknown_outcomes > 0)
+    parts.push_back({7, grouped(progress.unknown_outcomes) + " to send again"});
+  if (!progress.holder_detail.empty()) parts.push_back({5, "trouble: " + progress.holder_detail});
+}
+
 std::vector<LinePart> parts_of(const jobs::Progress& progress) {
   std::vector<LinePart> parts;
   parts.push_back({0, progress.job});
   if (progress.phase != "copying")
     parts.push_back({1, progress.phase.empty() ? "preparing" : progress.phase});
   if (progress.paused && progress.phase != "paused") parts.push_back({1, "paused"});
+  if (progress.live) add_live_alarms(*progress.live, parts);
+  if (follows(progress)) {
+    add_followers_figures(progress, parts);
+    return parts;
+  }
   if (!moves_data(progress) && progress.counts.read_items == 0) return parts;
   parts.push_back({0, percent(progress.share_done)});
   add_volume_and_speed(progress, parts);
@@ -32,6 +51,7 @@ std::vector<LinePart> parts_of(const jobs::Progress& progress) {
     if (!progress.holder_detail.empty()) holder += " in " + progress.holder_detail;
     parts.push_back({4, std::move(holder)});
   }
+  if (progress.live) add_live_speed(*progress.live, parts);
   return parts;
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "console/json_line.h"
+#include "console/live_text.h"
 #include "console/numbers.h"
 #include "console/progress_text.h"
 
@@ -21,6 +22,13 @@ std::string run_text(const RunOfTables& run) {
     text += fmt::format("{}{} {}", std::exchange(before, ", "), grouped(count), what);
   }
   return text + "; together at most " + together_text(run);
+}
+
+std::string rejects_text(std::uint64_t live_rejects, const std::string& state_flag) {
+  if (live_rejects == 0) return "";
+  return fmt::format("{} live: `messina rejects list{}` shows why the target refused\n",
+                     live_rejects == 1 ? std::string("1 reject is") : grouped(live_rejects) + " rejects are",
+                     state_flag);
 }
 
 const char* items(std::uint64_t count) { return count == 1 ? "item" : "items"; }
@@ -66,12 +74,39 @@ std::string summary_text(const Outcome& outcome) {
                         grouped(summary.units));
   if (counts.rcu > 0)
     text += fmt::format("  cost      {} RCU read\n", grouped(static_cast<std::uint64_t>(counts.rcu + 0.5)));
-  if (summary.live_rejects > 0)
-    text += fmt::format("{} live: `messina rejects list{}` shows why the target refused\n",
-                        summary.live_rejects == 1 ? std::string("1 reject is")
-                                                  : grouped(summary.live_rejects) + " rejects are",
-                        outcome.state_flag);
-  return text;
+  return text + rejects_text(summary.live_rejects, outcome.state_flag);
+}
+
+std::string migrate_summary_text(const MigrateOutcome& outcome) {
+  const jobs::MigrateSummary& summary = outcome.summary;
+  const jobs::LiveProgress& live = summary.live;
+  const state::Counts& counts = summary.copy.counts;
+  std::string text =
+      fmt::format("{}: {} to {}\n", live.in_step ? "in step" : "not in step", outcome.source, outcome.target);
+  if (!live.in_step)
+    for (const std::string& reason : live.not_in_step)
+      text += fmt::format("  because   {}\n", one_line(reason));
+  if (!summary.history_done)
+    text += fmt::format("  copied    not all: `messina status{}` shows how far\n", outcome.state_flag);
+  else if (summary.copy.units == 0 || summary.copy.was_already_done)
+    text += "  copied    before this run\n";
+  else
+    text += fmt::format("  copied    {}, {} in {}\n", counted(counts.written_items, "item"),
+                        bytes(static_cast<double>(counts.read_bytes)),
+                        duration(static_cast<double>(summary.copy.elapsed.count()) / 1000));
+  if (summary.copy.units_skipped > 0)
+    text += fmt::format("  left out  {} of {}, as told\n", counted(summary.copy.units_skipped, "segment"),
+                        grouped(summary.copy.units));
+  text += fmt::format("  captured  {}\n", counted(live.events, "change"));
+  text += fmt::format("  applied   {} written, {} removed, {} read again\n", counted(live.applied, "key"),
+                      grouped(live.removed), grouped(live.reread));
+  if (live.lag_s) text += fmt::format("  lag       {}\n", duration(*live.lag_s));
+  for (const std::string& gap : live.gaps) text += fmt::format("GAP: {}\n", one_line(gap));
+  const bool open = !open_gaps(live).empty();
+  if (open) text += "to mend the gap, " + heal_text() + "\n";
+  if (!live.in_step && !open)
+    text += "changes are followed no more: run the same command again before their records are trimmed\n";
+  return text + rejects_text(summary.live_rejects, outcome.state_flag);
 }
 
 std::string selftest_text(const jobs::SelftestCheck& check) {
@@ -103,6 +138,8 @@ std::string migration_text(const MigrationStatus& status) {
                         one_line(status.holder_host), one_line(status.holder_since));
   else if (status.unclean)
     text += "  stopped    the last run ended uncleanly; run the same command again and it goes on\n";
+  else if (status.begun && must_follow(status))
+    text += "  stopped    nobody follows the changes; run the same command again and it goes on\n";
   else if (status.begun && status.phase != state::JobPhase::done)
     text += "  stopped    run the same command again and it goes on\n";
   else if (!status.begun)
@@ -119,6 +156,10 @@ std::string migration_text(const MigrationStatus& status) {
   }
   if (status.last_end)
     text += fmt::format("  ended      {} (at {})\n", one_line(status.last_end->message), status.last_end->at);
+  if (status.running && status.progress && status.progress->live)
+    text += live_status_text(*status.progress->live);
+  else
+    text += gap_lines(status.gaps);
   text += fmt::format("  state      {}\n", status.folder);
   // What a process that is gone was told concerns nobody.
   if (status.running && status.progress) {

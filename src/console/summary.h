@@ -16,6 +16,9 @@ Result<void> check_counts(const state::Counts& counts);
 /// Several lines, each with its end.
 std::string summary_text(const Outcome& outcome);
 
+/// The same of a live migration: what was copied and what was followed, and whether it is in step.
+std::string migrate_summary_text(const MigrateOutcome& outcome);
+
 /// `table "orders" made on the target` and what differs, one line each.
 std::string schema_text(const jobs::SchemaReport& report);
 

@@ -9,20 +9,32 @@
 #include "console/events.h"
 #include "console/json_line.h"
 #include "console/line_parts.h"
+#include "console/live_text.h"
 #include "console/numbers.h"
 #include "console/progress_text.h"
 
 namespace messina::console {
 namespace {
 
+/// All tables of a run have the same.
+std::string job_of(const jobs::TablesProgress& progress) {
+  if (!progress.running.empty()) return progress.running.front().progress.job;
+  return progress.ended.empty() ? jobs::Progress().job : progress.ended.front()->last.progress.job;
+}
+
 std::vector<LinePart> parts_of(const jobs::TablesProgress& progress) {
   std::vector<LinePart> parts;
-  parts.push_back({0, "copy"});
+  const std::optional<LiveTables> live = live_tables(progress);
+  parts.push_back({0, job_of(progress)});
   parts.push_back({0, fmt::format("{}/{} tables", grouped(progress.tables_done), grouped(progress.tables))});
   if (progress.tables_failed > 0)
     parts.push_back({1, fmt::format("{} failed", grouped(progress.tables_failed))});
+  if (live) add_live_alarms(live->together, parts);
   parts.push_back({1, percent(progress.share_done)});
+  if (live && live->following > 0)
+    parts.push_back({1, fmt::format("{} of {} in step", live->in_step, live->following)});
   add_volume_and_speed(progress, parts);
+  if (live) add_live_speed(live->together, parts);
   const auto paused = std::ranges::count_if(
       progress.running, [](const jobs::TableProgress& table) { return table.progress.paused; });
   if (paused > 0) parts.push_back({1, fmt::format("{} paused", paused)});

@@ -115,7 +115,10 @@ def test_pages_say_what_status_says(watched, messina):
     assert samples["messina_phase", "copying"] == 1 and event["phase"] == "copying"
     assert set(event) - {"event", "time"} == set(row)
 
-    documented = set(re.findall(r"^\| `(messina_\w+)`", (OPERATE / "metrics.md").read_text(), re.M))
+    rows = re.findall(r"^\| `(messina_\w+)`", (OPERATE / "metrics.md").read_text(), re.M)
+    # As the page says, of `migrate` only.
+    live = rows[rows.index("messina_changes_captured_total"):rows.index("messina_spool_disk_full_in_seconds") + 1]
+    documented = set(rows) - set(live)
     exposed = set(re.findall(r"^# TYPE (\w+)", watched.get("/metrics")[2], re.M))
     assert exposed <= documented
     absent = {line.split("`")[1] for line in (OPERATE / "metrics.md").read_text().splitlines() if "; absent" in line}
@@ -198,7 +201,7 @@ def expressions():
 
 
 def test_alerts_and_dashboard_are_well_formed(tmp_path):
-    """Their metrics' names are held to the program's by src/console/metrics_test.cc."""
+    """Their metrics' names are held to the program's by src/console/metrics_docs_test.cc."""
     found = list(expressions())
     assert len(found) > 20
     for where, expression in found:
