@@ -22,21 +22,27 @@ std::string cause_text(std::string_view cause, const std::string& detail) {
     return fmt::format("shard {} came after one that is gone, and that was never read", detail);
   if (cause == "stream_ended")
     return fmt::format("the stream {} was switched off or replaced before it was read to its end", detail);
-  if (cause == "spool_missing") return "the spool beside the ledger is missing: changes that waited are lost";
-  if (cause == "spool_older")
-    return "the spool is older than the ledger knows it: changes that waited are lost";
   return fmt::format("{} ({})", cause, detail);
 }
 
 }  // namespace
 
 std::string gap_text(const state::GapRecord& gap) {
-  std::string text = cause_text(gap.cause, gap.detail);
+  // What waited in a spool was captured long before it was missed: it has no beginning.
+  const std::string noticed = time_text(gap.noticed_unix_ms);
+  if (gap.cause == "spool_missing")
+    return fmt::format(
+        "the spool beside the ledger is missing, and with it the changes that waited (noticed {})", noticed);
+  if (gap.cause == "spool_older")
+    return fmt::format(
+        "the spool is older than the ledger knows it, and changes that waited are lost (noticed {})",
+        noticed);
+  const std::string text = cause_text(gap.cause, gap.detail);
   // Nothing is known of when it began where a stream ended while nobody looked.
   if (gap.since_unix_ms > 0)
-    return text + fmt::format(": changes between {} and {} were missed", time_text(gap.since_unix_ms),
-                              time_text(gap.noticed_unix_ms));
-  return text + fmt::format(": changes before {} were missed", time_text(gap.noticed_unix_ms));
+    return fmt::format("{}: changes between {} and {} were missed", text, time_text(gap.since_unix_ms),
+                       noticed);
+  return fmt::format("{}: changes before {} were missed", text, noticed);
 }
 
 }  // namespace messina::jobs

@@ -21,6 +21,12 @@ TEST(GapText, SaysNothingOfABeginningThatIsNotKnown) {
             "2023-11-14T22:13:20Z were missed");
 }
 
+TEST(GapText, WhatWaitedInASpoolHasNoBeginning) {
+  EXPECT_EQ(gap_text({"spool_missing", "the spool beside the ledger", 1'600'000'000'000, 1'700'000'000'000}),
+            "the spool beside the ledger is missing, and with it the changes that waited (noticed "
+            "2023-11-14T22:13:20Z)");
+}
+
 TEST(GapText, EachCauseHasItsOwnSentenceAndOneOfALaterVersionIsNamed) {
   std::set<std::string> texts;
   for (const char* cause : {"position_too_old", "shard_lost", "parent_unread", "stream_ended",
