@@ -38,7 +38,7 @@ Check check_running(const MigrationStatus& status, std::chrono::milliseconds sta
   if (progress.live)
     trouble = live_trouble(*progress.live);
   else if (!status.gaps.empty())
-    trouble = {ExitCode::needs_person, "needs a person", gaps_text(status.gaps)};
+    trouble = {ExitCode::needs_person, "needs a person", gaps_text(status.gaps, status.running)};
   const Health health = health_of(progress, stalled_after);
   // A stall is the cause of what is about to be missed; what was missed is worse.
   if (!health.ok && !(trouble && trouble->exit == ExitCode::needs_person))
@@ -62,7 +62,8 @@ Check check_idle(const MigrationStatus& status) {
   const std::optional<LastEnd>& end = status.last_end;
   if (end && end->exit == ExitCode::needs_person)
     return {ExitCode::needs_person, "needs a person", fmt::format("{} (at {})", end->message, end->at)};
-  if (!status.gaps.empty()) return {ExitCode::needs_person, "needs a person", gaps_text(status.gaps)};
+  if (!status.gaps.empty())
+    return {ExitCode::needs_person, "needs a person", gaps_text(status.gaps, status.running)};
   if (status.begun && status.phase == state::JobPhase::done && !must_follow(status)) {
     std::string written = counted(status.counts.written_items, "item") + " written";
     if (status.live_rejects == 0) return {ExitCode::done, "done", std::move(written)};

@@ -130,22 +130,23 @@ std::optional<LiveTables> live_tables(const jobs::TablesProgress& progress) {
   return tables;
 }
 
-std::string heal_text() {
-  return "stop it, and run the same command with --heal (`messina migrate … --heal`): history is copied "
-         "again, "
-         "and keys that only the target has are looked for";
+std::string heal_text(bool running) {
+  return std::string(running ? "stop it, and " : "") +
+         "run the same command with --heal (`messina migrate … --heal`): history is copied again, and keys "
+         "that "
+         "only the target has are looked for";
 }
 
-std::string gaps_text(const std::vector<std::string>& gaps) {
+std::string gaps_text(const std::vector<std::string>& gaps, bool running) {
   if (gaps.empty()) return "";
   std::string text = counted(gaps.size(), "gap") + " in what was captured: " + gaps.front();
   if (gaps.size() > 1) text += fmt::format("; and {} more", grouped(gaps.size() - 1));
-  return text + "; " + heal_text();
+  return text + "; " + heal_text(running);
 }
 
 std::optional<LiveTrouble> live_trouble(const jobs::LiveProgress& live) {
   if (const auto open = open_gaps(live); !open.empty())
-    return LiveTrouble{ExitCode::needs_person, "needs a person", gaps_text(open)};
+    return LiveTrouble{ExitCode::needs_person, "needs a person", gaps_text(open, true)};
   std::string text;
   if (live.spool_full)
     text = fmt::format("the spool is full ({}, {} free on its disk): nothing is captured until there is room",
@@ -158,15 +159,15 @@ std::optional<LiveTrouble> live_trouble(const jobs::LiveProgress& live) {
   return LiveTrouble{ExitCode::stopped, "at risk", std::move(text)};
 }
 
-std::string gap_lines(const std::vector<std::string>& gaps) {
+std::string gap_lines(const std::vector<std::string>& gaps, bool running) {
   std::string text;
   for (const std::string& gap : gaps) add_line(text, "GAP", gap);
-  if (!gaps.empty()) add_line(text, "to mend", heal_text());
+  if (!gaps.empty()) add_line(text, "to mend", heal_text(running));
   return text;
 }
 
 std::string live_status_text(const jobs::LiveProgress& live) {
-  std::string text = gap_lines(open_gaps(live));
+  std::string text = gap_lines(open_gaps(live), true);
   for (std::size_t i = 0; i < live.gaps.size() && i < live.gaps_healing; ++i)
     add_line(text, "healing", live.gaps[i]);
   if (live.spool_full) add_line(text, "FULL", "the spool has no room: nothing is captured until it has");

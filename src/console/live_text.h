@@ -47,13 +47,13 @@ struct LiveTrouble {
 std::optional<LiveTrouble> live_trouble(const jobs::LiveProgress& live);
 
 /// "1 gap in what was captured: …", with the way out.
-std::string gaps_text(const std::vector<std::string>& gaps);
+std::string gaps_text(const std::vector<std::string>& gaps, bool running);
 /// What to do about gaps.
-std::string heal_text();
+std::string heal_text(bool running);
 
 /// The lines of `status` of a migration that runs.
 std::string live_status_text(const jobs::LiveProgress& live);
 /// Those of them that hold of one that does not, too: of gaps that nothing heals yet.
-std::string gap_lines(const std::vector<std::string>& gaps);
+std::string gap_lines(const std::vector<std::string>& gaps, bool running);
 
 }  // namespace messina::console

@@ -371,8 +371,9 @@ TEST(LiveCheck, OneThatDoesNotRunIsStoppedUnlessItEndedInStep) {
   status.progress->phase = "done";
   EXPECT_EQ(checked(status, ExitCode::done), "done: 1,234,567 items written");
   status.gaps = {"the spool is gone"};
-  EXPECT_THAT(checked(status, ExitCode::needs_person),
-              StartsWith("needs a person: 1 gap in what was captured: the spool is gone; stop it"));
+  EXPECT_THAT(
+      checked(status, ExitCode::needs_person),
+      StartsWith("needs a person: 1 gap in what was captured: the spool is gone; run the same command with"));
 }
 
 TEST(LiveCheck, OneThatOnlyCapturedHasCopiedNothing) {
@@ -429,8 +430,7 @@ TEST(LiveSummary, OfOneThatWasStoppedSaysWhyItIsNotInStep) {
                        "2 rejects are live: `messina rejects list --state place` shows why the target "
                        "refused\n"));
   stopped.summary.live.gaps = {"shard 1 is gone"};
-  EXPECT_THAT(migrate_summary_text(stopped),
-              HasSubstr("GAP: shard 1 is gone\nto mend the gap, stop it, and run"));
+  EXPECT_THAT(migrate_summary_text(stopped), HasSubstr("GAP: shard 1 is gone\nto mend that, run the same"));
   EXPECT_THAT(migrate_summary_text(stopped), Not(HasSubstr("followed no more")));
 }
 

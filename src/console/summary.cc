@@ -103,7 +103,7 @@ std::string migrate_summary_text(const MigrateOutcome& outcome) {
   if (live.lag_s) text += fmt::format("  lag       {}\n", duration(*live.lag_s));
   for (const std::string& gap : live.gaps) text += fmt::format("GAP: {}\n", one_line(gap));
   const bool open = !open_gaps(live).empty();
-  if (open) text += "to mend the gap, " + heal_text() + "\n";
+  if (open) text += "to mend that, " + heal_text(false) + "\n";
   if (!live.in_step && !open)
     text += "changes are followed no more: run the same command again before their records are trimmed\n";
   return text + rejects_text(summary.live_rejects, outcome.state_flag);
@@ -159,7 +159,7 @@ std::string migration_text(const MigrationStatus& status) {
   if (status.running && status.progress && status.progress->live)
     text += live_status_text(*status.progress->live);
   else
-    text += gap_lines(status.gaps);
+    text += gap_lines(status.gaps, status.running);
   text += fmt::format("  state      {}\n", status.folder);
   // What a process that is gone was told concerns nobody.
   if (status.running && status.progress) {
