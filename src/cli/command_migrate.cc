@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "cli/commands.h"
 #include "cli/copy_job.h"
 #include "cli/load_plan.h"
@@ -86,13 +84,14 @@ ExitCode exit_of(const jobs::MigrateSummary& summary, const LiveFlags& flags) {
 ExitCode report_migrate(Session& session, const plan::CopyPlan& plan, const Flags& flags,
                         const jobs::MigrateSummary& summary) {
   const ExitCode exit = exit_of(summary, flags.live);
-  session.result(fmt::format("migrated {} to {}: {} changes captured, {} keys written, {} removed; {}\n",
-                             migration_name(plan).source, migration_name(plan).target, summary.live.events,
-                             summary.live.applied, summary.live.removed,
-                             summary.live.in_step
-                                 ? "in step"
-                                 : fmt::format("not in step: {}", fmt::join(summary.live.not_in_step, "; "))),
-                 "{}");
+  console::MigrateOutcome outcome;
+  outcome.source = migration_name(plan).source;
+  outcome.target = migration_name(plan).target;
+  outcome.exit = exit;
+  outcome.summary = summary;
+  if (plan.state_dir != plan::CopyPlan().state_dir) outcome.state_flag = " --state " + plan.state_dir;
+  session.result(console::migrate_summary_text(outcome),
+                 console::migrate_summary_event(session.clock().wall(), outcome));
   return exit;
 }
 
