@@ -19,6 +19,8 @@ jobs::MigrateOptions migrate_options(const plan::CopyPlan& plan, const Flags& fl
   options.copy = copy_options(plan, loops);
   options.roles = roles;
   options.capture.enable = live.enable_stream;
+  if (live.stream_retention)
+    options.capture.retention = std::chrono::duration_cast<std::chrono::seconds>(*live.stream_retention);
   options.capture.carry_expired = !live.skip_expired;
   options.apply.transform = plan.transform;
   options.apply.clock_error = plan.clock_error;

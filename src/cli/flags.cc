@@ -257,6 +257,9 @@ void add_live_flags(CLI::App& command, Flags& flags) {
       ->group("Changes");
   command.add_flag("--skip-expired", live.skip_expired, "do not carry over deletes by the source's TTL")
       ->group("Changes");
+  add_parsed(command, "--stream-retention", live.stream_retention, plan::parse_duration, "TIME",
+             "how long the source keeps a change (default: 24h)")
+      ->group("Changes");
   add_parsed(command, "--spool-max", live.spool_max_bytes, plan::parse_size, "SIZE",
              "for changes that wait; beyond it the oldest are read from the source again")
       ->group("Changes");

@@ -27,6 +27,7 @@ struct LiveFlags {
   std::optional<endpoints::StreamView> enable_stream;
   bool skip_expired = false;
   std::optional<std::uint64_t> spool_max_bytes;
+  std::optional<std::chrono::milliseconds> stream_retention;
   bool until_in_step = false;
   std::optional<std::chrono::milliseconds> allowed_lag;
   bool heal = false, delete_extra = false;

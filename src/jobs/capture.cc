@@ -10,12 +10,16 @@ namespace {
 
 constexpr std::chrono::hours kNeverTrimmed{24 * 365 * 100};
 
+std::chrono::seconds retention_of(const endpoints::FeedLimits& limits, const CaptureOptions& options) {
+  return options.retention.value_or(limits.retention);
+}
+
 std::chrono::seconds margin_of(const endpoints::FeedLimits& limits, const CaptureOptions& options) {
-  return std::min(options.retention_margin, limits.retention / 4);
+  return std::min(options.retention_margin, retention_of(limits, options) / 4);
 }
 
 ShardMapOptions map_options(const endpoints::FeedLimits& limits, const CaptureOptions& options) {
-  return {.retention = options.faults.no_gap_by_age ? kNeverTrimmed : limits.retention,
+  return {.retention = options.faults.no_gap_by_age ? kNeverTrimmed : retention_of(limits, options),
           .margin = margin_of(limits, options),
           .lateness = limits.lateness};
 }

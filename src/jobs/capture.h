@@ -50,6 +50,8 @@ struct CaptureOptions {
   /// Polls of shards that had nothing to tell become rarer up to this; a claim of being in step needs all
   /// polls younger than 30 s.
   std::chrono::milliseconds idle_poll{2000};
+  /// How long the source keeps its records, where it is not what its kind has as a rule.
+  std::optional<std::chrono::seconds> retention;
   /// See ShardMapOptions; a quarter of the stream's retention at most.
   std::chrono::seconds retention_margin{1800};
   CaptureFaults faults;

@@ -68,7 +68,8 @@ struct CopySummary {
 struct Companion {
   explicit Companion(Duration clock_error) : watermark(clock_error) {}
   Watermark watermark;
-  state::Authority authority;  ///< taken already
+  state::Authority authority;       ///< taken already
+  std::uint64_t capture_epoch = 0;  ///< that runs: units that are begun now are read under it
   /// The heartbeat that this process found when it started; the present one is its own.
   std::optional<std::int64_t> former_heartbeat_unix_ms;
   /// Set by the copy when it ends: no request of it is on the wire. It leaves the heartbeat to the others.
@@ -84,8 +85,8 @@ struct CopyContext {
   Steering* steering = nullptr;     ///< may be null: nobody steers
   SharedBudgets* shared = nullptr;  ///< may be null: no other copies run beside it
   /// CPU time that the lanes' loops have used so far, together; empty: not known (virtual time).
-  std::function<std::chrono::nanoseconds()> cpu_time;
-  Companion* companion = nullptr;   ///< may be null: nobody applies changes
+  std::function<std::chrono::nanoseconds()> cpu_time = {};
+  Companion* companion = nullptr;  ///< may be null: nobody applies changes
   Random random{0};
 };
 

@@ -136,6 +136,10 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
     if (!units) co_return fail(units.error());
     fresh.units = std::move(*units);
   }
+  const Companion* companion = run->context.companion;
+  fresh.live.history_epoch = companion != nullptr ? companion->capture_epoch
+                             : former != nullptr  ? former->live.capture_epoch
+                                                  : 0;
   fresh.identity = tables.identity;
   fresh.phase = state::JobPhase::copying;
   fresh.source_ttl_attribute = tables.ttl_attribute;

@@ -55,7 +55,7 @@ Task<Result<void>> LiveLedger::commit(state::Commit step) {
   co_return Result<void>();
 }
 
-Task<Result<void>> LiveLedger::update(std::function<void(state::LiveRecord&)> change) {
+Task<Result<void>> LiveLedger::change_record(std::function<void(state::LiveRecord&)> change) {
   const AsyncSemaphore::Lease alone = co_await one_.acquire(1);
   state::Commit step;
   step.live = record_;
@@ -68,7 +68,7 @@ Task<Result<void>> LiveLedger::update(std::function<void(state::LiveRecord&)> ch
 }
 
 Task<Result<void>> LiveLedger::declare_gaps(std::vector<state::GapRecord> gaps) {
-  auto add = [&gaps](state::LiveRecord& record) {
+  const auto add = [&gaps](state::LiveRecord& record) {
     for (state::GapRecord& gap : gaps) {
       if (record.gaps.size() < state::LiveRecord::kMostGaps)
         record.gaps.push_back(gap);
@@ -104,7 +104,8 @@ Task<Result<void>> LiveLedger::record_rejects(std::vector<state::Reject> rejects
 Task<Result<void>> LiveLedger::keep_heartbeat(Stop& stop) {
   while (!stop.requested()) {
     if (loop_.now() - last_commit_ >= kHeartbeatEvery) {
-      const Result<void> beaten = co_await commit(state::Commit());
+      state::Commit beat;
+      const Result<void> beaten = co_await commit(std::move(beat));
       if (!beaten) co_return fail(beaten.error());
     }
     co_await loop_.sleep_until(std::max(last_commit_ + kHeartbeatEvery, loop_.now()), &stop);

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/async.h"
@@ -46,7 +47,12 @@ class LiveLedger {
   const state::LiveRecord& record() const { return record_; }
   /// Changes the record, durably: `change` is applied to a copy, which counts when it is committed. Changes
   /// happen one after another.
-  Task<Result<void>> update(std::function<void(state::LiveRecord&)> change);
+  /// (A template, so that no std::function is made inside of a co_await: see base/async.h.)
+  template <class Change>
+  Task<Result<void>> update(Change change) {
+    std::function<void(state::LiveRecord&)> any = std::move(change);
+    return change_record(std::move(any));
+  }
   /// PROTOCOL rule 15: durable in the ledger first, then every image of the spool becomes a mark.
   Task<Result<void>> declare_gaps(std::vector<state::GapRecord> gaps);
   /// Rejects of changes, durable before their entries go; and keys that were written since they were refused.
@@ -68,6 +74,7 @@ class LiveLedger {
 
  private:
   Task<Result<void>> commit(state::Commit step);
+  Task<Result<void>> change_record(std::function<void(state::LiveRecord&)> change);
 
   Loop& loop_;
   state::JobStore& store_;

@@ -63,7 +63,9 @@ struct Migration {
   MonoTime quiet_until{};
 
   CopySummary copied;
+  bool copies_anew = false;  ///< history, from its start
   bool history_done = false;
+  std::uint64_t history_epoch = 0;  ///< of the units, once they are begun
   bool capturing = false, applying = false;
   bool ended_by_itself = false;           ///< in step, or only rejects stood against it
   std::vector<std::string> last_against;  ///< then
@@ -126,7 +128,7 @@ Task<Result<void>> check_spool(Shared m) {
 /// Rule 15: a new capture epoch, under which history is copied again.
 Task<Result<void>> begin_healing(Shared m) {
   const auto begin = [](state::LiveRecord& live) {
-    live.history_epoch = 0;
+    live.stream.clear();  // whatever becomes of this process: the next capture begins a new epoch
     if (live.backward != state::BackwardPass::owed) live.backward = state::BackwardPass::due;
     live.backward_cursor.clear();
     live.gaps_healing = live.gaps.size();
@@ -135,19 +137,29 @@ Task<Result<void>> begin_healing(Shared m) {
   co_return begun;
 }
 
-/// Whether history is to be copied from its start, by this run.
+/// Whether history is to be copied from its start, by this run: also where what was copied was read before
+/// the present capture epoch, so that changes may be missing in it. After a gap a person must ask for it.
 bool copies_anew(const Migration& m) {
-  return m.job.phase == state::JobPhase::planned || m.options.copy.restart || m.options.heal;
+  const state::LiveRecord& record = m.ledger->record();
+  const bool of_another_epoch = record.capture_epoch != m.job.live.history_epoch;
+  const bool unhealed = record.gaps.size() > record.gaps_healing;
+  return m.job.phase == state::JobPhase::planned || m.options.copy.restart || m.options.heal ||
+         (of_another_epoch && !unhealed);
 }
 
 /// The capture runs: what is read of history from now on is read under its epoch.
 Task<Result<void>> begin_history(Shared m) {
-  if (!copies_anew(*m)) co_return Result<void>();
+  m->copies_anew = copies_anew(*m);
+  m->companion.capture_epoch = m->ledger->record().capture_epoch;
+  m->history_done = m->job.phase == state::JobPhase::done && !m->copies_anew;
+  m->history_epoch = m->copies_anew ? m->companion.capture_epoch : m->job.live.history_epoch;
+  if (!m->copies_anew) co_return Result<void>();
   const CopyOptions& copy = m->options.copy;
   const bool of_others = copy.into_existing || !copy.skip_segments.empty();
-  const auto begin = [&copy, of_others](state::LiveRecord& live) {
-    live.history_epoch = live.capture_epoch;
-    if (!of_others && !copy.restart) return;
+  // What was deleted since the former copy is still there.
+  const bool over_former = m->job.phase != state::JobPhase::planned;
+  const auto begin = [of_others, over_former](state::LiveRecord& live) {
+    if (!of_others && !over_former) return;
     live.backward = of_others ? state::BackwardPass::owed : state::BackwardPass::due;
     live.backward_cursor.clear();
   };
@@ -164,7 +176,6 @@ Task<Result<void>> prepare(Shared m) {
   if (!opened) co_return fail(opened.error());
   m->companion.former_heartbeat_unix_ms = m->job.heartbeat_unix_ms;
   m->quiet_until = quiet_time(m->options.copy, m->job.heartbeat_unix_ms, m->loop);
-  m->history_done = m->job.phase == state::JobPhase::done && !copies_anew(*m);
 
   m->ledger = std::make_unique<LiveLedger>(m->loop, *m->context.store, *m->context.spool, m->job.live);
   const Result<void> loaded = co_await m->ledger->load_rejects();
@@ -195,6 +206,9 @@ Task<Result<void>> prepare(Shared m) {
   if (m->options.roles.copy) {
     const Result<void> begun = co_await begin_history(m);
     if (!begun) co_return fail(begun.error());
+  } else {
+    m->history_done = m->job.phase == state::JobPhase::done;
+    m->history_epoch = m->job.live.history_epoch;
   }
   if (m->options.delete_extra && m->ledger->record().backward == state::BackwardPass::owed) {
     const auto allow = [](state::LiveRecord& live) { live.backward = state::BackwardPass::due; };
@@ -229,7 +243,7 @@ Task<void> copy_history(Shared m) {
   context.companion = &m->companion;
   context.random = m->random.fork();
   CopyOptions options = m->options.copy;
-  options.restart = options.restart || m->options.heal;
+  options.restart = m->copies_anew && m->job.phase != state::JobPhase::planned;
   const Result<CopySummary> copied = co_await run_copy(context, options, m->options.copy_tuning, nullptr);
   if (copied) {
     m->copied = *copied;
@@ -283,8 +297,7 @@ Task<void> bound_spool(Shared m) {
 StepFacts facts_of(Migration& m) {
   const state::LiveRecord& record = m.ledger->record();
   StepFacts facts;
-  facts.history_done =
-      m.history_done && record.history_epoch == record.capture_epoch && record.capture_epoch > 0;
+  facts.history_done = m.history_done && m.history_epoch == record.capture_epoch && record.capture_epoch > 0;
   facts.backward_owed =
       record.backward == state::BackwardPass::owed || record.backward == state::BackwardPass::due;
   facts.gaps = record.gaps.size();

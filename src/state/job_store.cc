@@ -29,7 +29,11 @@ void apply(JobState& state, const Commit& step) {
   state.heartbeat_unix_ms = step.clean_end ? std::nullopt : std::optional(step.heartbeat_unix_ms);
   if (!step.snapshot_json.empty()) state.snapshot_json = step.snapshot_json;
   if (step.spool) state.spool = step.spool;
-  if (step.live) state.live = *step.live;
+  if (step.live) {
+    const std::uint64_t of_units = state.live.history_epoch;
+    state.live = *step.live;
+    state.live.history_epoch = of_units;
+  }
 }
 
 void apply(JobState& state, std::vector<Reject>& rejects, const Commit& step) {

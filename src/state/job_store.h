@@ -114,7 +114,7 @@ struct Commit {
   std::string snapshot_json;  ///< empty: leave the last one
   std::optional<SpoolStamp>
       spool;  ///< taken from the spool before this commit is made; none: leave the last one
-  std::optional<LiveRecord> live;  ///< in place of the last one; none: leave it
+  std::optional<LiveRecord> live;  ///< in place of the last one, but for its history_epoch; none: leave it
 };
 
 /// The job's side of the ledger. Calls run one after another, in the order in which they were made.
@@ -124,7 +124,8 @@ class JobStore {
   /// nullopt when nothing was begun yet.
   virtual Task<Result<std::optional<JobState>>> load() = 0;
   /// Begins a job: replaces whatever was there (the caller has asked for --restart, or load() found nothing
-  /// planned), but for the live record and the spool's stamp, which stay: those of `fresh` are not looked at.
+  /// planned), but for the live record and the spool's stamp, which stay; of `fresh.live` the history_epoch
+  /// counts.
   virtual Task<Result<void>> begin(const JobState& fresh) = 0;
   virtual Task<Result<void>> commit(const Commit& step) = 0;
   /// Reject::key of all live rejects that have one.

@@ -80,7 +80,8 @@ constexpr const char* kSpoolTable =
 /// Format 3 has these beside what format 2 has: the live record, at most one; and the keys by which live
 /// rejects are found when they are written after all.
 constexpr const char* kLiveTable =
-    "CREATE {} TABLE live (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT NOT NULL) STRICT";
+    "CREATE {} TABLE live (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT NOT NULL,"
+    " history_epoch INTEGER NOT NULL) STRICT";
 constexpr const char* kRejectKeyTable =
     "CREATE {} TABLE reject_key (reject INTEGER PRIMARY KEY, key BLOB NOT NULL) STRICT";
 constexpr const char* kRejectKeyIndex = "CREATE INDEX reject_by_key ON reject_key (key)";
@@ -138,7 +139,8 @@ struct Ledger::Impl {
   std::filesystem::path file;
   Database db;
   Statement select_job, select_units, select_rejects;
-  Statement update_unit, update_job, replace_spool, replace_live, insert_reject, insert_reject_key;
+  Statement update_unit, update_job, replace_spool, replace_live, set_history_epoch, insert_reject,
+      insert_reject_key;
   Statement settle_unit, settle_reject, settle_job, update_reject;
   Statement select_reject_keys, select_rejects_of_key, forget_reject_key;
 
@@ -318,7 +320,7 @@ Result<void> Ledger::Impl::prepare_statements() {
             "SELECT source, target, source_table_id, target_table_id, plan_fingerprint, phase, begun_limit,"
             " heartbeat_unix_ms, source_ttl_attribute, live_rejects, created_unix_ms, snapshot_json,"
             " (SELECT max(position) + 1 FROM unit), (SELECT id FROM spool), (SELECT counter FROM spool),"
-            " (SELECT record FROM live) FROM job"},
+            " (SELECT record FROM live), (SELECT history_epoch FROM live) FROM job"},
       Entry{&select_units,
             "SELECT position, id, spec, state, cursor, pages, read_items, read_bytes, written_items,"
             " rejected_items, rcu, wcu FROM unit ORDER BY position"},
@@ -335,7 +337,11 @@ Result<void> Ledger::Impl::prepare_statements() {
             " heartbeat_unix_ms = ?3, live_rejects = live_rejects + ?4,"
             " snapshot_json = coalesce(?5, snapshot_json)"},
       Entry{&replace_spool, "INSERT OR REPLACE INTO spool VALUES (1, ?, ?)"},
-      Entry{&replace_live, "INSERT OR REPLACE INTO live VALUES (1, ?)"},
+      Entry{&replace_live,
+            "INSERT INTO live VALUES (1, ?, 0) ON CONFLICT (one) DO UPDATE SET record = excluded.record"},
+      Entry{&set_history_epoch,
+            "INSERT INTO live VALUES (1, '{}', ?)"
+            " ON CONFLICT (one) DO UPDATE SET history_epoch = excluded.history_epoch"},
       Entry{&insert_reject,
             "INSERT INTO reject (unit, reason, code, item, at_unix_ms, live) VALUES (?, ?, ?, ?, ?, ?)"},
       Entry{&settle_reject, "UPDATE reject SET live = 0 WHERE id = ? AND live = 1"},
@@ -439,6 +445,7 @@ Result<std::optional<JobState>> Ledger::load() {
       Result<LiveRecord> live = live_record(row.bytes(15));
       known = known && live.has_value();
       if (live) state->live = std::move(*live);
+      state->live.history_epoch = row.u64(16);
     }
     state->units.reserve(std::min<std::uint64_t>(row.u64(12), 1'000'000));
   });
@@ -486,6 +493,8 @@ Result<void> Ledger::begin(const JobState& fresh) {
       identity.plan_fingerprint, name_of(kPhases, fresh.phase), fresh.begun_limit, fresh.heartbeat_unix_ms,
       fresh.source_ttl_attribute, fresh.live_rejects, fresh.created_unix_ms, fresh.snapshot_json);
   if (!inserted) return fail(std::move(inserted.error()));
+  auto epoch = impl_->set_history_epoch.run(fresh.live.history_epoch);
+  if (!epoch) return fail(std::move(epoch.error()));
   return transaction.commit();
 }
 

@@ -78,7 +78,6 @@ std::string to_json(const LiveRecord& record) {
                          {"capture_epoch", record.capture_epoch},
                          {"stream", record.stream},
                          {"capture_began_unix_ms", record.capture_began_unix_ms},
-                         {"history_epoch", record.history_epoch},
                          {"backward", name_of(record.backward)},
                          {"backward_cursor", record.backward_cursor},
                          {"gaps", std::move(gaps)},
@@ -100,7 +99,6 @@ Result<LiveRecord> live_record(std::string_view text) {
   members.take("capture_epoch", record.capture_epoch);
   members.take("stream", record.stream);
   members.take("capture_began_unix_ms", record.capture_began_unix_ms);
-  members.take("history_epoch", record.history_epoch);
   std::string backward(name_of(record.backward));
   members.take("backward", backward);
   members.take("backward_cursor", record.backward_cursor);

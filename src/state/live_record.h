@@ -47,7 +47,7 @@ struct LiveRecord {
   std::string stream;  ///< of this epoch: its ARN
   std::int64_t capture_began_unix_ms = 0;
   /// The capture epoch under which the units of history are read; 0: none. Claims need it to be the present
-  /// one.
+  /// one. Set with the units, by JobStore::begin(), and by nothing else.
   std::uint64_t history_epoch = 0;
   BackwardPass backward = BackwardPass::not_owed;
   std::string backward_cursor;  ///< where the pass goes on; opaque
@@ -59,6 +59,7 @@ struct LiveRecord {
   bool gap() const { return !gaps.empty(); }
 };
 
+/// All but history_epoch.
 std::string to_json(const LiveRecord& record);
 /// corrupt if the text is none. Members that it does not know are passed over.
 Result<LiveRecord> live_record(std::string_view json);

@@ -80,6 +80,7 @@ struct Contents {
     const JobState former = job.value_or(JobState());
     *this = {fresh, {}};
     job->live = former.live;
+    job->live.history_epoch = fresh.live.history_epoch;
     job->spool = former.spool;
   }
   void commit(const Commit& step) { apply(*job, rejects, step); }

@@ -359,7 +359,9 @@ void Disk::apply_pending() {
   if (pending_begin) {
     const state::JobState former = job.value_or(state::JobState());
     job = std::move(*pending_begin);
+    const std::uint64_t of_units = job->live.history_epoch;
     job->live = former.live;
+    job->live.history_epoch = of_units;
     job->spool = former.spool;
     rejects.clear();
     ++begun;
