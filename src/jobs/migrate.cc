@@ -9,6 +9,7 @@
 #include "jobs/authority.h"
 #include "jobs/backward.h"
 #include "jobs/copy_start.h"
+#include "jobs/gap_text.h"
 #include "jobs/in_step.h"
 #include "jobs/live_ledger.h"
 #include "jobs/progress_json.h"
@@ -22,6 +23,10 @@ namespace {
 
 /// How often the parts are looked at, and what they do is told.
 constexpr Duration kTick = std::chrono::milliseconds(200);
+/// Within this the applier has looked at the spool anew, which it does once a second.
+constexpr Duration kSeenAnew = std::chrono::seconds(2);
+/// A spool that is smaller than this grows by its first files, which says nothing of the disk.
+constexpr std::uint64_t kTellingSpoolBytes = 256u << 20;
 /// How often a snapshot is kept for `status`.
 constexpr Duration kKeepSnapshot = std::chrono::seconds(5);
 /// How often the spool's size is held against its bound.
@@ -67,8 +72,9 @@ struct Migration {
   bool history_done = false;
   std::uint64_t history_epoch = 0;  ///< of the units, once they are begun
   bool capturing = false, applying = false;
+  std::optional<std::pair<MonoTime, WallTime>> in_step_since;
   bool ended_by_itself = false;           ///< in step, or only rejects stood against it
-  std::vector<std::string> last_against;  ///< then
+  std::vector<std::string> last_against;  ///< as of the last look
   state::DiskGrowth growth;
 };
 
@@ -320,11 +326,6 @@ StepFacts facts_of(Migration& m) {
   return facts;
 }
 
-std::string told(const state::GapRecord& gap) {
-  return fmt::format("{} ({}), between {} and {} (Unix ms)", gap.cause, gap.detail, gap.since_unix_ms,
-                     gap.noticed_unix_ms);
-}
-
 LiveProgress live_progress(Migration& m, const std::vector<std::string>& against) {
   LiveProgress live;
   live.capturing = m.capturing;
@@ -346,8 +347,8 @@ LiveProgress live_progress(Migration& m, const std::vector<std::string>& against
     live.spool_bytes = figures.spool.disk_bytes;
     live.disk_free_bytes = figures.spool.disk_free_bytes;
     m.growth.sample(m.loop.now(), figures.spool.disk_bytes);
-    if (const auto hours = state::disk_hours_left(figures.spool.disk_free_bytes, 0, m.growth.bytes_per_s()))
-      live.disk_full_in_s = *hours * 3600;
+    const auto hours = state::disk_hours_left(figures.spool.disk_free_bytes, 0, m.growth.bytes_per_s());
+    if (hours && figures.spool.disk_bytes >= kTellingSpoolBytes) live.disk_full_in_s = *hours * 3600;
     if (const auto oldest = figures.spool.oldest_change_unix_ms)
       live.oldest_change_s = std::max(0.0, static_cast<double>(unix_ms(m.loop.wall()) - *oldest) / 1000);
     live.applied = figures.written;
@@ -356,7 +357,8 @@ LiveProgress live_progress(Migration& m, const std::vector<std::string>& against
     live.applied_per_s = figures.keys_per_s;
     live.lag_s = figures.lag_s;
   }
-  for (const state::GapRecord& gap : m.ledger->record().gaps) live.gaps.push_back(told(gap));
+  for (const state::GapRecord& gap : m.ledger->record().gaps) live.gaps.push_back(gap_text(gap));
+  live.gaps_healing = m.ledger->record().gaps_healing;
   live.in_step = against.empty();
   live.not_in_step = against;
   return live;
@@ -367,7 +369,14 @@ Progress progress_of(Migration& m, LiveProgress live) {
   progress.job = "migrate";
   progress.table = m.lane().source.table.value;
   const bool copying = m.options.roles.copy && !m.history_done;
-  if (!copying && !m.halt.requested()) progress.phase = progress.paused ? "paused" : "following";
+  if (!copying) {
+    progress.phase = progress.paused ? "paused" : "following";
+    // What the copy had last is over.
+    progress.items_per_s = progress.bytes_per_s = progress.rcu_per_s = progress.idle_s = 0;
+    progress.eta_s.reset();
+    progress.holder = "nothing";
+    progress.holder_detail.clear();
+  }
   if (m.apply) {
     const ApplyFigures figures = m.apply->figures();
     progress.unknown_outcomes += figures.unknown_outcomes;
@@ -392,7 +401,7 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
     m.fail_with(
         Error{ErrorKind::needs_person,
               fmt::format("changes of {} were missed: {}. Run it with --heal, which copies history again",
-                          m.tables.identity.source, told(record.gaps.back()))});
+                          m.tables.identity.source, gap_text(record.gaps.back()))});
     return;
   }
   if (record.backward == state::BackwardPass::owed) {
@@ -405,9 +414,19 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
     return;
   }
   const bool but_for_rejects = against.size() == 1 && facts.live_rejects > 0;
-  if (!against.empty() && !but_for_rejects) return;
+  if (!against.empty() && !but_for_rejects) {
+    m.in_step_since.reset();
+    return;
+  }
+  // In step it may be with changes of some seconds that wait. Whoever ends here wants all there that had
+  // happened until it was in step: each shard polled since, and nothing waits that is as old as that.
+  const MonoTime now = m.loop.now();
+  if (!m.in_step_since) m.in_step_since = {now, m.loop.wall()};
+  const auto& [since, since_wall] = *m.in_step_since;
+  const bool polled = facts.polled_at && *facts.polled_at > since;
+  const bool applied = !facts.oldest_entry || m.loop.wall() - *facts.oldest_entry > since_wall;
+  if (now - since < kSeenAnew || !polled || !applied) return;
   m.ended_by_itself = true;
-  m.last_against = against;
   m.halt.request();
 }
 
@@ -431,7 +450,8 @@ Task<void> conduct(Shared m, Stop* over) {
       m->ledger->set_snapshot(progress_to_json(progress));
     }
     m->context.board->publish(std::move(progress));
-    if (m->options.until_in_step) end_if_in_step(*m, facts, against);
+    if (!m->halt.requested()) m->last_against = against;
+    if (m->options.until_in_step && !m->halt.requested()) end_if_in_step(*m, facts, against);
     if (facts.history_done && m->ledger->record().backward == state::BackwardPass::due &&
         m->options.roles.copy && backward.idle() && !m->halt.requested()) {
       backward.spawn(m->loop.executor(), pass_backward(m));
@@ -486,10 +506,10 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
   over.request();
   co_await housekeeping.wait();
 
+  // After a clean end the wait is S only, and another clean end is worth it.
+  if (!m->companion.former_heartbeat_unix_ms) co_await m->loop.sleep_until(m->quiet_until, nullptr);
   const bool quiet = m->companion.copy_is_quiet && (!m->apply || m->apply->wire_is_quiet());
-  std::vector<std::string> against = not_in_step_because(facts_of(*m), m->loop.now(), options.allowed_lag);
-  if (m->ended_by_itself) against = m->last_against;
-  LiveProgress live = live_progress(*m, against);
+  LiveProgress live = live_progress(*m, m->last_against);
   Progress last = progress_of(*m, live);
   last.phase = m->ended_by_itself && !m->failure ? "done" : "stopped";
   m->ledger->set_snapshot(progress_to_json(last));
@@ -499,8 +519,13 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
     if (!ended && !m->failure) m->failure = ended.error();
   }
   if (m->failure) co_return fail(*m->failure);
+  const Result<std::optional<state::JobState>> job = co_await context.store->load();
   MigrateSummary summary;
   summary.copy = m->copied;
+  if (job && *job) {
+    summary.copy.counts = {};
+    for (const state::UnitRecord& unit : (*job)->units) summary.copy.counts += unit.counts;
+  }
   summary.live = std::move(live);
   summary.history_done = m->history_done;
   summary.live_rejects = m->ledger->rejects().size();

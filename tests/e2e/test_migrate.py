@@ -178,7 +178,8 @@ def test_another_migration_is_kept_out(written, messina):
     messina.state = ours.with_name("another")
     _, err = messina.run(*migrate_args(messina, sim, "live", "--into-existing", "--until", "in-step", *TIMES), expect=4)
     assert "belongs to another migration" in err and "--take-over" in err
-    messina.run(*migrate_args(messina, sim, "live", "--into-existing", "--take-over", "--until", "in-step", *TIMES), expect=0)
+    messina.run(*migrate_args(messina, sim, "live", "--into-existing", "--take-over", "--until", "in-step",
+                              "--delete-extra", *TIMES))
     messina.state = ours
     _, err = messina.run(*migrate_args(messina, sim, "live", "--until", "in-step", *TIMES), expect=4)
     assert "belongs to another migration" in err
@@ -187,7 +188,7 @@ def test_another_migration_is_kept_out(written, messina):
 def test_changes_that_nobody_captured_are_a_gap(written, messina):
     """Down for longer than the records live: said, not claimed, and healed by --heal. Keys are deleted in the gap."""
     sim, keys = written(7, 200, "--stream-retention-seconds", 2)
-    args = migrate_args(messina, sim, "live", "--json", *TIMES)
+    args = migrate_args(messina, sim, "live", "--json", "--stream-retention", "2s", *TIMES)
     messina.run(*args, "--until", "in-step")
     for key in keys[:20]:
         sim.dynamodb.delete_item(TableName="live", Key=key)
