@@ -100,6 +100,12 @@ ExitCode report_migrate(Session& session, const plan::CopyPlan& plan, const Flag
 ExitCode run_roles(Session& session, Flags& flags, const jobs::Roles& roles) {
   const auto plan = load_plan(session, flags, Writes::yes);
   if (!plan) return session.failed(plan.error());
+  if (plan->eventually_consistent) {
+    return session.failed(
+        Error{ErrorKind::usage,
+              "--eventually-consistent: a live migration reads consistently, since a page that "
+              "is older than a change would hide it. Leave it out, or copy without following"});
+  }
   if (flags.listen)
     if (const auto at = parse_listen(*flags.listen, flags.listen_anyone); !at)
       return session.failed(at.error());

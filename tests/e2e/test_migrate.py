@@ -38,9 +38,12 @@ def migrate_args(messina, sim, table, *more):
     return ["migrate", *args[1:], "--enable-stream"]
 
 
-def last_event(out, name):
-    events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    return [event for event in events if event["event"] == name][-1]
+def live_status(messina):
+    """What `status` says of the live migration; empty while there is nothing to say."""
+    out, _ = messina.run("status", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    migrations = [event for event in events if event["event"] == "migration"]
+    return ((migrations[-1]["progress"] if migrations else None) or {}).get("live") or {}
 
 
 class Writer(threading.Thread):
@@ -160,8 +163,7 @@ def test_what_changes_while_it_follows_arrives(written, messina):
     live = {}
     while not (live.get("in_step") and live["events"] > 50):
         assert time.monotonic() < deadline, live
-        out, _ = messina.run("status", "--json")
-        live = (last_event(out, "migration")["progress"] or {}).get("live") or {}
+        live = live_status(messina)
     writer.stop()
     stop(process)
     messina.run(*migrate_args(messina, sim, "live", "--until", "in-step", *TIMES))

@@ -173,3 +173,16 @@ def test_check_changes_nothing(sides, messina):
     del with_target["moved"]
     assert with_target == before
     assert not messina.state.exists()
+
+
+@pytest.mark.parametrize("target", ["alternator", "dynamodb"])
+def test_the_policy_of_a_live_migration_is_enough(sides, messina, target):
+    """A stream of keys alone makes it read items again; --heal makes it look for keys that only the target has."""
+    sim, where = sides, addresses(sides, target)
+    sim.dynamodb.update_table(TableName="orders", StreamSpecification={"StreamEnabled": False})
+    policy = json.loads(messina.run("policy", *where, "--kms-key", KEY, "--for", "schema,copy,capture")[0])
+    sim.control("dynamodb", "policy", policy)
+    migrate = ["migrate", *where, "--enable-stream", "KEYS_ONLY", "--until", "in-step"]
+    migrate += ["--dead-after", "1500ms", "--clock-error", "100ms"]
+    messina.run(*migrate)
+    messina.run(*migrate, "--heal")
