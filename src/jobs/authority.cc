@@ -60,7 +60,7 @@ Result<state::Authority> choose_authority(const std::optional<state::Authority>&
   state::Authority ours = recorded.owner.empty() ? new_authority(random) : recorded;
   const Result<void> free = check_authority(on_target, ours, display);
   if (free) return ours;
-  if (!take_over) return fail(free.error());
+  if (!take_over || !on_target) return fail(free.error());
   ours.epoch = on_target->epoch + 1;
   return ours;
 }

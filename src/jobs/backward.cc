@@ -201,7 +201,7 @@ Task<Result<void>> look_backward(BackwardContext context) {
     if (!pass->pieces[i].done) pieces.spawn(pass->loop.executor(), look_at_piece(pass, i));
   }
   co_await pieces.wait();
-  if (pass->failure) co_return fail(*pass->failure);
+  if (const std::optional<Error>& failure = pass->failure) co_return fail(*failure);
   const auto finish = [](state::LiveRecord& live) {
     live.backward = state::BackwardPass::done;
     live.backward_cursor.clear();

@@ -518,7 +518,7 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
     const Result<void> ended = co_await m->ledger->end_cleanly();
     if (!ended && !m->failure) m->failure = ended.error();
   }
-  if (m->failure) co_return fail(*m->failure);
+  if (const std::optional<Error>& failure = m->failure) co_return fail(*failure);
   const Result<std::optional<state::JobState>> job = co_await context.store->load();
   MigrateSummary summary;
   summary.copy = m->copied;
