@@ -122,7 +122,7 @@ Task<Result<void>> mark(Shared pass, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
     state::SpoolPut put;
     put.key = key;
-    put.changed_unix_ms = unix_ms(pass->loop.wall());
+    put.changed_unix_ms = 0;  // nobody knows since when the source lacks it: no claim before it is applied
     batch.puts.push_back(std::move(put));
   }
   for (;;) {
@@ -196,6 +196,7 @@ Task<Result<void>> look_backward(BackwardContext context) {
   auto pass = std::make_shared<Pass>(std::move(context));
   const Result<void> planned = co_await plan(pass);
   if (!planned) co_return fail(planned.error());
+  if (!pass->context.looks) pass->pieces.clear();
   TaskGroup pieces;
   for (std::size_t i = 0; i < pass->pieces.size(); ++i) {
     if (!pass->pieces[i].done) pieces.spawn(pass->loop.executor(), look_at_piece(pass, i));

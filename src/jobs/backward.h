@@ -19,6 +19,7 @@ struct BackwardContext {
   Stop* stop = nullptr;
   item::KeySchema key;  ///< of the source's table
   Random random{0};
+  bool looks = true;  ///< false: a mutation test's
 };
 
 /// Runs on the lane's loop, once history is copied under the present capture epoch: until every key of the

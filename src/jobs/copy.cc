@@ -9,6 +9,7 @@
 #include "jobs/copy_run.h"
 #include "jobs/copy_start.h"
 #include "jobs/governor.h"
+#include "jobs/live_ledger.h"
 #include "jobs/progress_json.h"
 #include "jobs/rate_window.h"
 #include "jobs/retry.h"
@@ -196,6 +197,10 @@ Task<bool> Conductor::commit(Last last) {
   const MonoTime at = loop_.now();
   step.heartbeat_unix_ms = unix_ms(loop_.wall());
   run_->recorder.take(step);
+  // The applier may have had the same key refused: one reject of it is live.
+  for (const state::Reject& reject : step.rejects) {
+    if (!reject.key.empty()) step.settled_keys.push_back(reject.key);
+  }
   const std::uint64_t limit = run_->units->wanted_limit(reserved_ahead(*run_, unit_count()));
   if (limit > durable_limit_ && !run_->tuning.faults.begin_units_unreserved) step.begun_limit = limit;
   if (last == Last::done) step.phase = state::JobPhase::done;
@@ -212,6 +217,10 @@ Task<bool> Conductor::commit(Last last) {
     run_->recorder.close();
     run_->fail_with(committed.error());
     co_return false;
+  }
+  // Before the watermark hears of their pages: what the applier writes next may settle them.
+  if (run_->context.companion != nullptr && run_->context.companion->rejects != nullptr) {
+    for (const state::Reject& reject : step.rejects) run_->context.companion->rejects->add(reject.key);
   }
   run_->recorder.committed();
   totals_ = after;
@@ -379,10 +388,12 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
       co_await pin_tables(context.lanes->front(), &run->halt, pinning, options.plan_fingerprint);
   if (!tables) co_return fail(tables.error());
   run->pinned = tables->identity;
+  run->source_key = tables->source_key;
   run->target_key = tables->target_key;
   if (context.companion != nullptr) run->authority = context.companion->authority;
   Result<OpenedJob> opened = co_await open_job(run, *tables, only_unit);
   if (!opened) co_return fail(opened.error());
+  if (context.companion != nullptr) context.companion->history_begun.request();
   const bool already_done = opened->state->phase == state::JobPhase::done;
   if (!already_done && context.companion == nullptr && only_unit == nullptr) {
     const Result<void> taken = co_await take_target(run, *tables, *opened);

@@ -64,6 +64,8 @@ struct CopySummary {
   std::chrono::milliseconds elapsed{};
 };
 
+class LiveRejects;  // jobs/live_ledger.h
+
 /// What a copy shares with those that capture and apply changes beside it, in the same process.
 struct Companion {
   explicit Companion(Duration clock_error) : watermark(clock_error) {}
@@ -72,6 +74,9 @@ struct Companion {
   std::uint64_t capture_epoch = 0;  ///< that runs: units that are begun now are read under it
   /// The heartbeat that this process found when it started; the present one is its own.
   std::optional<std::int64_t> former_heartbeat_unix_ms;
+  LiveRejects* rejects = nullptr;  ///< of all parts: the copy adds its own, and clears it with a job's begin
+  /// Asked for once the copy's job is begun, or found: from then on rejects stay.
+  Stop history_begun;
   /// Set by the copy when it ends: no request of it is on the wire. It leaves the heartbeat to the others.
   std::atomic<bool> copy_is_quiet{true};
 };

@@ -95,7 +95,7 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
     if (!granted) continue;
     if (work->most_items != 0 && (request.own.items == 0 || request.own.items > work->most_items))
       request.own.items = work->most_items;
-    PageMark mark(run->context.companion, loop.now());
+    PageMark mark(run->tuning.faults.pages_unmarked ? nullptr : run->context.companion, loop.now());
     Result<endpoints::Page> page;
     {
       const Waits::Guard waiting(run->waits, SpeedHolder::source_latency);

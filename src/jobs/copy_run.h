@@ -74,7 +74,7 @@ struct CopyRun {
   state::JobIdentity pinned;
   /// Under which everything is written. A unit by itself has none: whoever gave it out has.
   state::Authority authority;
-  item::KeySchema target_key;
+  item::KeySchema source_key, target_key;
   Waits waits;
 
   /// Bytes to lease for a page that is asked for: by the largest recent one.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "jobs/live_ledger.h"
 #include "jobs/retry.h"
 #include "jobs/schema.h"
 
@@ -158,6 +159,7 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
   fresh.begun_limit = first_limit(*run, opened.former_limit, fresh.units.size());
   const Result<void> begun = co_await run->context.store->begin(fresh);
   if (!begun) co_return fail(begun.error());
+  if (companion != nullptr && companion->rejects != nullptr) companion->rejects->clear();
   opened.state = std::make_shared<const state::JobState>(std::move(fresh));
   co_return opened;
 }

@@ -53,7 +53,7 @@ Recorder::SettledPage settled_page(const UnitWork& work, const endpoints::Page& 
 void finish(UnitWork& work, HeldPage& held, const PageOutcome& outcome) {
   if (held.page.records.empty())
     held.mark.dropped();
-  else if (outcome.settled || outcome.stale)
+  else if ((outcome.settled && outcome.rejects.empty()) || outcome.stale)
     held.mark.acknowledged(work.lane->loop->now());
   if (outcome.stale)
     work.most_items = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, outcome.written / 2));
@@ -95,6 +95,12 @@ Task<void> copy_pages(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wo
     here = held->page.next;
     if (run->tuning.faults.record_before_acknowledged) continue;
     Recorder::SettledPage settled = settled_page(*work, held->page, std::move(outcome));
+    if (!settled.rejects.empty()) {
+      // A change of a refused item must find its reject, which it may settle.
+      settled.recorded = [mark = held->mark, loop = work->lane->loop]() mutable {
+        mark.acknowledged(loop->now());
+      };
+    }
     co_await run->recorder.add(std::move(settled));
   }
   // Halted: the page that was being read ahead is read again by the next run.

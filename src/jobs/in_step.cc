@@ -42,7 +42,9 @@ std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime no
     add(!facts.closed_drained, "a shard that is closed is not read to its end");
     add(facts.behind > allowed_lag, fmt::format("the newest records read are {} old", seconds(facts.behind)));
   }
-  if (facts.oldest_entry && *facts.oldest_entry > allowed_lag)
+  if (facts.oldest_entry == std::chrono::milliseconds::max())
+    reasons.emplace_back("changes of unknown age wait");
+  else if (facts.oldest_entry && *facts.oldest_entry > allowed_lag)
     reasons.push_back(fmt::format("the oldest change that waits is {} old", seconds(*facts.oldest_entry)));
   return reasons;
 }

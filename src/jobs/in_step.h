@@ -21,8 +21,10 @@ struct StepFacts {
   std::optional<MonoTime> listed_at;  ///< the newest complete listing was asked for
   std::optional<MonoTime> polled_at;  ///< the oldest of the open shards' newest answered polls
   bool closed_drained = false;
-  std::chrono::seconds behind{0};                         ///< the newest polls brought records as old as this
-  std::optional<std::chrono::milliseconds> oldest_entry;  ///< age of the spool's oldest change; absent: none
+  std::chrono::seconds behind{0};  ///< the newest polls brought records as old as this
+  /// Age of the spool's oldest change; absent: there is none. max(): there is one of unknown age. Looked at
+  /// after all that the rest says of the capture and of the backward pass.
+  std::optional<std::chrono::milliseconds> oldest_entry;
 };
 
 /// Listings and polls count for this long.

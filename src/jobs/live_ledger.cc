@@ -33,6 +33,12 @@ void LiveRejects::remove(std::string_view key) {
   size_ = keys_.size();
 }
 
+void LiveRejects::clear() {
+  const std::lock_guard lock(mutex_);
+  keys_.clear();
+  size_ = 0;
+}
+
 LiveLedger::LiveLedger(Loop& loop, state::JobStore& store, state::SpoolStore& spool, state::LiveRecord record)
     : loop_(loop), store_(store), spool_(spool), record_(std::move(record)) {}
 

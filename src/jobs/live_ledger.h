@@ -25,6 +25,8 @@ class LiveRejects {
   void add(std::string key);
   bool contains(std::string_view key) const;
   void remove(std::string_view key);
+  /// History begins anew: its rejects were forgotten with its units.
+  void clear();
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 

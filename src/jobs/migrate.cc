@@ -33,6 +33,8 @@ constexpr Duration kKeepSnapshot = std::chrono::seconds(5);
 constexpr Duration kLookAtSpool = std::chrono::seconds(5);
 /// How often the target's owner is looked at once the copy, which looks as well, is over.
 constexpr Duration kCheckTarget = std::chrono::seconds(60);
+/// How long the applier waits for the copy's begin before it looks whether everybody ends.
+constexpr Duration kBeginsAtMost = std::chrono::seconds(60);
 
 std::int64_t seconds_in(std::chrono::seconds time) { return time.count(); }
 
@@ -73,8 +75,9 @@ struct Migration {
   std::uint64_t history_epoch = 0;  ///< of the units, once they are begun
   bool capturing = false, applying = false;
   std::optional<std::pair<MonoTime, WallTime>> in_step_since;
-  bool ended_by_itself = false;           ///< in step, or only rejects stood against it
-  std::vector<std::string> last_against;  ///< as of the last look
+  bool ended_by_itself = false;  ///< in step, or only rejects stood against it
+  StepFacts last_facts;          ///< as of the last look while all was at work
+  MonoTime last_facts_at{};
   state::DiskGrowth growth;
 };
 
@@ -186,6 +189,7 @@ Task<Result<void>> prepare(Shared m) {
   m->ledger = std::make_unique<LiveLedger>(m->loop, *m->context.store, *m->context.spool, m->job.live);
   const Result<void> loaded = co_await m->ledger->load_rejects();
   if (!loaded) co_return fail(loaded.error());
+  m->companion.rejects = &m->ledger->rejects();
   const Result<void> taken = co_await take_authority(m);
   if (!taken) co_return fail(taken.error());
   const Result<void> spool = co_await check_spool(m);
@@ -259,7 +263,11 @@ Task<void> copy_history(Shared m) {
   }
 }
 
+/// Where history begins anew, its rejects go with it: those of changes may come only after that.
 Task<void> apply_changes(Shared m) {
+  Stop* const begun = &m->companion.history_begun;
+  while (m->copies_anew && !begun->requested() && !m->halt.requested())
+    co_await m->loop.sleep_for(kBeginsAtMost, begun);
   m->applying = true;
   const Result<void> applied = co_await m->apply->run();
   m->applying = false;
@@ -273,7 +281,8 @@ Task<void> pass_backward(Shared m) {
                           .ledger = m->ledger.get(),
                           .stop = &m->halt,
                           .key = m->tables.source_key,
-                          .random = m->random.fork()};
+                          .random = m->random.fork(),
+                          .looks = !m->options.faults.no_backward_pass};
   const Result<void> looked = co_await look_backward(std::move(context));
   if (!looked && looked.error().kind != ErrorKind::stopped) m->fail_with(looked.error());
 }
@@ -300,6 +309,13 @@ Task<void> bound_spool(Shared m) {
 
 // ------------------------------------------------------------------------------------------ its state
 
+std::optional<std::chrono::milliseconds> age_of_oldest(const Migration& m, const state::SpoolFigures& spool) {
+  const std::optional<std::int64_t> oldest = spool.oldest_change_unix_ms;
+  if (!oldest) return std::nullopt;
+  if (*oldest <= 0) return std::chrono::milliseconds::max();
+  return std::chrono::milliseconds(unix_ms(m.loop.wall()) - *oldest);
+}
+
 StepFacts facts_of(Migration& m) {
   const state::LiveRecord& record = m.ledger->record();
   StepFacts facts;
@@ -320,8 +336,7 @@ StepFacts facts_of(Migration& m) {
   if (m.apply) {
     const ApplyFigures figures = m.apply->figures();
     facts.unknown_outcomes = figures.unknown_outcomes;
-    if (const auto oldest = figures.spool.oldest_change_unix_ms)
-      facts.oldest_entry = std::chrono::milliseconds(unix_ms(m.loop.wall()) - *oldest);
+    facts.oldest_entry = age_of_oldest(m, figures.spool);
   }
   return facts;
 }
@@ -349,7 +364,7 @@ LiveProgress live_progress(Migration& m, const std::vector<std::string>& against
     m.growth.sample(m.loop.now(), figures.spool.disk_bytes);
     const auto hours = state::disk_hours_left(figures.spool.disk_free_bytes, 0, m.growth.bytes_per_s());
     if (hours && figures.spool.disk_bytes >= kTellingSpoolBytes) live.disk_full_in_s = *hours * 3600;
-    if (const auto oldest = figures.spool.oldest_change_unix_ms)
+    if (const auto oldest = figures.spool.oldest_change_unix_ms; oldest && *oldest > 0)
       live.oldest_change_s = std::max(0.0, static_cast<double>(unix_ms(m.loop.wall()) - *oldest) / 1000);
     live.applied = figures.written;
     live.removed = figures.removed;
@@ -394,6 +409,24 @@ Progress progress_of(Migration& m, LiveProgress live) {
   return progress;
 }
 
+bool but_for_rejects(const StepFacts& facts, const std::vector<std::string>& against) {
+  return against.empty() || (against.size() == 1 && facts.live_rejects > 0);
+}
+
+/// What stands against a claim. The applier's figures of the spool may be older than what was put into it by
+/// the polls that the claim rests on: where nothing else stands against it, the spool is looked at again.
+Task<std::vector<std::string>> look_what_is_against(Shared m, StepFacts& facts) {
+  std::vector<std::string> against = not_in_step_because(facts, m->loop.now(), m->options.allowed_lag);
+  if (!but_for_rejects(facts, against)) co_return against;
+  const Result<state::SpoolFigures> spool = co_await m->context.spool->figures();
+  if (!spool) {
+    against.push_back(fmt::format("the spool does not tell what waits: {}", spool.error().message));
+    co_return against;
+  }
+  facts.oldest_entry = age_of_oldest(*m, *spool);
+  co_return not_in_step_because(facts, m->loop.now(), m->options.allowed_lag);
+}
+
 /// For who asked to end in step: also where only a person can bring it there.
 void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std::string>& against) {
   const state::LiveRecord& record = m.ledger->record();
@@ -413,8 +446,7 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
                           m.tables.identity.target)});
     return;
   }
-  const bool but_for_rejects = against.size() == 1 && facts.live_rejects > 0;
-  if (!against.empty() && !but_for_rejects) {
+  if (!but_for_rejects(facts, against)) {
     m.in_step_since.reset();
     return;
   }
@@ -440,9 +472,8 @@ Task<void> conduct(Shared m, Stop* over) {
       steered = m->context.steering->version();
       if (m->apply) m->apply->pause(m->context.steering->settings().paused);
     }
-    const StepFacts facts = facts_of(*m);
-    const std::vector<std::string> against =
-        not_in_step_because(facts, m->loop.now(), m->options.allowed_lag);
+    StepFacts facts = facts_of(*m);
+    const std::vector<std::string> against = co_await look_what_is_against(m, facts);
     Progress progress = progress_of(*m, live_progress(*m, against));
     const MonoTime now = m->loop.now();
     if (now >= next_snapshot) {
@@ -450,7 +481,10 @@ Task<void> conduct(Shared m, Stop* over) {
       m->ledger->set_snapshot(progress_to_json(progress));
     }
     m->context.board->publish(std::move(progress));
-    if (!m->halt.requested()) m->last_against = against;
+    if (!m->halt.requested()) {
+      m->last_facts = facts;
+      m->last_facts_at = m->loop.now();
+    }
     if (m->options.until_in_step && !m->halt.requested()) end_if_in_step(*m, facts, against);
     if (facts.history_done && m->ledger->record().backward == state::BackwardPass::due &&
         m->options.roles.copy && backward.idle() && !m->halt.requested()) {
@@ -476,6 +510,8 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
   auto m = std::make_shared<Migration>(context, options);
   Stop::Registration on_stop;
   if (context.stop != nullptr) on_stop = context.stop->on_request([m] { m->halt.request(); });
+  const Stop::Registration on_halt =
+      m->halt.on_request([begun = &m->companion.history_begun] { begun->request(); });
   Progress preparing = context.board->snapshot();
   preparing.job = "migrate";
   preparing.phase = "preparing";
@@ -509,7 +545,12 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
   // After a clean end the wait is S only, and another clean end is worth it.
   if (!m->companion.former_heartbeat_unix_ms) co_await m->loop.sleep_until(m->quiet_until, nullptr);
   const bool quiet = m->companion.copy_is_quiet && (!m->apply || m->apply->wire_is_quiet());
-  LiveProgress live = live_progress(*m, m->last_against);
+  // What was on its way at the last look may have been refused since, or missed.
+  m->last_facts.live_rejects = m->ledger->rejects().size();
+  m->last_facts.gaps = m->ledger->record().gaps.size();
+  const std::vector<std::string> against =
+      not_in_step_because(m->last_facts, m->last_facts_at, options.allowed_lag);
+  LiveProgress live = live_progress(*m, against);
   Progress last = progress_of(*m, live);
   last.phase = m->ended_by_itself && !m->failure ? "done" : "stopped";
   m->ledger->set_snapshot(progress_to_json(last));

@@ -26,6 +26,11 @@ struct Roles {
   bool operator==(const Roles&) const = default;
 };
 
+/// Rules that a mutation test removes.
+struct MigrateFaults {
+  bool no_backward_pass = false;  ///< without rule 15: nobody looks for keys that only the target has
+};
+
 struct MigrateOptions {
   CopyOptions copy;  ///< transform, clock_error and dead_after are everybody's
   CaptureOptions capture;
@@ -43,6 +48,7 @@ struct MigrateOptions {
   /// out.
   bool delete_extra = false;
   CopyTuning copy_tuning;  ///< tests only
+  MigrateFaults faults;
 };
 
 struct MigrateSummary {

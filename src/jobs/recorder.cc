@@ -24,6 +24,7 @@ Task<void> Recorder::add(SettledPage page) {
   step.delta += page.counts;
   std::ranges::move(page.rejects, std::back_inserter(rejects_));
   waiting_.push_back(std::move(lease));
+  if (page.recorded) to_tell_.push_back(std::move(page.recorded));
 }
 
 bool Recorder::empty() const {
@@ -37,12 +38,18 @@ void Recorder::take(state::Commit& commit) {
   steps_.clear();
   commit.rejects = std::exchange(rejects_, {});
   in_commit_ = std::exchange(waiting_, {});
+  to_tell_after_commit_ = std::exchange(to_tell_, {});
 }
 
 void Recorder::committed() {
   std::vector<AsyncSemaphore::Lease> done;
-  const std::lock_guard lock(mutex_);
-  done.swap(in_commit_);
+  std::vector<std::function<void()>> told;
+  {
+    const std::lock_guard lock(mutex_);
+    done.swap(in_commit_);
+    told.swap(to_tell_after_commit_);
+  }
+  for (const std::function<void()>& tell : told) tell();
 }
 
 }  // namespace messina::jobs

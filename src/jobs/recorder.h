@@ -1,6 +1,7 @@
 // Collects what the workers have finished, for the next commit.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -25,6 +26,7 @@ class Recorder {
     bool unit_done = false;
     state::Counts counts;
     std::vector<state::Reject> rejects;
+    std::function<void()> recorded;  ///< called once it is durable; may be empty
   };
 
   /// Waits for room, not for the commit. Pages of one unit are given in their order.
@@ -43,6 +45,7 @@ class Recorder {
   std::map<std::size_t, state::Commit::UnitStep> steps_;
   std::vector<state::Reject> rejects_;
   std::vector<AsyncSemaphore::Lease> waiting_, in_commit_;
+  std::vector<std::function<void()>> to_tell_, to_tell_after_commit_;
 };
 
 }  // namespace messina::jobs

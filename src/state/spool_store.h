@@ -52,7 +52,7 @@ struct SpoolPut {
   ChangeKind kind = ChangeKind::reread;
   OrderToken token = {};             ///< of an image or a removal
   std::string image = {};            ///< of an image: the item's raw DynamoDB JSON
-  std::int64_t changed_unix_ms = 0;  ///< when the source changed, for the lag
+  std::int64_t changed_unix_ms = 0;  ///< when the source changed, for the lag; 0: not known
 };
 
 enum class ShardState : std::uint8_t {
