@@ -56,8 +56,8 @@ class SimCatalog final : public endpoints::Catalog {
 
 class SimScan final : public endpoints::Scannable {
  public:
-  SimScan(World& world, SimLoop& loop, Observed& observed)
-      : world_(world), loop_(loop), observed_(observed) {}
+  SimScan(World& world, SimLoop& loop, Observed& observed, bool source)
+      : world_(world), loop_(loop), observed_(observed), source_(source) {}
 
   Task<Result<std::vector<endpoints::Unit>>> plan(const endpoints::PlanHints&) override {
     co_await loop_.sleep_for(world_.between(1ms, 5ms), nullptr);
@@ -90,7 +90,8 @@ class SimScan final : public endpoints::Scannable {
       if (kind == 2) error.scope = ThrottleScope::key_range;
       co_return fail(error);
     }
-    const World::ReadPage found = world_.read(segment, from, most_items);
+    const World::ReadPage found =
+        source_ ? world_.read(segment, from, most_items) : world_.read_target(segment, from);
     co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
     fill(page, found);
     co_return page;
@@ -133,6 +134,7 @@ class SimScan final : public endpoints::Scannable {
   World& world_;
   SimLoop& loop_;
   Observed& observed_;
+  bool source_;
 };
 
 class SimWritable final : public endpoints::Writable {
@@ -339,7 +341,7 @@ endpoints::Endpoint make_source(World& world, SimLoop& loop, Observed& observed)
   source.display = "table \"items\" (simulated source)";
   source.table.value = "items";
   source.catalog = std::make_unique<SimCatalog>(world, loop, true);
-  source.scan = std::make_unique<SimScan>(world, loop, observed);
+  source.scan = std::make_unique<SimScan>(world, loop, observed, true);
   source.get = std::make_unique<SimLookup>(world, loop);
   return source;
 }
@@ -349,6 +351,7 @@ endpoints::Endpoint make_target(World& world, SimLoop& loop, Observed& observed)
   target.display = "table \"items\" (simulated target)";
   target.table.value = "items";
   target.catalog = std::make_unique<SimCatalog>(world, loop, false);
+  target.scan = std::make_unique<SimScan>(world, loop, observed, false);
   target.put = std::make_unique<SimWritable>(world, loop, observed);
   return target;
 }

@@ -168,7 +168,11 @@ void SimStream::trim() {
   for (Stream& stream : streams_) {
     for (Shard& shard : stream.shards) {
       while (!shard.records.empty() && now - shard.records.front().written > kept) {
-        trimmed_unread_ += !shard.records.front().read;
+        if (!shard.records.front().read) {
+          ++trimmed_unread_;
+          newest_trimmed_unread_ =
+              std::max(newest_trimmed_unread_.value_or(MonoTime{}), shard.records.front().written);
+        }
         shard.trimmed_to = shard.records.front().number;
         shard.records.pop_front();
       }

@@ -55,6 +55,8 @@ class SimStream {
 
   // ------------------------------------------------------------------ the truth
   std::uint64_t trimmed_unread() const { return trimmed_unread_; }
+  /// When the newest of them was written.
+  std::optional<MonoTime> newest_trimmed_unread() const { return newest_trimmed_unread_; }
   std::uint64_t splits() const { return splits_; }
 
  private:
@@ -99,6 +101,7 @@ class SimStream {
   std::vector<Stream> streams_;
   std::uint64_t next_stream_ = 1, next_shard_ = 1, last_number_ = 0;
   std::uint64_t trimmed_unread_ = 0, splits_ = 0;
+  std::optional<MonoTime> newest_trimmed_unread_;
 };
 
 /// One process's feed.

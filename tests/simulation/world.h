@@ -52,6 +52,7 @@ struct WorldPlan {
   std::uint32_t writer_changes = 0;  ///< of the source, spread over `writing`
   Duration writing{};
   Duration faults_until{};  ///< after that, servers and networks are well
+  bool live = false;        ///< an applier writes beside the copy
 };
 
 /// A fault of the run. A wrong end is what a user would suffer; a broken rule is what would have led there.
@@ -87,6 +88,8 @@ class World {
     std::optional<KeyId> next;
   };
   ReadPage read(std::uint32_t segment, KeyId from, std::uint32_t most_items);
+  /// The same of the target.
+  ReadPage read_target(std::uint32_t segment, KeyId from) const;
 
   /// What the source has of a key now.
   struct SourceState {
@@ -96,7 +99,9 @@ class World {
   };
   SourceState source_state(KeyId key) const;
   /// Called after each change that its users make, with the state before.
-  void on_source_change(std::function<void(KeyId, SourceState)> listener) { changed_ = std::move(listener); }
+  void on_source_change(std::function<void(KeyId, SourceState)> listener) {
+    changed_.push_back(std::move(listener));
+  }
 
   // ------------------------------------------------------------------ the target
   /// The target's rules were relaxed.
@@ -160,7 +165,7 @@ class World {
   WorldPlan plan_;
   MonoTime faults_end_;
   std::map<KeyId, Source> source_;
-  std::function<void(KeyId, SourceState)> changed_;
+  std::vector<std::function<void(KeyId, SourceState)>> changed_;
   std::set<KeyId> refused_, failing_;
   std::vector<Duration> skew_;
   std::map<KeyId, Target> target_;
