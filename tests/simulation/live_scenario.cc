@@ -181,6 +181,7 @@ class Story {
     if (!last && random_.chance(0.02)) with.options.heal = true;
     with.options.until_in_step = last || random_.chance(0.5);
     told_.heals += with.options.heal;
+    claimed_at_.reset();
     LiveProcess process(with, random_.next());
     const bool dies = !last && lives_to_lose_ > 0 && random_.chance(0.8);
     const bool stops = !last && !dies && lives_to_lose_ > 0;
@@ -194,6 +195,10 @@ class Story {
       }
       if (stops && universe_.steps() >= last_step) process.stop.request();
       if (!last && universe_.now() >= stop_at) process.stop.request();
+      if (with.options.until_in_step && !claimed_at_ && process.board.snapshot().live &&
+          process.board.snapshot().live->in_step) {
+        claimed_at_ = universe_.now();
+      }
       if (!step(process)) {
         broken("the process waits for nothing");
         return true;
@@ -293,7 +298,7 @@ class Story {
     for (KeyId key = 0; key < world_.plan().keys; ++key) {
       if (rejected.contains(key)) continue;
       const SourceHistory::Content target = world_.on_target(key);
-      if (!history_.held_since(key, target, universe_.now() - age))
+      if (!history_.held_since(key, target, claimed_at_.value_or(universe_.now()) - age))
         wrong(
             fmt::format("item {} is {} on the target at a claim of being in step, which the source had not "
                         "for longer than {} s",
@@ -367,7 +372,8 @@ class Story {
   MonoTime calm_at_{};  ///< nobody writes any more, and nothing fails
   std::uint32_t lives_to_lose_ = 0;
   bool late_ = false;
-  bool missed_after_epoch_ = false;  ///< as of the newest process's end
+  bool missed_after_epoch_ = false;     ///< as of the newest process's end
+  std::optional<MonoTime> claimed_at_;  ///< by the newest process
   std::string last_words_;
   LiveStory told_;
 };

@@ -125,6 +125,12 @@ TEST(LiveMutation, AnUnknownOutcomeMustBeWaitedOut) {
   expect_wrong_end(faults, {.few_keys = true, .lost = true});
 }
 
+TEST(LiveMutation, ThePredecessorMustBeDead) {
+  LiveFaults faults;
+  faults.apply.no_predecessor_wait = true;
+  expect_wrong_end(faults, {.few_keys = true, .lost = true, .many_lives = true});
+}
+
 TEST(LiveMutation, AGapMustBeNoticed) {
   LiveFaults faults;
   faults.capture.no_gap_by_age = true;
