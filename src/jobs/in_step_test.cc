@@ -52,6 +52,8 @@ TEST(InStep, EachConditionAloneStandsAgainstIt) {
       {[](StepFacts& f) { f.polled_at.reset(); }, "not every open shard has answered within 30 s"},
       {[](StepFacts& f) { f.closed_drained = false; }, "a shard that is closed is not read to its end"},
       {[](StepFacts& f) { f.behind = 6s; }, "the newest records read are 6.0 s old"},
+      {[](StepFacts& f) { f.oldest_entry = std::chrono::milliseconds::max(); },
+       "changes of unknown age wait"},
       {[](StepFacts& f) { f.oldest_entry = 5001ms; }, "the oldest change that waits is 5.0 s old"},
   };
   for (const Case& each : cases) {
