@@ -275,7 +275,8 @@ class Story {
     const MonoTime missed = *stream_.newest_trimmed_unread();
     const std::int64_t now_ms = unix_ms();
     const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(universe_.now() - missed);
-    missed_after_epoch_ = now_ms - ago.count() > disk_.job->live.capture_began_unix_ms;
+    // The epoch's beginning is told by the server's clock, in whole seconds.
+    missed_after_epoch_ = now_ms - ago.count() > disk_.job->live.capture_began_unix_ms + 1000;
   }
 
   std::int64_t unix_ms() const {
