@@ -3,10 +3,11 @@
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help deps build demo test test-all test-real package test-package check format bench clean
+.PHONY: help deps build demo demo-copy test test-all test-real package test-package check format bench clean
 
 help:
-	@echo "make demo      build, then move a real data set between two simulated databases"
+	@echo "make demo      build, then move a table that is being written to, with a kill -9, between simulated databases"
+	@echo "make demo-copy build, then copy a real data set between the two: needs no Python"
 	@echo "make build     messina and messina-sim, in $(BUILD)/bin"
 	@echo "make test      everything that must pass before a change lands"
 	@echo "make test-all  that, and the long suites: sanitizers, 100,000 seeds, 500 chaos runs"
@@ -25,7 +26,11 @@ build: deps
 	@cmake --build $(BUILD) -j $(JOBS) --target messina messina-sim
 
 demo: build
-	@demo/demo.sh $(BUILD)/bin
+	@tools/install-debian.sh demo
+	@demo/live.sh $(BUILD)
+
+demo-copy: build
+	@demo/copy.sh $(BUILD)/bin
 
 test:
 	@tools/test.sh

@@ -28,7 +28,7 @@ install(FILES packaging/messina@.service DESTINATION lib/systemd/system)
 install(FILES README.md CHANGELOG.md DESTINATION share/doc/messina)
 install(FILES LICENSE DESTINATION share/doc/messina RENAME copyright)
 install(DIRECTORY docs DESTINATION share/doc/messina)
-install(FILES demo/demo.sh demo/movies.jsonl demo/LICENSE.movies DESTINATION share/doc/messina/demo)
+install(FILES demo/copy.sh demo/movies.jsonl demo/LICENSE.movies DESTINATION share/doc/messina/demo)
 
 set(CPACK_PACKAGE_NAME messina)
 set(CPACK_PACKAGE_VENDOR "the messina project")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what messina is built and tested with, on Debian 12 (or newer).
-#   tools/install-debian.sh build   what the build and the demo need (default)
+#   tools/install-debian.sh build   what the build needs (default)
+#   tools/install-debian.sh demo    that, and what the demo of a live migration needs
 #   tools/install-debian.sh package that, and what packaging and its test need
 #   tools/install-debian.sh test    what the build, the tests and the checks need
 # Packages that are present are left alone, so a second run costs a second.
@@ -18,13 +19,15 @@ test=(
 )
 
 package=(dpkg-dev file debootstrap)
+demo=(python3 python3-venv)
 
 wanted=("${build[@]}")
 case "${1:-build}" in
   build) ;;
   test) wanted+=("${test[@]}") ;;
+  demo) wanted+=("${demo[@]}") ;;
   package) wanted+=("${package[@]}") ;;
-  *) echo "usage: $0 [build|test|package]" >&2; exit 2 ;;
+  *) echo "usage: $0 [build|demo|test|package]" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -30,7 +30,7 @@ in_root apt-get update -qq
 in_root apt-get install -y -qq --no-install-recommends /tmp/messina.deb >"$build/package-install.log"
 in_root messina --version
 in_root bash -n /usr/share/bash-completion/completions/messina
-in_root bash /usr/share/doc/messina/demo/demo.sh /usr/bin | tee "$build/package-demo.log"
+in_root bash /usr/share/doc/messina/demo/copy.sh /usr/bin | tee "$build/package-demo.log"
 grep -q '^  written   3,201 items$' "$build/package-demo.log"
 in_root apt-get purge -y -qq messina >/dev/null
 [ ! -e "$root/usr/bin/messina" ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Moves 3,201 movies from a simulated DynamoDB to a simulated ScyllaDB (Alternator), and shows that they arrived.
-#   demo/demo.sh BIN     BIN: the folder with messina and messina-sim
+#   demo/copy.sh BIN     BIN: the folder with messina and messina-sim
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$1" && pwd)
