@@ -9,7 +9,8 @@ Exit codes
   1  done, with rejects
   2  wrong usage, configuration or permission
   3  stopped before the end: run the same command again
-  4  a person is needed: state in use, differing schema, table made again
+  4  a person is needed: state in use, differing schema, table made again,
+     changes that were missed (a gap), a target that another migration owns
 )";
 
 }  // namespace
@@ -74,13 +75,14 @@ What happens
   applied, side by side. When all is copied, it goes on following until it is stopped.
   Every part keeps its place: stopped or killed, the same command goes on. Records of a
   DynamoDB stream live for 24 hours: a migration that stands still for longer has missed
-  changes, says so, and heals by --heal.
+  changes, says so, and heals by --heal. One table a command: `copy` alone takes --tables.
 
 In step
   The target is in step when all history is copied, every shard of the stream was polled
   within seconds and had nothing left, and no change waits that is older than
   --allowed-lag. `messina status` says so, or what stands against it. With --until in-step
-  the command ends then, with 0; with 1 if items were refused by the target.
+  the command ends then, with 0; with 1 if items were refused by the target. Without it,
+  Ctrl-C ends it: with 0 while it follows, with 3 before.
 
 One writer
   The target carries the migration's owner, as tags. Another migration, or a service that
@@ -97,9 +99,9 @@ Examples
 Page capture_page() {
   return {"Keep the changes of a source's stream in the spool, and no more",
           R"(
-  The first half of `messina migrate`, by itself: records wait in the state directory until
-  a `migrate`, or `copy` and `apply`, of the same source and target goes on from there.
-  What is copied after a capture has begun misses nothing.
+  The first half of `messina migrate`, by itself, until it is stopped: records wait in the
+  state directory until a `migrate`, or `copy` and then `apply`, of the same source and target
+  goes on from there. What is copied after a capture has begun misses nothing.
 
 Examples
   messina capture dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --enable-stream
@@ -109,8 +111,9 @@ Examples
 Page apply_page() {
   return {"Bring the target up to the changes that wait in the spool",
           R"(
-  The other half: what `messina capture` has kept is written to the target, newest state
-  first of all, key by key, until it is stopped.
+  The other half: what `messina capture` has kept is written to the target, the newest
+  state of each key, until it is stopped. It does not run beside a `capture` of the same
+  migration: `messina migrate` does both at once.
 
 Examples
   messina apply dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
@@ -170,7 +173,8 @@ Page policy_page() {
           R"(
   One statement a job and resource, for the sides that are DynamoDB. The account's number is
   asked of STS, or given by --account; without either a `*` stands in its place.
-  The policies of jobs that this version does not have yet can be printed ahead.
+  A live migration needs --for schema,copy,capture. `verify` and `export`, which this version
+  does not have yet, can be printed ahead.
   Give the pace of the copy, too: with --read-rcu CloudWatch is not needed.
   Of many tables one policy is printed; where it would be over IAM's 6,144 characters,
   several, one after the other: stderr says so.

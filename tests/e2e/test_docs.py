@@ -112,7 +112,7 @@ def test_examples(sims, messina, binaries, tmp_path, document):
 def test_every_flag_is_documented(binaries):
     """Each flag that --help knows stands in docs/use/commands.md."""
     documented = (ROOT / "docs" / "use" / "commands.md").read_text(encoding="utf-8")
-    for command in ("copy", "copy-unit", "schema", "check", "policy", "status", "rejects"):
+    for command in ("migrate", "capture", "apply", "copy", "copy-unit", "schema", "check", "policy", "status", "rejects"):
         help_text = subprocess.run([binaries / "messina", command, "--help"], text=True, check=True,
                                    stdout=subprocess.PIPE).stdout
         missing = {flag for flag in re.findall(r"--[a-z][a-z-]+", help_text) if flag not in documented}
