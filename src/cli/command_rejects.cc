@@ -72,6 +72,19 @@ Result<plan::CopyPlan> plan_to_retry(Session& session, Flags& flags) {
   return plan;
 }
 
+/// PROTOCOL rule 7: beside changes the stored bytes may be older than what the target holds by now.
+Result<void> only_copied(state::Ledger& ledger, const state::MigrationName& name) {
+  const auto job = ledger.load();
+  if (!job) return fail(job.error());
+  if (!*job || (*job)->live.capture_epoch == 0) return {};
+  return fail(ErrorKind::config,
+              fmt::format("changes of {} are applied to {}: an item as it was when it was refused may be "
+                          "older than what is there now, so it is not sent again. Write the item anew at "
+                          "the source, and `messina migrate` carries it over, or copy history again by "
+                          "`messina migrate … --heal`",
+                          name.source, name.target));
+}
+
 }  // namespace
 
 ExitCode run_rejects_list(Session& session, Flags& flags) {
@@ -114,6 +127,8 @@ ExitCode run_rejects_retry(Session& session, Flags& flags) {
   if (!plan) return session.failed(plan.error());
   auto opened = open_state(plan->state_dir, migration_name(*plan), session.clock());
   if (!opened) return session.failed(opened.error());
+  if (auto allowed = only_copied(*opened->ledger, migration_name(*plan)); !allowed)
+    return session.failed(allowed.error(), Left::place);
   auto lanes = Lanes::open(*plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const auto result = retry_rejects(session, *plan, **lanes, *opened->ledger);
