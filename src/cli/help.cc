@@ -298,8 +298,8 @@ Page rejects_retry_page() {
           R"(
   Each item is sent as it was read from the source: what the source holds now is not
   looked at. So it is refused where changes are applied, too (`messina migrate`): write the
-  item anew at the source there. Without addresses: those of the only migration, with the copy's settings.
-  With addresses, give the same renames and drops as for the copy.
+  item anew at the source there. Without addresses: those of the only migration, with the
+  copy's settings. With addresses, give the same renames and drops as for the copy.
 
 Examples
   messina rejects retry
