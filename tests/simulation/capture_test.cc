@@ -1,27 +1,14 @@
 // Many seeds of the simulated capture. A failing seed prints the command that replays it.
 //   capture_test              MESSINA_SIM_SEEDS seeds (2,000) from MESSINA_SIM_BASE (drawn)
 //   capture_test --seed=N     that seed alone, in every weather
-#include <cstdlib>
-#include <cstring>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "capture_scenario.h"
+#include "seeds.h"
 
 namespace messina::simulation {
 namespace {
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-/// Seeds are short numbers, to be typed.
-std::uint64_t base_seed() {
-  static const std::uint64_t base = from_environment("MESSINA_SIM_BASE", entropy_seed() % 1'000'000'000);
-  return base;
-}
 
 struct Totals {
   std::uint64_t lives = 0, crashes = 0, steps = 0, events = 0, gaps = 0, splits = 0, trimmed = 0, heals = 0;
@@ -54,7 +41,7 @@ Totals run_seeds(std::uint64_t seeds, CaptureWeather weather) {
 }
 
 TEST(CaptureSimulation, NothingIsMissedWithoutAGap) {
-  const std::uint64_t seeds = from_environment("MESSINA_SIM_SEEDS", 2000);
+  const std::uint64_t seeds = seed_count();
   const Totals totals = run_seeds(seeds, CaptureWeather::anything);
   // A simulation in which nothing happens would prove nothing.
   if (seeds < 500) return;
@@ -67,7 +54,7 @@ TEST(CaptureSimulation, NothingIsMissedWithoutAGap) {
 }
 
 TEST(CaptureSimulation, ThereIsNoGapWhereNobodyIsAwayForLong) {
-  const std::uint64_t seeds = from_environment("MESSINA_SIM_SEEDS", 2000) / 4;
+  const std::uint64_t seeds = seed_count() / 4;
   const Totals totals = run_seeds(seeds, CaptureWeather::calm);
   EXPECT_EQ(totals.gaps, 0u);
 }
@@ -98,11 +85,5 @@ int replay(std::uint64_t seed) {
 }  // namespace messina::simulation
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "--seed=", 7) == 0) {
-      return messina::simulation::replay(std::strtoull(argv[i] + 7, nullptr, 10));
-    }
-  }
-  return RUN_ALL_TESTS();
+  return messina::simulation::run_or_replay(argc, argv, messina::simulation::replay);
 }

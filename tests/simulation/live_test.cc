@@ -1,32 +1,19 @@
 // Many seeds of the simulated live migration by the whole job, and each of its rules removed.
 //   live_test              MESSINA_SIM_SEEDS seeds (2,000) from MESSINA_SIM_BASE (drawn)
 //   live_test --seed=N     that seed alone, with what it went through
-#include <cstdlib>
-#include <cstring>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "live_scenario.h"
+#include "seeds.h"
 
 namespace messina::simulation {
 namespace {
 
 constexpr std::uint64_t kMostSeeds = 10'000;
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-/// Seeds are short numbers, to be typed.
-std::uint64_t base_seed() {
-  static const std::uint64_t base = from_environment("MESSINA_SIM_BASE", entropy_seed() % 1'000'000'000);
-  return base;
-}
-
 TEST(LiveSimulation, TheTargetIsInStepWhenItSaysSo) {
-  const std::uint64_t seeds = from_environment("MESSINA_SIM_SEEDS", 2000);
+  const std::uint64_t seeds = seed_count();
   fmt::print("{} seeds from {}\n", seeds, base_seed());
   LiveStory all;
   std::uint64_t failed = 0, with_gap = 0;
@@ -152,11 +139,5 @@ int replay(std::uint64_t seed) {
 }  // namespace messina::simulation
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "--seed=", 7) == 0) {
-      return messina::simulation::replay(std::strtoull(argv[i] + 7, nullptr, 10));
-    }
-  }
-  return RUN_ALL_TESTS();
+  return messina::simulation::run_or_replay(argc, argv, messina::simulation::replay);
 }
