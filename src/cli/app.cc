@@ -66,6 +66,7 @@ void add_live_commands(CLI::App& app, Flags& flags, std::vector<Command>& comman
     add_rename_flags(*command, flags);
     add_schema_flags(*command, flags);
     add_live_flags(*command, flags);
+    add_tables_flags(*command, flags);
     add_listen_flags(*command, flags);
   }
   add_migrate_flags(*migrate, flags);

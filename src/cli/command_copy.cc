@@ -56,6 +56,14 @@ CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags
   return ended(loop, store, std::move(result));
 }
 
+/// Migrator's plans may ask to follow the changes, which this command would not do.
+Result<void> check_not_live(const plan::CopyPlan& plan) {
+  if (!plan.live.stream_changes) return {};
+  return fail(ErrorKind::usage,
+              "the plan asks to follow changes (\"target.streamChanges\"), and copy moves history only: use "
+              "`messina migrate`, or take the key out");
+}
+
 /// Runs `work` under the migration's lock, and keeps how it ended for `status`.
 template <class Work>
 CopyEnd in_state(Session& session, const plan::CopyPlan& plan, const state::MigrationName& name, Work work) {
@@ -180,11 +188,13 @@ ExitCode run_copy(Session& session, Flags& flags) {
   const auto loaded = load_plans(session, flags, Writes::yes);
   if (!loaded) return session.failed(loaded.error());
   if (const auto* many = std::get_if<plan::ManyTables>(&*loaded)) {
+    if (auto checked = check_not_live(many->common); !checked) return session.failed(checked.error());
     if (!flags.print_units) return copy_many(session, *many, flags);
     return for_each_table(session, *many,
                           [&](const plan::CopyPlan& plan) { return print_units(session, plan); });
   }
   const auto& plan = std::get<plan::CopyPlan>(*loaded);
+  if (auto checked = check_not_live(plan); !checked) return session.failed(checked.error());
   if (flags.print_units) return print_units(session, plan);
   if (flags.listen)
     if (const auto at = parse_listen(*flags.listen, flags.listen_anyone); !at)

@@ -1,6 +1,8 @@
 #include "cli/commands.h"
 #include "cli/copy_job.h"
 #include "cli/load_plan.h"
+#include "cli/many_tables.h"
+#include "cli/migrate_job.h"
 #include "cli/migrations.h"
 #include "cli/watch.h"
 #include "console/events.h"
@@ -11,30 +13,6 @@
 
 namespace messina::cli {
 namespace {
-
-jobs::MigrateOptions migrate_options(const plan::CopyPlan& plan, const Flags& flags, std::size_t loops,
-                                     const jobs::Roles& roles) {
-  const LiveFlags& live = flags.live;
-  jobs::MigrateOptions options;
-  options.copy = copy_options(plan, loops);
-  options.roles = roles;
-  options.capture.enable = live.enable_stream;
-  if (live.stream_retention)
-    options.capture.retention = std::chrono::duration_cast<std::chrono::seconds>(*live.stream_retention);
-  options.capture.carry_expired = !live.skip_expired;
-  options.apply.transform = plan.transform;
-  options.apply.clock_error = plan.clock_error;
-  options.apply.dead_after = plan.dead_after;
-  if (plan.write_concurrency) options.apply.write_concurrency = *plan.write_concurrency;
-  if (options.copy.read.kind == pace::Wish::Kind::fixed)
-    options.apply.read_rcu_per_s = options.copy.read.value;
-  options.until_in_step = live.until_in_step;
-  if (live.allowed_lag) options.allowed_lag = *live.allowed_lag;
-  options.spool_max_bytes = live.spool_max_bytes.value_or(0);
-  options.heal = live.heal;
-  options.delete_extra = live.delete_extra;
-  return options;
-}
 
 using MigrateEnd = Result<jobs::MigrateSummary>;
 
@@ -73,39 +51,25 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   context.stop = &session.stop();
   context.steering = &(*watch)->steering();
   context.random = random.fork();
-  const jobs::MigrateOptions options = migrate_options(plan, flags, loops, roles);
+  const jobs::MigrateOptions options = migrate_options(plan, flags.live, loops, roles);
   return net::run_on(loop, jobs::migrate(context, options));
-}
-
-ExitCode exit_of(const jobs::MigrateSummary& summary, const LiveFlags& flags) {
-  if (!summary.live.gaps.empty()) return ExitCode::needs_person;
-  if (!summary.ended_by_itself && (flags.until_in_step || !summary.history_done)) return ExitCode::stopped;
-  return summary.live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
 }
 
 ExitCode report_migrate(Session& session, const plan::CopyPlan& plan, const Flags& flags,
                         const jobs::MigrateSummary& summary) {
-  const ExitCode exit = exit_of(summary, flags.live);
-  console::MigrateOutcome outcome;
-  outcome.source = migration_name(plan).source;
-  outcome.target = migration_name(plan).target;
-  outcome.exit = exit;
-  outcome.summary = summary;
-  if (plan.state_dir != plan::CopyPlan().state_dir) outcome.state_flag = " --state " + plan.state_dir;
+  const console::MigrateOutcome outcome = outcome_of(plan, summary, flags.live.until_in_step);
   session.result(console::migrate_summary_text(outcome),
                  console::migrate_summary_event(session.clock().wall(), outcome));
-  return exit;
+  return outcome.exit;
 }
 
 ExitCode run_roles(Session& session, Flags& flags, const jobs::Roles& roles) {
-  const auto plan = load_plan(session, flags, Writes::yes);
-  if (!plan) return session.failed(plan.error());
-  if (plan->eventually_consistent) {
-    return session.failed(
-        Error{ErrorKind::usage,
-              "--eventually-consistent: a live migration reads consistently, since a page that "
-              "is older than a change would hide it. Leave it out, or copy without following"});
-  }
+  const auto loaded = load_plans(session, flags, Writes::yes);
+  if (!loaded) return session.failed(loaded.error());
+  if (const auto* many = std::get_if<plan::ManyTables>(&*loaded))
+    return migrate_many(session, *many, flags, roles);
+  const auto* plan = &std::get<plan::CopyPlan>(*loaded);
+  if (auto checked = check_live(*plan); !checked) return session.failed(checked.error());
   if (flags.listen)
     if (const auto at = parse_listen(*flags.listen, flags.listen_anyone); !at)
       return session.failed(at.error());

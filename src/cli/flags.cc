@@ -239,28 +239,25 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
 }
 
 void add_live_flags(CLI::App& command, Flags& flags) {
-  LiveFlags& live = flags.live;
+  plan::Draft& draft = flags.draft;
   command
       .add_option_function<std::string>(
           "--enable-stream",
-          [&live](const std::string& text) {
-            if (!text.empty() && text != "true" && !endpoints::stream_view(text))
-              throw FlagError{{ErrorKind::usage,
-                               fmt::format("--enable-stream: {} is not one of NEW_IMAGE, NEW_AND_OLD_IMAGES, "
-                                           "OLD_IMAGE and KEYS_ONLY",
-                                           plan::shown(text))}};
-            live.enable_stream = endpoints::stream_view(text).value_or(endpoints::StreamView::new_image);
+          [&draft](const std::string& text) {
+            const auto view = plan::parse_stream_view(text);
+            if (!view) throw FlagError{{ErrorKind::usage, "--enable-stream: " + view.error().message}};
+            draft.enable_stream = *view;
           },
           "switch the source's stream on if it is off (default view: NEW_IMAGE)")
       ->expected(0, 1)
       ->type_name("VIEW")
       ->group("Changes");
-  command.add_flag("--skip-expired", live.skip_expired, "do not carry over deletes by the source's TTL")
+  add_flag(command, "--skip-expired", draft.skip_expired, "do not carry over deletes by the source's TTL")
       ->group("Changes");
-  add_parsed(command, "--stream-retention", live.stream_retention, plan::parse_duration, "TIME",
+  add_parsed(command, "--stream-retention", draft.stream_retention, plan::parse_duration, "TIME",
              "how long the source keeps a change (default: 24h)")
       ->group("Changes");
-  add_parsed(command, "--spool-max", live.spool_max_bytes, plan::parse_size, "SIZE",
+  add_parsed(command, "--spool-max", draft.spool_max_bytes, plan::parse_size, "SIZE",
              "for changes that wait; beyond it the oldest are read from the source again")
       ->group("Changes");
 }
@@ -279,7 +276,7 @@ void add_migrate_flags(CLI::App& command, Flags& flags) {
           "end when the target is in step with the source: in-step")
       ->type_name("WHAT")
       ->group("Changes");
-  add_parsed(command, "--allowed-lag", live.allowed_lag, plan::parse_duration, "TIME",
+  add_parsed(command, "--allowed-lag", flags.draft.allowed_lag, plan::parse_duration, "TIME",
              "how old a change that waits may be for that (default: 10s)")
       ->group("Changes");
   command

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "cli/session.h"
-#include "endpoints/feed.h"
 #include "plan/draft.h"
 #include "plan/iam_policy.h"
 
@@ -22,14 +21,9 @@ struct FlagError {
   Error error;
 };
 
-/// Of the commands that capture and apply changes.
+/// What `migrate` is to do this time; how changes are followed stands in the draft.
 struct LiveFlags {
-  std::optional<endpoints::StreamView> enable_stream;
-  bool skip_expired = false;
-  std::optional<std::uint64_t> spool_max_bytes;
-  std::optional<std::chrono::milliseconds> stream_retention;
   bool until_in_step = false;
-  std::optional<std::chrono::milliseconds> allowed_lag;
   bool heal = false, delete_extra = false;
 };
 

@@ -75,7 +75,12 @@ What happens
   applied, side by side. When all is copied, it goes on following until it is stopped.
   Every part keeps its place: stopped or killed, the same command goes on. Records of a
   DynamoDB stream live for 24 hours: a migration that stands still for longer has missed
-  changes, says so, and heals by --heal. One table a command: `copy` alone takes --tables.
+  changes, says so, and heals by --heal.
+
+Many tables
+  With --tables, SOURCE and TARGET name a region or a cluster, as with `copy`. The changes
+  of all tables are captured from the start; --parallel-tables are copied at a time. With
+  --until in-step the run ends when all are in step at one time.
 
 In step
   The target is in step when all history is copied, every shard of the stream was polled
@@ -92,6 +97,7 @@ Examples
   messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --enable-stream
   messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --until in-step
   messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --heal
+  messina migrate dynamodb://us-east-1 alternator://scylla-1:8000 --tables 'orders*,cust*' --enable-stream
   messina migrate --plan orders.yaml --spool-max 50GB --listen 127.0.0.1:9464
 )" + kExitCodes};
 }

@@ -62,4 +62,11 @@ jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t targe
   return facts;
 }
 
+void raise_open_files() {
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // where it is refused, the present limit stands
+}
+
 }  // namespace messina::cli

@@ -10,4 +10,7 @@ namespace messina::cli {
 jobs::MachineFacts look_at_machine(const plan::CopyPlan& plan, std::size_t target_nodes,
                                    std::size_t tables = 1);
 
+/// Lets this process open as many files as it may: each table of a live run has a database of its own.
+void raise_open_files();
+
 }  // namespace messina::cli

@@ -1,207 +1,26 @@
 #include "cli/many_tables.h"
 
 #include <algorithm>
-#include <exception>
-#include <memory>
-#include <thread>
 
-#include <fmt/format.h>
-
-#include "cli/choose_tables.h"
-#include "cli/copy_job.h"
-#include "cli/load_plan.h"
+#include "cli/machine.h"
+#include "cli/many_runs.h"
+#include "cli/migrate_job.h"
 #include "cli/migrations.h"
-#include "cli/watch.h"
 #include "console/health.h"
-#include "console/json_line.h"
 #include "console/summary.h"
 #include "console/tables_text.h"
-#include "plan/units.h"
 
 namespace messina::cli {
-namespace {
-
-/// Tables that are prepared (state opened, tables described and made) beside those that copy, so that one is
-/// ready whenever a turn is free. Small tables take longer to prepare than to copy.
-constexpr std::size_t kPreparedAhead = 12;
 
 using jobs::TableEnd;
 using jobs::TableOutcome;
 
-/// One run over many tables: threads that take one table after the other from start to end.
-class ManyRuns {
- public:
-  ManyRuns(Session& session, const plan::ManyTables& many, Sides& sides, TablesToRun tables,
-           std::size_t loops)
-      : session_(session),
-        plans_(std::move(tables.plans)),
-        places_(migration_name(many.common)),
-        sides_(sides),
-        loops_(loops),
-        parallel_(many.choice.parallel),
-        budgets_(limits_of(many.common, loops), session.clock().now()),
-        runs_(std::move(tables.tables), many.choice.parallel, session.clock()) {}
-
-  /// Serves --listen's pages from now on. Errors: config (the port cannot be had).
-  Result<void> listen(const ListenAt& at, std::chrono::milliseconds stalled_after);
-
-  /// `work` does one table and never throws away what it began.
-  void run(TableOutcome (ManyRuns::*work)(std::size_t)) {
-    session_.display().watch_tables([this] { return progress(); });
-    session_.display().start();
-    std::vector<std::thread> threads;
-    const std::size_t count = tables_at_once(plans_.size(), static_cast<std::uint32_t>(parallel_));
-    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, work] { serve(work); });
-    for (std::thread& thread : threads) thread.join();
-    session_.display().stop();
-  }
-
-  TableOutcome copy_table(std::size_t index);
-  TableOutcome make_table(std::size_t index);
-  std::vector<TableOutcome> outcomes() const { return runs_.outcomes(); }
-
- private:
-  static jobs::SharedBudgets::Limits limits_of(const plan::CopyPlan& plan, std::size_t loops) {
-    const jobs::CopyOptions options = copy_options(plan, loops);
-    jobs::SharedBudgets::Limits limits;
-    limits.memory_bytes = plan.memory_bytes;
-    limits.write_concurrency = plan.write_concurrency.value_or(options.write_bounds.most);
-    if (plan.read_rcu_per_s && *plan.read_rcu_per_s != plan::kUnlimited)
-      limits.read_rcu_per_s = plan.read_rcu_per_s;
-    return limits;
-  }
-
-  void serve(TableOutcome (ManyRuns::*work)(std::size_t)) {
-    while (!session_.stop().requested()) {
-      const auto index = runs_.next();
-      if (!index) return;
-      TableOutcome outcome;
-      try {
-        outcome = (this->*work)(*index);
-      } catch (const std::exception& error) {
-        outcome = failed({ErrorKind::internal, error.what()});
-      }
-      outcome.source = plans_[*index].source.table;
-      outcome.target = plans_[*index].target.table;
-      say_failure(outcome);
-      runs_.end(*index, std::move(outcome));
-    }
-  }
-
-  jobs::TablesProgress progress() {
-    jobs::TablesProgress progress = runs_.progress();
-    progress.read_budget_rcu_per_s = budgets_.reads.rate();
-    progress.write_concurrency = static_cast<std::uint64_t>(budgets_.writes.capacity());
-    return progress;
-  }
-
-  /// What the socket of table `index` is asked.
-  console::ControlAnswer obey(std::size_t index, const console::ControlRequest& request,
-                              const std::string& by);
-  TableOutcome copy_in(std::size_t index, OpenedState& opened);
-
-  static TableOutcome failed(const Error& error) {
-    TableOutcome outcome;
-    outcome.end = error.kind == ErrorKind::stopped ? TableEnd::stopped : TableEnd::failed;
-    outcome.error = error;
-    return outcome;
-  }
-
-  /// At once, since the end of the others may be hours away.
-  void say_failure(const TableOutcome& outcome) {
-    if (outcome.end != TableEnd::failed) return;
-    Error error = *outcome.error;
-    error.message = fmt::format("{}: {}", outcome.source, error.message);
-    const std::string text = session_.json()
-                                 ? console::error_event(session_.clock().wall(), error, outcome.exit()) + "\n"
-                                 : "messina: " + error.message + "\n";
-    session_.display().say(text);
-  }
-
-  void say_schema(const jobs::SchemaReport& report) {
-    if (session_.json()) {
-      session_.display().result(console::schema_event(session_.clock().wall(), report) + "\n");
-      return;
-    }
-    std::string text;
-    for (const jobs::SchemaNote& note : report.notes)
-      text += fmt::format("{}: note: {}\n", report.source.name.value, note.text);
-    if (!text.empty()) session_.display().say(text);
-  }
-
-  Session& session_;
-  const std::vector<plan::CopyPlan> plans_;
-  const state::MigrationName places_;  ///< without tables
-  Sides& sides_;
-  const std::size_t loops_;
-  const std::size_t parallel_;
-  jobs::SharedBudgets budgets_;
-  jobs::TableRuns runs_;
-  net::EventLoop watch_loop_{"watch"};
-  std::unique_ptr<net::HttpServer> pages_;
-};
-
-Result<void> ManyRuns::listen(const ListenAt& at, std::chrono::milliseconds stalled_after) {
-  const console::PageContext context{{places_.source, places_.target, ""}, MESSINA_VERSION, stalled_after};
-  auto pages = serve_pages(
-      session_, watch_loop_, at, [this, context](std::string_view method, std::string_view target) {
-        return console::http_page(method, target, progress(), context, session_.clock().wall());
-      });
-  if (!pages) return fail(pages.error());
-  pages_ = std::move(*pages);
-  return {};
-}
-
-console::ControlAnswer ManyRuns::obey(std::size_t index, const console::ControlRequest& request,
-                                      const std::string& by) {
-  const jobs::Hand hand{by, session_.clock().wall(), request.all_tables};
-  const auto change = [&](jobs::Steering& steering) { console::apply(request, steering, hand); };
-  if (request.all_tables) {
-    console::apply(request, budgets_, session_.clock().now());
-    runs_.steer_all(change);
-  } else {
-    change(runs_.steering(index));
-  }
-  return {runs_.snapshot(index), console::run_of(progress(), request.all_tables)};
-}
-
-TableOutcome ManyRuns::copy_table(std::size_t index) {
-  const plan::CopyPlan& plan = plans_[index];
-  if (auto checked = plan::check_plan(plan); !checked) return failed(checked.error());
-  const state::MigrationName name = migration_name(plan);
-  const std::filesystem::path folder = std::filesystem::path(plan.state_dir) / state::migration_folder(name);
-  std::error_code ignored;
-  const bool was_there = std::filesystem::exists(folder / "ledger.db", ignored);
-  auto opened = open_migration(plan.state_dir, name, session_.clock());
-  if (opened) remember_end(folder, std::nullopt);
-  TableOutcome outcome = opened ? copy_in(index, *opened) : failed(opened.error());
-  if (!outcome.error) return outcome;
-  outcome.left = left_in(folder, was_there);
-  if (opened)
-    remember_end(folder, console::LastEnd{outcome.exit(), outcome.error->message,
-                                          console::iso_time(session_.clock().wall())});
-  return outcome;
-}
+TableOutcome ManyRuns::copy_table(std::size_t index) { return in_state(index, &ManyRuns::copy_in); }
 
 TableOutcome ManyRuns::copy_in(std::size_t index, OpenedState& opened) {
   const plan::CopyPlan& plan = plans_[index];
-  if (auto kept = remember_plan(opened.folder, plan); !kept) return failed(kept.error());
-  const auto former = opened.ledger->load();
-  if (!former) return failed(former.error());
-  const jobs::CopySummary before = *former ? summary_of(**former) : jobs::CopySummary();
-  const bool unclean = *former && (*former)->heartbeat_unix_ms.has_value();
-
-  jobs::ProgressBoard& board = runs_.begin(index, before.counts);
-  jobs::Progress preparing;
-  preparing.table = plan.source.table;
-  preparing.phase = "preparing";
-  preparing.counts = before.counts;
-  board.publish(preparing);
-  const auto socket =
-      serve_control(session_, watch_loop_, opened.folder, plan.source.table,
-                    [this, index](const console::ControlRequest& request, const std::string& by) {
-                      return obey(index, request, by);
-                    });
+  auto begun = begin(index, opened, "copy");
+  if (!begun) return failed(begun.error());
 
   TableLanes lanes = sides_.table(plan.source.table, plan.target.table, index);
   Loop& loop = *lanes.first().loop;
@@ -210,16 +29,14 @@ TableOutcome ManyRuns::copy_in(std::size_t index, OpenedState& opened) {
   if (!report) return failed(report.error());
   if (*report) say_schema(**report);
 
-  preparing.phase = "queued";
-  board.publish(preparing);
-  const jobs::TableRuns::Turn turn = runs_.take_turn(unclean);
-  preparing.phase = "preparing";
-  board.publish(preparing);
+  begun->publish("queued");
+  const jobs::TableRuns::Turn turn = runs_.take_turn(begun->unclean);
+  begun->publish("preparing");
   if (session_.stop().requested()) return failed({ErrorKind::stopped, "stopped before its turn came"});
   jobs::CopyContext context;
   context.lanes = &lanes.lanes();
   context.store = &store;
-  context.board = &board;
+  context.board = begun->board;
   context.stop = &session_.stop();
   context.steering = &runs_.steering(index);
   context.shared = &budgets_;
@@ -257,16 +74,19 @@ TableOutcome ManyRuns::make_table(std::size_t index) {
   return outcome;
 }
 
+namespace {
+
 struct Watching {
   std::optional<ListenAt> listen;
   std::chrono::milliseconds stalled_after = console::kStalledAfter;
 };
 
 ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t loops, const std::string& job,
-                  const Watching& watching, TableOutcome (ManyRuns::*work)(std::size_t)) {
+                  const Watching& watching, ManyRuns::Work work, const LiveFlags* live = nullptr,
+                  const jobs::Roles& roles = {}) {
   const auto started = session.clock().now();
   const auto begun = begun_migrations(many.common.state_dir);
-  const Left left = job != "copy" ? Left::nothing : begun && !begun->empty() ? Left::place : Left::no_place;
+  const Left left = job == "schema" ? Left::nothing : begun && !begun->empty() ? Left::place : Left::no_place;
   auto sides = Sides::open(many.common, loops, &session.stop());
   if (!sides) return session.failed(sides.error(), left);
   auto tables = choose(session, many, **sides);
@@ -275,6 +95,7 @@ ExitCode run_many(Session& session, const plan::ManyTables& many, std::size_t lo
   if (watching.listen)
     if (auto listening = runs.listen(*watching.listen, watching.stalled_after); !listening)
       return session.failed(listening.error());
+  if (live != nullptr) runs.go_live(*live, roles);
   runs.run(work);
   console::TablesOutcome outcome;
   outcome.job = job;
@@ -293,18 +114,40 @@ std::size_t tables_at_once(std::size_t tables, std::uint32_t parallel) {
   return std::min(tables, parallel + std::max<std::size_t>(kPreparedAhead, parallel));
 }
 
-ExitCode copy_many(Session& session, const plan::ManyTables& many, const Flags& flags) {
+namespace {
+
+Result<Watching> watching_of(const Flags& flags) {
   Watching watching;
   watching.stalled_after = flags.stalled_after.value_or(console::kStalledAfter);
   if (flags.listen) {
     const auto at = parse_listen(*flags.listen, flags.listen_anyone);
-    if (!at) return session.failed(at.error());
+    if (!at) return fail(at.error());
     watching.listen = *at;
   }
+  return watching;
+}
+
+}  // namespace
+
+ExitCode copy_many(Session& session, const plan::ManyTables& many, const Flags& flags) {
+  const auto watching = watching_of(flags);
+  if (!watching) return session.failed(watching.error());
   // Once for all of them: it writes the directory's README.
   if (auto made = state::prepare_state_dir(many.common.state_dir); !made)
     return session.failed(made.error(), Left::no_place);
-  return run_many(session, many, loop_count(many.common.loops), "copy", watching, &ManyRuns::copy_table);
+  return run_many(session, many, loop_count(many.common.loops), "copy", *watching, &ManyRuns::copy_table);
+}
+
+ExitCode migrate_many(Session& session, const plan::ManyTables& many, const Flags& flags,
+                      const jobs::Roles& roles) {
+  if (auto checked = check_live(many.common); !checked) return session.failed(checked.error());
+  const auto watching = watching_of(flags);
+  if (!watching) return session.failed(watching.error());
+  if (auto made = state::prepare_state_dir(many.common.state_dir); !made)
+    return session.failed(made.error(), Left::no_place);
+  raise_open_files();
+  return run_many(session, many, loop_count(many.common.loops), "migrate", *watching,
+                  &ManyRuns::migrate_table, &flags.live, roles);
 }
 
 ExitCode make_many(Session& session, const plan::ManyTables& many) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/flags.h"
 #include "cli/session.h"
+#include "jobs/migrate.h"
 #include "plan/draft.h"
 
 namespace messina::cli {
@@ -16,6 +17,9 @@ std::size_t tables_at_once(std::size_t tables, std::uint32_t parallel);
 /// the others. Returns the worst of their exit codes (jobs/table_outcome.h). `flags`: --listen and what goes
 /// with it.
 ExitCode copy_many(Session& session, const plan::ManyTables& many, const Flags& flags);
+/// Live: all tables are captured from the start, copied in turns, and followed together.
+ExitCode migrate_many(Session& session, const plan::ManyTables& many, const Flags& flags,
+                      const jobs::Roles& roles);
 ExitCode make_many(Session& session, const plan::ManyTables& many);
 
 /// Calls `each` with every table's plan, in their order, until one does not end with `done`.

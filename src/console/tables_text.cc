@@ -26,7 +26,10 @@ std::vector<LinePart> parts_of(const jobs::TablesProgress& progress) {
   std::vector<LinePart> parts;
   const std::optional<LiveTables> live = live_tables(progress);
   parts.push_back({0, job_of(progress)});
-  parts.push_back({0, fmt::format("{}/{} tables", grouped(progress.tables_done), grouped(progress.tables))});
+  // Live tables are never done.
+  parts.push_back(
+      {0, live ? counted(progress.tables, "table")
+               : fmt::format("{}/{} tables", grouped(progress.tables_done), grouped(progress.tables))});
   if (progress.tables_failed > 0)
     parts.push_back({1, fmt::format("{} failed", grouped(progress.tables_failed))});
   if (live) add_live_alarms(live->together, parts);
@@ -67,6 +70,7 @@ std::string end_of(const jobs::TableOutcome& table) {
 
 bool was_begun(const jobs::TableOutcome& table) {
   return table.end == jobs::TableEnd::done || table.end == jobs::TableEnd::already_done ||
+         table.end == jobs::TableEnd::in_step || table.end == jobs::TableEnd::followed ||
          table.counts.read_items > 0;
 }
 
@@ -74,7 +78,8 @@ bool was_begun(const jobs::TableOutcome& table) {
 std::string tally(const std::vector<jobs::TableOutcome>& tables) {
   using enum jobs::TableEnd;
   std::string text;
-  for (const jobs::TableEnd end : {done, already_done, made, was_there, failed, stopped, not_begun}) {
+  for (const jobs::TableEnd end :
+       {done, already_done, in_step, followed, made, was_there, failed, stopped, not_begun}) {
     const auto count = std::ranges::count(tables, end, &jobs::TableOutcome::end);
     if (count == 0) continue;
     if (!text.empty()) text += ", ";
@@ -110,7 +115,9 @@ std::string advice(const TablesOutcome& outcome) {
     return std::ranges::any_of(outcome.tables, [exit](const auto& table) { return table.exit() == exit; });
   };
   if (exits(ExitCode::stopped))
-    text += "not finished; run the same command again: finished tables are skipped, the others go on\n";
+    text += outcome.job == "migrate"
+                ? "not finished; run the same command again before records are trimmed: each table goes on\n"
+                : "not finished; run the same command again: finished tables are skipped, the others go on\n";
   if (std::ranges::any_of(outcome.tables, [](const auto& table) { return table.live_rejects > 0; }))
     text += fmt::format("`messina rejects list{}` shows why the target refused items\n", outcome.state_flag);
   return text;
@@ -164,6 +171,7 @@ std::string outcome_json(const jobs::TableOutcome& table) {
       .text("end", jobs::to_string(table.end))
       .raw("counts", counts_json(table.counts))
       .whole("live_rejects", table.live_rejects)
+      .whole("changes", table.changes)
       .number("elapsed_s", table.elapsed_s)
       .whole("exit_code", static_cast<std::uint64_t>(table.exit()));
   if (table.error)
@@ -208,13 +216,14 @@ std::string tables_text(const TablesOutcome& outcome) {
     auto& row = rows.emplace_back();
     row[0] = name_of(table);
     row[1] = end_of(table);
-    if (outcome.job != "copy" || !was_begun(table)) continue;
+    if (outcome.job == "schema" || !was_begun(table)) continue;
     row[2] = counted(table.counts.read_items, "item");
     row[3] = bytes(static_cast<double>(table.counts.read_bytes));
+    if (outcome.job == "migrate") row[4] = counted(table.changes, "change");
     if (table.end == jobs::TableEnd::done) row[4] = duration(table.elapsed_s);
   }
   text += in_columns<5>(rows, {false, false, true, true, true});
-  if (outcome.job == "copy")
+  if (outcome.job != "schema")
     text += fmt::format("together {}, {}; {} written, {} rejected\n", counted(sum.read_items, "item"),
                         bytes(static_cast<double>(sum.read_bytes)), grouped(sum.written_items),
                         grouped(sum.rejected_items));

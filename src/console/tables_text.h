@@ -23,7 +23,7 @@ std::string tables_status_event(WallTime time, const jobs::TablesProgress& progr
 
 /// How a run over many tables ended.
 struct TablesOutcome {
-  std::string job;  ///< "copy" or "schema"
+  std::string job;  ///< "copy", "migrate" or "schema"
   std::vector<jobs::TableOutcome> tables;
   double elapsed_s = 0;
   std::string state_flag = {};  ///< as of Outcome

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/slab.h"
 #include "item/stream_page.h"
+#include "item/stream_view.h"
 
 namespace messina::endpoints {
 
@@ -37,32 +38,10 @@ struct SequenceNumber {
 
 enum class StreamStatus : std::uint8_t { enabling, enabled, disabling, disabled };
 
-/// What a record says of the item beside its key.
-enum class StreamView : std::uint8_t { keys_only, new_image, old_image, new_and_old_images };
-constexpr bool has_new_image(StreamView view) {
-  return view == StreamView::new_image || view == StreamView::new_and_old_images;
-}
-/// "NEW_IMAGE"
-constexpr std::string_view text_of(StreamView view) {
-  switch (view) {
-    case StreamView::keys_only:
-      return "KEYS_ONLY";
-    case StreamView::new_image:
-      return "NEW_IMAGE";
-    case StreamView::old_image:
-      return "OLD_IMAGE";
-    case StreamView::new_and_old_images:
-      return "NEW_AND_OLD_IMAGES";
-  }
-  return {};
-}
-constexpr std::optional<StreamView> stream_view(std::string_view text) {
-  for (const StreamView view : {StreamView::keys_only, StreamView::new_image, StreamView::old_image,
-                                StreamView::new_and_old_images}) {
-    if (text == text_of(view)) return view;
-  }
-  return std::nullopt;
-}
+using item::has_new_image;
+using item::stream_view;
+using item::StreamView;
+using item::text_of;
 
 struct ShardInfo {
   ShardId id;

@@ -242,7 +242,37 @@ Task<void> follow_stream(Shared m) {
   if (!followed) m->fail_with(followed.error());
 }
 
+/// The right to copy, of a table among many. Ends when it dies.
+struct CopyTurn {
+  CopyTurns* turns = nullptr;
+  CopyTurn() = default;
+  CopyTurn(CopyTurn&&) = delete;
+  ~CopyTurn() {
+    if (turns != nullptr) turns->give_back();
+  }
+};
+
+/// Changes are captured meanwhile, which is why many tables need not be copied within a day.
+Task<void> wait_for_turn(Shared m, CopyTurn* turn) {
+  const AmongTables& among = m->context.among;
+  if (among.turns == nullptr || m->history_done) co_return;
+  Progress queued = m->copy_board.snapshot();
+  queued.phase = "queued";
+  m->copy_board.publish(queued);
+  while (!among.turns->ask(among.index)) {
+    if (m->halt.requested()) {
+      among.turns->leave(among.index);
+      co_return;
+    }
+    co_await m->loop.sleep_for(kTick, &m->halt);
+  }
+  turn->turns = among.turns;
+}
+
 Task<void> copy_history(Shared m) {
+  CopyTurn turn;
+  co_await wait_for_turn(m, &turn);
+  if (m->halt.requested()) co_return;
   CopyContext context;
   context.lanes = m->context.lanes;
   context.store = m->context.store;
@@ -446,8 +476,13 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
                           m.tables.identity.target)});
     return;
   }
+  const AmongTables& among = m.context.among;
+  const auto may_end = [&](bool ready) {
+    return among.together == nullptr ? ready : among.together->report(among.index, ready) && ready;
+  };
   if (!but_for_rejects(facts, against)) {
     m.in_step_since.reset();
+    may_end(false);
     return;
   }
   // In step it may be with changes of some seconds that wait. Whoever ends here wants all there that had
@@ -457,7 +492,7 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
   const auto& [since, since_wall] = *m.in_step_since;
   const bool polled = facts.polled_at && *facts.polled_at > since;
   const bool applied = !facts.oldest_entry || m.loop.wall() - *facts.oldest_entry > since_wall;
-  if (now - since < kSeenAnew || !polled || !applied) return;
+  if (!may_end(now - since >= kSeenAnew && polled && applied)) return;
   m.ended_by_itself = true;
   m.halt.request();
 }

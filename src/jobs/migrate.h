@@ -16,6 +16,7 @@
 #include "jobs/capture.h"
 #include "jobs/copy.h"
 #include "jobs/copy_internal.h"
+#include "jobs/live_tables.h"
 #include "state/spool_store.h"
 
 namespace messina::jobs {
@@ -59,6 +60,13 @@ struct MigrateSummary {
   bool ended_by_itself = false;  ///< in step, or only rejects stood against it; else it was stopped
 };
 
+/// Of a run over many tables, what this one of them is in it. All of it outlives the job.
+struct AmongTables {
+  std::size_t index = 0;
+  CopyTurns* turns = nullptr;          ///< history is copied when its turn has come; null: at once
+  InStepTogether* together = nullptr;  ///< for `until_in_step`; null: it ends for itself
+};
+
 /// Everything it works with; all of it outlives the job.
 struct MigrateContext {
   std::vector<Lane>* lanes = nullptr;  ///< at least one; the job itself runs on the first
@@ -68,6 +76,7 @@ struct MigrateContext {
   Stop* stop = nullptr;
   Steering* steering = nullptr;     ///< may be null
   SharedBudgets* shared = nullptr;  ///< may be null
+  AmongTables among = {};
   Random random{0};
 };
 

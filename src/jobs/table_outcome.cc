@@ -12,6 +12,10 @@ std::string_view to_string(TableEnd end) {
       return "done";
     case TableEnd::already_done:
       return "already done";
+    case TableEnd::in_step:
+      return "in step";
+    case TableEnd::followed:
+      return "followed";
     case TableEnd::made:
       return "made";
     case TableEnd::was_there:
@@ -33,7 +37,8 @@ ExitCode TableOutcome::exit() const {
 void settle(std::vector<TableOutcome>& outcomes) {
   const auto has_place = [](const TableOutcome& outcome) {
     return outcome.left == Left::place || outcome.end == TableEnd::done ||
-           outcome.end == TableEnd::already_done;
+           outcome.end == TableEnd::already_done || outcome.end == TableEnd::in_step ||
+           outcome.end == TableEnd::followed;
   };
   if (std::ranges::none_of(outcomes, has_place)) return;
   for (TableOutcome& outcome : outcomes) outcome.left = Left::place;

@@ -15,6 +15,8 @@ enum class TableEnd : std::uint8_t {
   not_begun,     ///< the run was stopped before its turn
   done,          ///< by this run
   already_done,  ///< by a former one
+  in_step,       ///< `migrate --until in-step`
+  followed,      ///< `migrate`: history was copied, and changes followed until it was stopped
   made,          ///< `schema`: the target's table
   was_there,     ///< `schema`: and nothing had to be done
   stopped,
@@ -30,6 +32,7 @@ struct TableOutcome {
   double elapsed_s = 0;
   std::optional<Error> error;  ///< when it failed or was stopped
   Left left = Left::nothing;   ///< by the error
+  std::uint64_t changes = 0;   ///< `migrate`: captured by this run
 
   ExitCode exit() const;
 };

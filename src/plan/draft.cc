@@ -231,6 +231,14 @@ Result<void> check_write_isolation(std::string_view value) {
                           " (there are only_rmw_uses_lwt, always_use_lwt, forbid_rmw and unsafe_rmw)"));
 }
 
+Result<item::StreamView> parse_stream_view(std::string_view text) {
+  if (text.empty() || text == "true") return item::StreamView::new_image;
+  if (const auto view = item::stream_view(text)) return *view;
+  return fail(
+      ErrorKind::usage,
+      fmt::format("{} is not one of NEW_IMAGE, NEW_AND_OLD_IMAGES, OLD_IMAGE and KEYS_ONLY", shown(text)));
+}
+
 Result<SchemaMode> parse_schema_mode(std::string_view text) {
   if (text == "create") return SchemaMode::create;
   if (text == "check") return SchemaMode::check;
@@ -320,6 +328,12 @@ Result<CopyPlan> make_settings(const Draft& flags, const Draft& file, const Envi
   set_if(plan.clock_error, first_of(flags.clock_error, file.clock_error));
   set_if(plan.dead_after, first_of(flags.dead_after, file.dead_after));
   set_if(plan.state_dir, first_of(flags.state_dir, file.state_dir));
+  plan.live.enable_stream = first_of(flags.enable_stream, file.enable_stream);
+  set_if(plan.live.skip_expired, first_of(flags.skip_expired, file.skip_expired));
+  plan.live.spool_max_bytes = first_of(flags.spool_max_bytes, file.spool_max_bytes);
+  plan.live.stream_retention = first_of(flags.stream_retention, file.stream_retention);
+  set_if(plan.live.allowed_lag, first_of(flags.allowed_lag, file.allowed_lag));
+  set_if(plan.live.stream_changes, file.stream_changes);
   if (auto checked = check_settings(plan); !checked) return fail(checked.error());
   return plan;
 }

@@ -61,6 +61,11 @@ struct Draft {
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::chrono::milliseconds> clock_error, dead_after;
   std::optional<std::string> state_dir;
+  // See LivePlan.
+  std::optional<item::StreamView> enable_stream;
+  std::optional<bool> skip_expired, stream_changes;
+  std::optional<std::uint64_t> spool_max_bytes;
+  std::optional<std::chrono::milliseconds> stream_retention, allowed_lag;
   // Many tables: see TableChoice.
   std::optional<std::vector<TableEntry>> tables;
   std::optional<std::vector<std::string>> exclude;
@@ -105,6 +110,9 @@ Result<std::pair<std::string, std::string>> parse_rename(std::string_view text);
 
 /// Not empty, valid UTF-8, no NUL, at most 65,535 bytes (developer guide, "Attribute names").
 Result<void> check_attribute_name(std::string_view name);
+
+/// "NEW_IMAGE" and the like; "" and "true" ask for no certain one and give NEW_IMAGE.
+Result<item::StreamView> parse_stream_view(std::string_view text);
 
 /// system:write_isolation's values (ScyllaDB, "Alternator: write isolation policies").
 Result<void> check_write_isolation(std::string_view value);

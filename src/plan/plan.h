@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "item/stream_view.h"
 #include "item/transform.h"
 
 namespace messina::plan {
@@ -52,6 +53,21 @@ enum class SchemaMode : std::uint8_t {
   skip,    ///< do not look
 };
 
+/// How changes are followed: for `migrate`, `capture` and `apply`.
+struct LivePlan {
+  /// Switch the source's stream on if it is off, with this view.
+  std::optional<item::StreamView> enable_stream;
+  bool skip_expired = false;  ///< deletes by the source's TTL are not carried over
+  /// Of changes that wait, on the disk; beyond it the oldest are read from the source again. Absent: as much
+  /// as the disk has.
+  std::optional<std::uint64_t> spool_max_bytes;
+  /// How long the source keeps a change; absent: as its kind does.
+  std::optional<std::chrono::milliseconds> stream_retention;
+  /// How old a change that waits may be in a target that counts as in step.
+  std::chrono::milliseconds allowed_lag{10'000};
+  bool stream_changes = false;  ///< Migrator's key: following was asked for
+};
+
 struct CopyPlan {
   EndpointSpec source, target;
   item::TransformRules transform;
@@ -74,6 +90,7 @@ struct CopyPlan {
   std::chrono::milliseconds clock_error{1'000};    ///< PROTOCOL's S
   std::chrono::milliseconds dead_after{30'000};    ///< PROTOCOL's D
   std::string state_dir = "messina-state";
+  LivePlan live;
 };
 
 }  // namespace messina::plan

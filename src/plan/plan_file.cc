@@ -144,6 +144,11 @@ class PlanFileReader {
         {"schema", parsed_into(draft_.schema, parse_schema_mode)},
         {"write-isolation", text_into(draft_.write_isolation)},
         {"into-existing", boolean_into(draft_.into_existing)},
+        {"enable-stream", [this](const Field& field) { read_enable_stream(field); }},
+        {"skip-expired", boolean_into(draft_.skip_expired)},
+        {"stream-retention", parsed_into(draft_.stream_retention, parse_duration)},
+        {"spool-max", parsed_into(draft_.spool_max_bytes, parse_size)},
+        {"allowed-lag", parsed_into(draft_.allowed_lag, parse_duration)},
         {"clock-error", parsed_into(draft_.clock_error, parse_duration)},
         {"dead-after", parsed_into(draft_.dead_after, parse_duration)},
         {"state", text_into(draft_.state_dir)},
@@ -396,13 +401,25 @@ class PlanFileReader {
     handlers.merge(alternator_handlers(side));
     if (is_target) {
       handlers.merge(Handlers{{"writeThroughput", rate_into(draft_.write_wcu_per_s)},
-                              {"throughputWritePercent", percent_into(draft_.write_share)}});
+                              {"throughputWritePercent", percent_into(draft_.write_share)},
+                              {"streamChanges", [this](const Field& at) { read_stream_changes(at); }}});
       return keys({"side", "alternator", "target"}, std::move(handlers));
     }
     handlers.merge(Handlers{{"scanSegments", whole_into(draft_.segments, 1, kMaxSegments)},
                             {"readThroughput", rate_into(draft_.read_rcu_per_s)},
                             {"throughputReadPercent", percent_into(draft_.read_share)}});
     return keys({"side", "alternator", "source"}, std::move(handlers));
+  }
+
+  void read_enable_stream(const Field& field) {
+    if (yaml_.text(field) == "false") return;
+    draft_.enable_stream = yaml_.parsed(field, parse_stream_view);
+  }
+
+  /// Migrator switches the stream on by itself.
+  void read_stream_changes(const Field& field) {
+    draft_.stream_changes = yaml_.boolean(field);
+    if (*draft_.stream_changes && !draft_.enable_stream) draft_.enable_stream = item::StreamView::new_image;
   }
 
   void read_endpoint(const Field& field, Block& block) {

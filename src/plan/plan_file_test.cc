@@ -153,13 +153,37 @@ TEST(PlanFile, SaysWhatThisVersionDoesNotDo) {
   EXPECT_EQ(
       refusal("source: {type: mysql, hots: x}\n"),
       "p.yaml:1: key \"source.type\": mysql is not a source of messina: only dynamodb and alternator are");
-  EXPECT_EQ(refusal("target: {type: alternator, table: abc, endpoint: {host: h}, streamChanges: true}\n"),
-            "p.yaml:1: key \"target.streamChanges\": this version copies history only: changes are not "
-            "followed yet");
   EXPECT_NE(refusal("skipTokenRanges: [[1, 2]]\n").find("CQL"), std::string::npos);
   EXPECT_EQ(refusal("skipTokenRanges: []\n"), "accepted");
   EXPECT_NE(refusal("target: {type: alternator, table: abc}\n").find("needs \"endpoint\""),
             std::string::npos);
+}
+
+TEST(PlanFile, SaysHowChangesAreFollowed) {
+  const auto draft = parse(
+      "enable-stream: KEYS_ONLY\nskip-expired: true\nstream-retention: 12h\nspool-max: 2GiB\nallowed-lag: "
+      "5s\n");
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_EQ(draft->enable_stream, item::StreamView::keys_only);
+  EXPECT_EQ(draft->skip_expired, true);
+  EXPECT_EQ(draft->stream_retention, std::chrono::hours(12));
+  EXPECT_EQ(draft->spool_max_bytes, 2u << 30);
+  EXPECT_EQ(draft->allowed_lag, std::chrono::seconds(5));
+  EXPECT_EQ(parse("enable-stream: true\n")->enable_stream, item::StreamView::new_image);
+  EXPECT_FALSE(parse("enable-stream: false\n")->enable_stream);
+  EXPECT_EQ(
+      refusal("enable-stream: ALL\n"),
+      "p.yaml:1: key \"enable-stream\": \"ALL\" is not one of NEW_IMAGE, NEW_AND_OLD_IMAGES, OLD_IMAGE and "
+      "KEYS_ONLY");
+  EXPECT_NE(refusal("heal: true\n").find("a flag only"), std::string::npos);
+}
+
+TEST(PlanFile, TakesMigratorsWishToFollow) {
+  const auto draft =
+      parse("target: {type: alternator, table: abc, endpoint: {host: h}, streamChanges: true}\n");
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_EQ(draft->stream_changes, true);
+  EXPECT_EQ(draft->enable_stream, item::StreamView::new_image) << "Migrator switches the stream on itself";
 }
 
 TEST(PlanFile, TakesMigratorsBudgetsAndRoles) {

@@ -33,6 +33,7 @@ enum class KeyShape : std::uint8_t {
   mapping,   ///< place of the key's own name
   side,      ///< an address, or a mapping
   endpoint,  ///< a URL, or a mapping
+  view,      ///< true, false, or a stream's view
   nothing,   ///< an empty list, or null
 };
 

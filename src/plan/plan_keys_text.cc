@@ -62,6 +62,10 @@ std::string schema_of(const PlanKey& key) {
     case KeyShape::flag:
       // What asks for something impossible may stand there as "no".
       return reference(key.use == KeyUse::refused ? "no" : "flag");
+    case KeyShape::view:
+      return fmt::format(
+          R"({{"anyOf": [{{"enum": [true, false, "NEW_IMAGE", "NEW_AND_OLD_IMAGES", "OLD_IMAGE", "KEYS_ONLY"]}}, {}]}})",
+          reference("variable"));
     case KeyShape::whole:
       return reference("whole");
     case KeyShape::number:

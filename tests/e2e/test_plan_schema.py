@@ -24,14 +24,15 @@ WRONG = [
     ("", "", "skipTokenRanges: [[1, 2]]"), ("", "", "validation: {oops: 1}"), ("", "", "savepoints: {oops: 1}"),
     ("scanSegment: 4", "", ""), ("readThroughput: 0", "", ""), ("streamChanges: false", "", ""),
     ("credentials: {acessKey: a}", "", ""), ("credentials: {assumeRole: {sessionName: a}}", "", ""),
-    ("endpoints: x", "", ""), ("", "scanSegments: 4", ""), ("", "streamChanges: true", ""),
-    ("", "skipInitialSnapshotTransfer: yes", ""), ("", "gzip: 2", ""), ("", "alternator: {oops: 1}", ""),
+    ("endpoints: x", "", ""), ("", "scanSegments: 4", ""),
+    ("", "skipInitialSnapshotTransfer: yes", ""), ("", "gzip: 2", ""), ("", "", "enable-stream: ALL"), ("", "", "heal: true"), ("", "alternator: {oops: 1}", ""),
 ]
 RIGHT = [
     ("", "", ""), ("scanSegments: 4, readThroughput: 5.5, throughputReadPercent: 0.5", "", "skipSegments: [1, 2]"),
     ("maxMapTasks: 4, removeConsumedCapacity: true", "streamChanges: false, billingMode: PAY_PER_REQUEST", "skipTokenRanges: []"),
     ("credentials: {accessKey: a, secretKey: '${HOME}'}", "gzip: off, datacenter: dc1, rack: r1", "memory: 64MiB\ndrop: [x]"),
     ("scanSegments: '${COUNT}'", "maxConnections: '${COUNT}'", "into-existing: '${FLAG}'"),
+    ("", "", "enable-stream: true\nskip-expired: true\nspool-max: 20GB"), ("", "", "enable-stream: KEYS_ONLY\nallowed-lag: 20s"),
     ("", "alternator: {rack: null}", "renames: null\nvalidation: null\nsavepoints: {path: s, intervalSeconds: 3}"),
 ]
 
