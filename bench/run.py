@@ -141,10 +141,15 @@ class Bench:
     def items_of(self, size, total_bytes=None):
         return max(1, int((total_bytes or self.bytes) / size))
 
+    def bytes_of(self, case):
+        """Neither signed nor by TLS, 1.5 GB are through in a second, of which the program's start would be some per cent; nobody
+        migrates for a second."""
+        return self.bytes if case.signed or case.tls else 4 * self.bytes
+
     def measure(self, case):
         """One line of the matrix: rounds of copy, pump and parts, each ratio from the figures of one round, so that a machine
         that changes its speed between rounds does not show in it."""
-        items = self.items_of(case.size)
+        items = self.items_of(case.size, self.bytes_of(case))
         page = self.work / "page.json"
         copies, pumps, floors, pieces = [], [], [], []
         with self.server(case, items) as at:
