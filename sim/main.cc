@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "base/json_text.h"
 #include "sim/flags.h"
@@ -103,6 +104,9 @@ Result<void> run(const Flags& flags) {
 }  // namespace messina::sim
 
 int main(int argc, char** argv) {
+  // Pages of a megabyte come and go: memory that is given back to the system after each costs more than they.
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
   const auto flags = messina::sim::parse_flags(argc, argv);
   if (!flags) return flags.error();
   const auto done = messina::sim::run(*flags);

@@ -1,6 +1,7 @@
 #include "sim/engine/json_scan.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include "base/json_text.h"
 
@@ -34,6 +35,8 @@ class Walker {
     if (!take('"')) return std::nullopt;
     const std::size_t begin = at_;
     while (at_ < text_.size()) {
+      skip_plain();
+      if (at_ == text_.size()) return std::nullopt;
       const char c = text_[at_];
       if (c == '"') {
         ++at_;
@@ -84,6 +87,17 @@ class Walker {
   }
 
  private:
+  /// Characters of a string that need no look, eight at a time: neither quote, backslash nor control.
+  void skip_plain() {
+    constexpr std::uint64_t kEach = 0x0101'0101'0101'0101, kHigh = 0x8080'8080'8080'8080;
+    const auto has_zero = [](std::uint64_t x) { return (x - kEach) & ~x & kHigh; };
+    for (; at_ + sizeof(std::uint64_t) <= text_.size(); at_ += sizeof(std::uint64_t)) {
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, text_.data() + at_, sizeof(eight));
+      const std::uint64_t control = (eight - kEach * 0x20) & ~eight & kHigh;
+      if (has_zero(eight ^ (kEach * '"')) | has_zero(eight ^ (kEach * '\\')) | control) return;
+    }
+  }
   bool escape() {
     ++at_;
     if (at_end()) return false;
@@ -237,6 +251,27 @@ std::vector<Member> members_of(std::string_view text) {
     walker.skip_space();
   } while (walker.take(','));
   return members;
+}
+
+std::optional<std::string_view> member_of(std::string_view text, std::string_view name) {
+  Walker walker(text);
+  walker.skip_space();
+  if (!walker.take('{')) return std::nullopt;
+  do {
+    walker.skip_space();
+    const auto raw_name = walker.string();
+    if (!raw_name) return std::nullopt;
+    walker.skip_space();
+    walker.take(':');
+    walker.skip_space();
+    const std::size_t begin = walker.position();
+    walker.value(kDeepestWalk);
+    const bool plain = raw_name->find('\\') == std::string_view::npos;
+    if (plain ? *raw_name == name : unescape(*raw_name) == name)
+      return text.substr(begin, walker.position() - begin);
+    walker.skip_space();
+  } while (walker.take(','));
+  return std::nullopt;
 }
 
 std::vector<std::string_view> elements_of(std::string_view text) {

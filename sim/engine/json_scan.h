@@ -29,6 +29,9 @@ struct Member {
 
 /// The members of a checked object in text order, duplicates included. Empty if `text` is no object.
 std::vector<Member> members_of(std::string_view text);
+/// The first member of that name of a checked object; nullopt if there is none. What is behind it is not
+/// read.
+std::optional<std::string_view> member_of(std::string_view text, std::string_view name);
 /// The elements of a checked array. Empty if `text` is no array.
 std::vector<std::string_view> elements_of(std::string_view text);
 /// The value of a checked JSON string; nullopt if `text` is something else.

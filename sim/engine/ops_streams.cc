@@ -304,26 +304,34 @@ Outcome<std::string> Engine::get_records(const Parameters& p, const Request&) {
 
 std::string Engine::render_page(const Stream& stream, const StreamShard& shard,
                                 const StreamPage& page) const {
-  std::string records = "[";
+  // A page has up to 1 MB: it is put together in one piece.
+  std::size_t bytes = 512;
+  constexpr std::size_t kAroundRecord = 512;
+  for (const StreamRecord* record : page.records)
+    bytes += record->new_image.size() + record->old_image.size() + record->keys.size() + kAroundRecord;
+  std::string answer;
+  answer.reserve(bytes);
+  answer = R"({"Records":[)";
+  const std::size_t begin = answer.size();
   // What a server that forgot to set a variable happens to have there.
   SequenceNumber previous{0, 0x0000'7ffe'0000'0000};
   for (const StreamRecord* record : page.records) {
-    if (records.size() > 1) records.push_back(',');
+    if (answer.size() > begin) answer.push_back(',');
     if (stream.style() == StreamStyle::dynamodb) {
-      append_record(records, *record, stream, settings_.region);
+      append_record(answer, *record, stream, settings_.region);
       continue;
     }
     const std::string id = shard.id.substr(shard.id.find(':') + 1);
-    append_scylla_record(records, *record, stream, fmt::format("E{}:{}", id, uuid_text(previous)));
+    append_scylla_record(answer, *record, stream, fmt::format("E{}:{}", id, uuid_text(previous)));
     previous = record->number;
   }
-  std::string answer = "{";
-  append_member(answer, "Records", records + "]");
+  answer.push_back(']');
   if (!page.drained) {
     const ShardIterator next{stream.identity().arn, shard.id, page.next, now().mono};
     append_member(answer, "NextShardIterator", json_string(to_text(next, stream.style())));
   }
-  return answer + "}";
+  answer.push_back('}');
+  return answer;
 }
 
 Answer Engine::throttled_stream_call(FaultKind kind) const {

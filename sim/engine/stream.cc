@@ -53,17 +53,16 @@ std::string scylla_stream_id(std::int64_t token, std::uint64_t random, std::size
 
 std::string keys_of(std::string_view json, const item::KeySchema& schema) {
   std::string keys = "{";
-  const auto append = [&](const std::vector<Member>& members, const std::string& name) {
-    const auto found = std::ranges::find(members, name, &Member::name);
-    if (found == members.end()) return;
+  const auto append = [&](const std::string& name) {
+    const auto value = member_of(json, name);
+    if (!value) return;
     if (keys.back() != '{') keys.push_back(',');
     append_json_string(keys, name);
     keys.push_back(':');
-    append_compact(keys, found->value);
+    append_compact(keys, *value);
   };
-  const std::vector<Member> members = members_of(json);
-  append(members, schema.partition.name);
-  if (schema.sort) append(members, schema.sort->name);
+  append(schema.partition.name);
+  if (schema.sort) append(schema.sort->name);
   return keys + "}";
 }
 
