@@ -83,7 +83,7 @@ class SpoolDesk {
     std::vector<Candidate> found;
     bool stop = false;  ///< from there on everything waits for the watermark
   };
-  /// Holds up to `most` next keys of the pass, and waits until what was put before is visible.
+  /// Holds up to `most` next keys of the pass, and waits until what is being put of them is visible.
   Candidates hold_next(std::size_t most, const TakeRequest& request, const Incarnation& incarnation);
   /// The caller gets the held entry, as it was at this generation.
   void delivered(const std::string& key, Generation generation);
@@ -107,7 +107,8 @@ class SpoolDesk {
   std::vector<Place> dead_;
   Place pass_, read_;
   std::uint64_t turn_ = 0;
-  std::uint64_t announced_ = 0, written_ = 0;  ///< putting()s and put()s
+  std::unordered_set<std::size_t> announced_;  ///< hashes of the keys that putting() has named since put()
+  std::uint64_t steps_ = 0;                    ///< put()s
 };
 
 /// Keys that surely have an entry with a record in the queue, so that a put of them needs no other one. It

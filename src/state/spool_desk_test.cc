@@ -40,6 +40,14 @@ TEST(SpoolDesk, AHoldWaitsForWhatIsBeingWritten) {
   EXPECT_EQ(desk.find_hold("a")->newest_put, 3u);
 }
 
+TEST(SpoolDesk, AHoldDoesNotWaitForOtherKeys) {
+  SpoolDesk desk;
+  desk.remember({0, 1}, {"a", {}, 0}, 0);
+  const std::vector<SpoolPut> puts{{"b", ChangeKind::reread, {}, {}, 0}};
+  desk.putting(puts, 2);
+  EXPECT_EQ(keys_of(desk.hold_next(10, kAll, kProcess)), std::vector<std::string>{"a"});
+}
+
 TEST(SpoolDesk, ARecordBehindAnotherOfItsKeyIsLookedAtAfterThat) {
   SpoolDesk desk;
   desk.remember({0, 1}, {"a", {}, 0}, 0);
