@@ -14,7 +14,7 @@ namespace {
 /// Of a held key beside its own bytes: the strings and nodes that hold it here and in the spool's hands.
 constexpr std::int64_t kKeyOverhead = 200;
 /// Keys that are settled together, and how long settling pauses so that more come together.
-constexpr std::size_t kMostTogether = 4096;
+constexpr std::size_t kMostTogether = 16'384;
 constexpr Duration kSettlePause = std::chrono::milliseconds(20);
 /// Until a call that the spool had no room for is made again.
 constexpr Duration kBusyPause = std::chrono::milliseconds(20);
