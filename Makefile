@@ -16,7 +16,7 @@ help:
 	@echo "make test-real  messina selftest on the servers in MESSINA_REAL_ENDPOINTS"
 	@echo "make check     formatting and layering"
 	@echo "make format    rewrite the sources as clang-format wants them"
-	@echo "make bench     measure, and write bench/RESULTS.md"
+	@echo "make bench     measure, and write bench/RESULTS*.md: about an hour, on a machine with nothing else to do"
 
 deps:
 	@tools/install-debian.sh build
@@ -63,6 +63,10 @@ bench:
 	@cmake --preset release -DMESSINA_TESTS=ON -DMESSINA_BENCH=ON >/dev/null
 	@cmake --build $(BUILD) -j $(JOBS)
 	@python3 bench/run.py --build $(BUILD)
+	@python3 bench/pace.py --build $(BUILD)
+	@python3 bench/tables.py --build $(BUILD)
+	@python3 bench/live.py --build $(BUILD)
+	@python3 bench/spool.py --build $(BUILD) --big-if-possible --no-goal
 
 clean:
 	@rm -rf build

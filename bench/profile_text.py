@@ -5,6 +5,9 @@ import re
 # The first that matches the line (thread, object, function) names the kind of work.
 KINDS = [
     ("ledger's thread", r"^messina-ledger\b"),
+    ("RocksDB's own threads: flushing and compacting", r"^rocksdb:"),
+    ("the spool's writing thread", r"^messina-spool-w\b"),
+    ("the spool's reading thread", r"^messina-spool-r\b"),
     ("kernel: copying to and from sockets", r"_copy_(to|from)_iter"),
     ("kernel: zeroing fresh memory", r"clear_page"),
     ("kernel: all else", r"\[k\]|kernel\.kallsyms"),

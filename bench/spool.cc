@@ -36,6 +36,8 @@ struct Options {
   std::uint64_t events = 200'000, keys = 5'000'000, value = 1000, group = 1000, shards = 1, memory_mib = 128;
   std::uint64_t from = 0;  ///< keys are drawn one after another from here on, not at random, with `in_order`
   bool in_order = false;
+  /// The folder is the spool of a migration that has captured: its stream and its positions stay.
+  bool into_migration = false;
 };
 
 /// The same keys and images for all that measure, cheaply.
@@ -52,8 +54,10 @@ class Events {
     return fmt::format("{{\"pk\":{{\"S\":\"order-{:012}\"}}}}",
                        number * 0x9E3779B97F4A7C15u % 1'000'000'000'000);
   }
-  std::string image() {
-    std::string bytes = R"({"pk":{"S":"order"},"note":{"S":")";
+  /// The item of `key`, which `key` is the beginning of.
+  std::string image(std::string_view key) {
+    std::string bytes(key.substr(0, key.size() - 1));
+    bytes += R"(,"note":{"S":")";
     const std::size_t half = options_.value / 2;
     bytes.append(noise_, random_.below(noise_.size() - half), half);
     bytes.append(text_, 0, options_.value - std::min<std::size_t>(options_.value, bytes.size() + 3));
@@ -112,7 +116,10 @@ Result run_bare(const Options& options) {
   const Watch watch;
   for (std::uint64_t done = 0; done < options.events; done += options.group) {
     rocksdb::WriteBatch batch;
-    for (std::uint64_t i = 0; i < options.group; ++i) check(batch.Put(events.key(), events.image()));
+    for (std::uint64_t i = 0; i < options.group; ++i) {
+      const std::string key = events.key();
+      check(batch.Put(key, events.image(key)));
+    }
     check(db->Write(synced, &batch));
   }
   return {options.events, watch.seconds(), watch.cpu_seconds(), {}};
@@ -125,19 +132,25 @@ struct Progress {
 Task<void> put_groups(DiskSpool& spool, const Options& options, const Clock& clock, Events& events,
                       Progress& progress) {
   std::uint64_t sequence = 0;
-  const std::string stream = "stream";
+  auto stream = co_await spool.domain();
+  if (!stream) check(stream.error());
+  const auto changed_unix_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch()).count();
   while (progress.begun < options.events) {
     progress.begun += options.group;
     state::SpoolBatch batch;
-    batch.domain = stream;
+    batch.domain = *stream;
     batch.captured = clock.now();
     batch.puts.reserve(options.group);
     for (std::uint64_t i = 0; i < options.group; ++i) {
       const auto token = state::OrderToken::parse(fmt::format("{:022}", ++sequence));
+      std::string key = events.key();
+      std::string image = events.image(key);
       batch.puts.push_back(
-          {events.key(), state::ChangeKind::image, *token, events.image(), 1'700'000'000'000});
+          {std::move(key), state::ChangeKind::image, *token, std::move(image), changed_unix_ms});
     }
-    batch.positions.push_back({"shard", fmt::format("{:022}", sequence), 0, state::ShardState::reading, 1});
+    if (!options.into_migration)
+      batch.positions.push_back({"shard", fmt::format("{:022}", sequence), 0, state::ShardState::reading, 1});
     auto put = co_await spool.put(batch);
     if (!put) check(put.error());
   }
@@ -180,7 +193,7 @@ Result run_spool(const Options& options) {
   };
   Events events(options, 1);
   Progress progress;
-  asio::co_spawn(loop, begin_domain(spool), rethrow);
+  if (!options.into_migration) asio::co_spawn(loop, begin_domain(spool), rethrow);
   loop.run();
   loop.restart();
   const Watch watch;
@@ -248,6 +261,8 @@ int main(int argc, char** argv) {
   app.add_option("--shards", options.shards, "that put at once");
   app.add_option("--memory-mib", options.memory_mib, "of the spool");
   app.add_flag("--in-order", options.in_order, "every key once");
+  app.add_flag("--into-migration", options.into_migration,
+               "put into the spool of a migration, which has captured");
   app.add_option("--from", options.from, "number of the first key, with --in-order");
   CLI11_PARSE(app, argc, argv);
   try {
