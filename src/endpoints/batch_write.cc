@@ -130,7 +130,9 @@ Result<BatchWriteAnswer> parse_batch_write(std::string_view body, std::string_vi
 Result<std::vector<std::uint32_t>> match_by_key(const std::vector<std::string>& unprocessed,
                                                 std::span<const std::string_view> records,
                                                 const item::KeySchema& key) {
-  std::unordered_map<std::string, std::uint32_t> by_key;
+  // Keys of one value that are written differently cannot be told apart: then all of them count as
+  // unprocessed.
+  std::unordered_multimap<std::string, std::uint32_t> by_key;
   for (std::uint32_t i = 0; i < records.size(); ++i) {
     const auto found = item::find_key(records[i], key);
     if (!found) return corrupt("a written record has no key");
@@ -139,9 +141,10 @@ Result<std::vector<std::uint32_t>> match_by_key(const std::vector<std::string>& 
   std::vector<std::uint32_t> indexes;
   for (const auto& text : unprocessed) {
     const auto found = item::find_key(text, key);
-    const auto record = found ? by_key.find(item::key_bytes(*found)) : by_key.end();
-    if (record == by_key.end()) return corrupt("an unprocessed item is none of those that were sent");
-    indexes.push_back(record->second);
+    if (!found) return corrupt("an unprocessed item has no key");
+    const auto [first, last] = by_key.equal_range(item::key_bytes(*found));
+    if (first == last) return corrupt("an unprocessed item is none of those that were sent");
+    for (auto record = first; record != last; ++record) indexes.push_back(record->second);
   }
   std::ranges::sort(indexes);
   const auto repeated = std::ranges::unique(indexes);

@@ -103,5 +103,13 @@ TEST(MatchByKey, FindsRecordsWhateverTheirText) {
   EXPECT_EQ(match_by_key(keyless, records, kKey).error().kind, ErrorKind::corrupt);
 }
 
+TEST(MatchByKey, OfKeysThatAreWrittenInTwoWaysBothMayBeUnprocessed) {
+  const std::vector<std::string_view> records = {R"({"p":{"S":"a"},"c":{"N":"1000"}})",
+                                                 R"({"p":{"S":"a"},"c":{"N":"2"}})",
+                                                 R"({"p":{"S":"a"},"c":{"N":"1e3"}})"};
+  const std::vector<std::string> unprocessed = {R"({"p":{"S":"a"},"c":{"N":"1000"}})"};
+  EXPECT_EQ(match_by_key(unprocessed, records, kKey), (std::vector<std::uint32_t>{0, 2}));
+}
+
 }  // namespace
 }  // namespace messina::endpoints

@@ -81,9 +81,12 @@ void append_key_value(std::string& out, const Value& value) {
   }
 }
 
-}  // namespace
+struct FoundKey {
+  Key key;
+  std::string_view partition, sort;  ///< the values as they are written
+};
 
-Result<Key> find_key(std::string_view raw, const KeySchema& schema) {
+Result<FoundKey> find_values(std::string_view raw, const KeySchema& schema) {
   std::string_view partition, sort;
   ByteCursor cursor(raw);
   const auto whole = [&] { return !partition.empty() && (!schema.sort || !sort.empty()); };
@@ -102,16 +105,38 @@ Result<Key> find_key(std::string_view raw, const KeySchema& schema) {
   if (partition.empty()) return missing(schema.partition);
   if (schema.sort && sort.empty()) return missing(*schema.sort);
 
-  Key key;
+  FoundKey found{.key = {}, .partition = partition, .sort = sort};
   auto value = checked_json(partition, schema.partition);
   if (!value) return fail(std::move(value.error()));
-  key.partition = std::move(*value);
+  found.key.partition = std::move(*value);
   if (schema.sort) {
     value = checked_json(sort, *schema.sort);
     if (!value) return fail(std::move(value.error()));
-    key.sort = std::move(*value);
+    found.key.sort = std::move(*value);
   }
-  return key;
+  return found;
+}
+
+/// A value of a key, in its own form but for a number's text.
+void append_as_written(std::string& out, const Value& value, std::string_view raw) {
+  // {"N":"1e3"}: between the last two quotation marks.
+  const std::size_t end = raw.rfind('"');
+  const std::size_t first = end == std::string_view::npos || end == 0 ? end : raw.rfind('"', end - 1);
+  const bool quoted = end != std::string_view::npos && first != std::string_view::npos && first < end;
+  const std::string_view text = quoted ? raw.substr(first + 1, end - first - 1) : std::string_view();
+  const bool plain = !text.empty() && text.find_first_not_of("0123456789+-.eE") == std::string_view::npos;
+  if (type_of(value) != Type::N || !plain) return append_value(out, value);
+  out += R"({"N":")";
+  out += text;
+  out += "\"}";
+}
+
+}  // namespace
+
+Result<Key> find_key(std::string_view raw, const KeySchema& schema) {
+  auto found = find_values(raw, schema);
+  if (!found) return fail(std::move(found.error()));
+  return std::move(found->key);
 }
 
 Result<Key> key_of(const Item& item, const KeySchema& schema) {
@@ -149,6 +174,21 @@ std::string key_json(const Key& key, const KeySchema& schema) {
     append_value(out, *key.sort);
   }
   return out += '}';
+}
+
+Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
+  auto found = find_values(raw, schema);
+  if (!found) return fail(std::move(found.error()));
+  std::string out = "{" + json_string(schema.partition.name) + ":";
+  append_as_written(out, found->key.partition, found->partition);
+  if (found->key.sort && schema.sort) {
+    out += ',';
+    append_json_string(out, schema.sort->name);
+    out += ':';
+    append_as_written(out, *found->key.sort, found->sort);
+  }
+  out += '}';
+  return out;
 }
 
 }  // namespace messina::item

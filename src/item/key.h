@@ -38,7 +38,11 @@ Result<Key> key_of(const Item& item, const KeySchema& schema);
 /// and the bytes order by partition key, then as DynamoDB orders sort keys: S and B by unsigned bytes, N by
 /// value. Only values of S, N and B can be keys; others throw std::invalid_argument (a bug of the caller).
 std::string key_bytes(const Key& key);
-/// {"p":{"S":"a"},"c":{"N":"1"}}
+/// {"p":{"S":"a"},"c":{"N":"1"}}, its numbers as DynamoDB renders them.
 std::string key_json(const Key& key, const KeySchema& schema);
+/// The key of a raw item in the same form, but for its numbers, which stay as they are written there: to a
+/// server that keeps 1000 and 1e3 apart, only that names the item (PROTOCOL rule 21). Errors as of
+/// find_key().
+Result<std::string> key_text(std::string_view raw, const KeySchema& schema);
 
 }  // namespace messina::item

@@ -20,6 +20,22 @@ std::string found(std::string_view raw, const KeySchema& schema) {
   return key ? key_json(*key, schema) : key.error().message;
 }
 
+TEST(KeyText, NumbersStayAsTheyAreWritten) {
+  const KeySchema number{{"p", Type::N}, KeyAttribute{"c", Type::N}};
+  const auto text = [&](std::string_view raw) { return key_text(raw, number).value_or("none"); };
+  EXPECT_EQ(text(R"({"c":{"N":"-1.50E-7"},"x":{"S":"y"},"p":{"N":"1e3"}})"),
+            R"({"p":{"N":"1e3"},"c":{"N":"-1.50E-7"}})");
+  EXPECT_EQ(text(R"({ "p" : { "N" : "1000.0" } , "c":{"N":"0"}})"), R"({"p":{"N":"1000.0"},"c":{"N":"0"}})");
+  // What is escaped in a number is not worth more than its value.
+  EXPECT_EQ(text(R"({"p":{"N":"\u0031e3"},"c":{"N":"1"}})"), R"({"p":{"N":"1000"},"c":{"N":"1"}})");
+  EXPECT_EQ(key_text(R"({"p":{"S":"\u00e9"},"c":{"N":"1e1"}})", kHashRange),
+            "{\"p\":{\"S\":\"\xc3\xa9\"},\"c\":{\"N\":\"1e1\"}}");
+  EXPECT_EQ(key_text(R"({"p":{"S":"\"1\""},"c":{"N":"1"}})", kHashRange),
+            R"({"p":{"S":"\"1\""},"c":{"N":"1"}})");
+  EXPECT_EQ(key_text(R"({"p":{"N":"x"},"c":{"N":"1"}})", number).error().kind, ErrorKind::refused);
+  EXPECT_EQ(key_text(R"({"p":{"N":"1"}})", number).error().kind, ErrorKind::refused);
+}
+
 TEST(FindKey, FindsTheKeyWherever) {
   EXPECT_EQ(found(R"({"p":{"S":"a"},"x":{"S":"b"}})", kHash), R"({"p":{"S":"a"}})");
   EXPECT_EQ(

@@ -6,7 +6,7 @@
 // closer than S, and what is newer waits there and coalesces. What was not written, or may have been, goes
 // back to the spool when it may, and is taken again in its newest state.
 //
-// The spool's keys are the keys' JSON as item::key_json writes it: it is what is deleted and looked up.
+// The spool's keys are the keys' JSON as item::key_text writes it: it is what is deleted and looked up.
 #pragma once
 #include <chrono>
 #include <cstdint>

@@ -118,7 +118,11 @@ Task<void> ApplyReader::look_up(std::shared_ptr<ApplyRun> run, Lane* lane, std::
       reading->error = key.error();
       co_return;
     }
-    asked.emplace(item::key_bytes(*key), keys.size());
+    // Answers name keys by value: of two that are written differently, none could be told from the other.
+    if (!asked.emplace(item::key_bytes(*key), keys.size()).second) {
+      reading->error = Error{ErrorKind::refused, "a key is written in two ways"};
+      co_return;
+    }
     keys.push_back(text);
   }
   const std::span<const std::string_view> to_ask = keys;

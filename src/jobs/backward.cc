@@ -70,14 +70,14 @@ struct Pass {
 };
 using Shared = std::shared_ptr<Pass>;
 
-/// Keys of a page, as the spool has them.
+/// Keys of a page, as the spool has them: as the target writes them, since there they may be deleted.
 Result<std::vector<std::string>> keys_in(const endpoints::Page& page, const item::KeySchema& schema) {
   std::vector<std::string> keys;
   keys.reserve(page.records.size());
   for (const std::string_view record : page.records) {
-    const Result<item::Key> key = item::find_key(record, schema);
+    Result<std::string> key = item::key_text(record, schema);
     if (!key) return fail(key.error());
-    keys.push_back(item::key_json(*key, schema));
+    keys.push_back(std::move(*key));
   }
   return keys;
 }

@@ -64,9 +64,7 @@ bool RecordReader::is_canonical(std::string_view raw) const {
 
 Result<std::string> RecordReader::key(std::string_view raw) const {
   if (is_canonical(raw)) return std::string(raw);
-  auto found = item::find_key(raw, key_);
-  if (!found) return fail(std::move(found.error()));
-  return item::key_json(*found, key_);
+  return item::key_text(raw, key_);
 }
 
 Result<RecordReader::Taken> RecordReader::read(const item::StreamRecord& record,

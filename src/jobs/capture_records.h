@@ -32,7 +32,7 @@ class RecordReader {
   Result<Taken> read(const item::StreamRecord& record, std::int64_t otherwise_unix_ms,
                      state::SpoolPut& put) const;
 
-  /// The key as item::key_json(item::find_key()) has it. What is in that form already is only copied.
+  /// The key as item::key_text() has it. What is in that form already is only copied.
   Result<std::string> key(std::string_view raw) const;
 
  private:

@@ -355,5 +355,25 @@ TEST(ApplyCases, WhatIsDeniedEndsIt) {
   EXPECT_EQ(bench.waiting(), 1u);
 }
 
+TEST(ApplyCases, KeysOfOneValueThatAreWrittenInTwoWaysAreReadOneByOne) {
+  // As the numbers 1000 and 1e3 of a source that keeps them apart: an answer does not say which it is of.
+  ApplyBench bench;
+  const std::string plain = R"({"pk":{"S":"a"}})", escaped = R"({"pk":{"S":"\u0061"}})";
+  bench.source.items[plain] = R"({"pk":{"S":"a"},"v":{"N":"1"}})";
+  bench.source.items[escaped] = R"({"pk":{"S":"\u0061"},"v":{"N":"2"}})";
+  bench.start();
+  state::SpoolPut first, second;
+  first.key = plain;
+  second.key = escaped;
+  bench.put({first, second});
+  bench.run_for(5s);
+  EXPECT_EQ(bench.waiting(), 0u);
+  EXPECT_TRUE(sent_at(bench, bench.source.items[plain]));
+  EXPECT_TRUE(sent_at(bench, bench.source.items[escaped]));
+  for (const ApplyBench::Write& write : bench.target.writes) {
+    for (const bool removes : write.removes) EXPECT_FALSE(removes);
+  }
+}
+
 }  // namespace
 }  // namespace messina::simulation
