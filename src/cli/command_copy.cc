@@ -46,12 +46,13 @@ CopyEnd copy_in(Session& session, const plan::CopyPlan& plan, const Flags& flags
   session.board().publish(preparing);
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
-  const auto report =
+  const auto prepared =
       net::run_on(loop, prepare_copy(&loop, &(*lanes)->first(), &plan, &store, &session.stop()));
-  if (!report) return {fail(report.error()), {}};
-  if (*report) say_schema(session, **report);
+  if (!prepared) return {fail(prepared.error()), {}};
+  if (prepared->report) say_schema(session, *prepared->report);
   jobs::CopyContext context = copy_context(session, **lanes, store, **watch);
-  const jobs::CopyOptions options = copy_options(plan, loops);
+  jobs::CopyOptions options = copy_options(plan, loops);
+  options.reserved = prepared->reserved;
   auto result = net::run_on(loop, jobs::copy(context, options));
   return ended(loop, store, std::move(result));
 }

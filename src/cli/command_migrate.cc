@@ -50,6 +50,7 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   context.board = &session.board();
   context.stop = &session.stop();
   context.steering = &(*watch)->steering();
+  context.retries = &(*watch)->retries();
   context.random = random.fork();
   const jobs::MigrateOptions options = migrate_options(plan, flags.live, loops, roles);
   return net::run_on(loop, jobs::migrate(context, options));

@@ -73,16 +73,38 @@ Result<plan::CopyPlan> plan_to_retry(Session& session, Flags& flags) {
 }
 
 /// PROTOCOL rule 7: beside changes the stored bytes may be older than what the target holds by now.
-Result<void> only_copied(state::Ledger& ledger, const state::MigrationName& name) {
-  const auto job = ledger.load();
+Result<bool> beside_changes(const std::filesystem::path& folder) {
+  const auto ledger = open_ledger(folder, state::Access::read_only);
+  if (!ledger) return fail(ledger.error());
+  const auto job = (*ledger)->load();
   if (!job) return fail(job.error());
-  if (!*job || (*job)->live.capture_epoch == 0) return {};
-  return fail(ErrorKind::config,
-              fmt::format("changes of {} are applied to {}: an item as it was when it was refused may be "
-                          "older than what is there now, so it is not sent again. Write the item anew at "
-                          "the source, and `messina migrate` carries it over, or copy history again by "
-                          "`messina migrate … --heal`",
-                          name.source, name.target));
+  return *job && (*job)->live.capture_epoch > 0;
+}
+
+ExitCode say_reread(Session& session, std::uint64_t keys, const std::string& by) {
+  session.result(keys == 0
+                     ? "there are no live rejects\n"
+                     : fmt::format("{} will be read from the source again, by {}; a reject is settled when "
+                                   "its key is written\n",
+                                   console::counted(keys, "key"), by),
+                 console::reread_event(session.clock().wall(), keys));
+  return ExitCode::done;
+}
+
+/// Where changes are applied: by whoever runs the migration, or into the spool of one that nobody runs.
+ExitCode reread_rejects(Session& session, const plan::CopyPlan& plan, const std::filesystem::path& folder) {
+  const auto status = read_status(folder);
+  if (!status) return session.failed(status.error());
+  if (status->running) {
+    const auto keys = have_rejects_marked(session, folder, *status);
+    if (!keys) return session.failed(keys.error());
+    return say_reread(session, *keys, "the process that runs the migration");
+  }
+  auto opened = open_state(plan.state_dir, migration_name(plan), session.clock());
+  if (!opened) return session.failed(opened.error());
+  const auto keys = mark_rejects(session, plan, *opened);
+  if (!keys) return session.failed(keys.error(), Left::place);
+  return say_reread(session, *keys, "the next `messina migrate` or `messina apply`");
 }
 
 }  // namespace
@@ -125,10 +147,13 @@ ExitCode run_rejects_export(Session& session, Flags& flags) {
 ExitCode run_rejects_retry(Session& session, Flags& flags) {
   const auto plan = plan_to_retry(session, flags);
   if (!plan) return session.failed(plan.error());
+  const auto folder = folder_of(*plan);
+  if (!folder) return session.failed(folder.error());
+  const auto beside = beside_changes(*folder);
+  if (!beside) return session.failed(beside.error());
+  if (*beside) return reread_rejects(session, *plan, *folder);
   auto opened = open_state(plan->state_dir, migration_name(*plan), session.clock());
   if (!opened) return session.failed(opened.error());
-  if (auto allowed = only_copied(*opened->ledger, migration_name(*plan)); !allowed)
-    return session.failed(allowed.error(), Left::place);
   auto lanes = Lanes::open(*plan, 1, &session.stop());
   if (!lanes) return session.failed(lanes.error());
   const auto result = retry_rejects(session, *plan, **lanes, *opened->ledger);

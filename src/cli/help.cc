@@ -300,12 +300,13 @@ Examples
 }
 
 Page rejects_retry_page() {
-  return {"Send the rejects of a finished copy once more",
+  return {"Send the rejects of a finished copy once more, or have them read again",
           R"(
   Each item is sent as it was read from the source: what the source holds now is not
-  looked at. So it is refused where changes are applied, too (`messina migrate`): write the
-  item anew at the source there. Without addresses: those of the only migration, with the
-  copy's settings. With addresses, give the same renames and drops as for the copy.
+  looked at. Of a live migration (`messina migrate`), where that could be older than what is
+  on the target, nothing is sent: the keys are marked to be read from the source again, which
+  the running process does, or the next one. Without addresses: those of the only migration,
+  with the copy's settings. With addresses, give the same renames and drops as for the copy.
 
 Examples
   messina rejects retry

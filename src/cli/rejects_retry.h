@@ -1,9 +1,12 @@
 // Sending what the target refused once more.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 
 #include "base/error.h"
+#include "cli/copy_job.h"
 #include "cli/lanes.h"
+#include "cli/migrations.h"
 #include "cli/session.h"
 #include "plan/plan.h"
 #include "state/ledger.h"
@@ -21,5 +24,14 @@ struct RetryResult {
 /// done, another plan, table made again), stopped, disk, and whatever the target answered for good.
 Result<RetryResult> retry_rejects(Session& session, const plan::CopyPlan& plan, Lanes& lanes,
                                   state::Ledger& ledger);
+
+/// Beside changes (PROTOCOL rule 7): marks the keys of the live rejects to be read again, in the spool of a
+/// migration that nobody runs. For how many keys. Errors: needs_person (the source was made again), disk,
+/// and whatever the source answered for good.
+Result<std::uint64_t> mark_rejects(Session& session, const plan::CopyPlan& plan, OpenedState& opened);
+/// The same, by the process that runs the migration in `folder`. Errors: as of ask_running(), and
+/// needs_person where that process cannot.
+Result<std::uint64_t> have_rejects_marked(Session& session, const std::filesystem::path& folder,
+                                          const console::MigrationStatus& status);
 
 }  // namespace messina::cli

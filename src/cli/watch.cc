@@ -93,7 +93,8 @@ std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop
     if (!request) return console::control_refusal(request.error().message);
     const std::string by = console::asker(user_name(peer.uid), peer.uid, peer.pid);
     console::ControlAnswer answered = obey(*request, by);
-    if (request->verb != console::ControlRequest::Verb::status) {
+    const bool nobody_does = request->verb == console::ControlRequest::Verb::retry_rejects && !answered.retry;
+    if (request->verb != console::ControlRequest::Verb::status && !nobody_does) {
       const std::string of = name.empty() ? "" : (request->all_tables ? "all tables" : name) + ": ";
       session.notice("info", fmt::format("{}{} by {}", of, console::describe(*request), by));
     }
@@ -132,7 +133,8 @@ Result<std::unique_ptr<Watch>> Watch::open(Session& session, const std::filesyst
       serve_control(session, watch->loop_, folder, "",
                     [self](const console::ControlRequest& request, const std::string& by) {
                       console::apply(request, self->steering_, {by, self->session_.clock().wall()});
-                      return console::ControlAnswer{self->snapshot(), {}};
+                      if (request.verb == console::ControlRequest::Verb::retry_rejects) self->retries_.ask();
+                      return console::ControlAnswer{self->snapshot(), {}, self->retries_.answer()};
                     });
   return watch;
 }

@@ -14,6 +14,7 @@
 #include "cli/session.h"
 #include "console/control.h"
 #include "console/http_pages.h"
+#include "jobs/reread_rejects.h"
 #include "jobs/steering.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -55,6 +56,7 @@ class Watch {
 
   /// For the job's context.
   jobs::Steering& steering() { return steering_; }
+  jobs::RejectRetries& retries() { return retries_; }
 
  private:
   Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags);
@@ -63,6 +65,7 @@ class Watch {
 
   Session& session_;
   jobs::Steering steering_;
+  jobs::RejectRetries retries_;
   const console::PageContext context_;
   net::EventLoop loop_;
   std::unique_ptr<net::LocalServer> socket_;

@@ -16,8 +16,11 @@ namespace {
 namespace json = boost::json;
 using Verb = ControlRequest::Verb;
 
-constexpr std::array<std::pair<std::string_view, Verb>, 4> kVerbs{
-    {{"status", Verb::status}, {"pause", Verb::pause}, {"resume", Verb::resume}, {"set", Verb::set}}};
+constexpr std::array<std::pair<std::string_view, Verb>, 5> kVerbs{{{"status", Verb::status},
+                                                                   {"pause", Verb::pause},
+                                                                   {"resume", Verb::resume},
+                                                                   {"set", Verb::set},
+                                                                   {"retry-rejects", Verb::retry_rejects}}};
 
 std::string_view name_of(Verb verb) {
   for (const auto& [name, value] : kVerbs)
@@ -93,7 +96,7 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
   const json::value* verb_text = object->if_contains("do");
   const auto verb =
       verb_text != nullptr && verb_text->is_string() ? verb_of(verb_text->get_string()) : std::nullopt;
-  if (!verb) return fail(ErrorKind::usage, "\"do\" is one of status, pause, resume and set");
+  if (!verb) return fail(ErrorKind::usage, "\"do\" is one of status, pause, resume, set and retry-rejects");
   ControlRequest request;
   request.verb = *verb;
   for (const auto& [key, value] : *object) {
@@ -130,6 +133,8 @@ std::string describe(const ControlRequest& request) {
       return "paused";
     case Verb::resume:
       return "resumed";
+    case Verb::retry_rejects:
+      return "rejects are read again";
     case Verb::set:
       break;
   }
@@ -229,12 +234,37 @@ RunOfTables run_from(const json::object& object) {
   return run;
 }
 
+std::string retry_json(const jobs::RejectRetries::Answer& retry) {
+  JsonLine line;
+  line.whole("asked", retry.asked).whole("done", retry.done).whole("keys", retry.keys);
+  if (!retry.error.empty()) line.text("error", retry.error);
+  return line.str();
+}
+
+/// As run_from().
+jobs::RejectRetries::Answer retry_from(const json::object& object) {
+  jobs::RejectRetries::Answer retry;
+  const auto whole = [&object](const char* key, std::uint64_t& to) {
+    const json::value* found = object.if_contains(key);
+    json::error_code error;
+    const std::uint64_t value = found == nullptr ? 0 : found->to_number<std::uint64_t>(error);
+    if (found != nullptr && !error) to = value;
+  };
+  whole("asked", retry.asked);
+  whole("done", retry.done);
+  whole("keys", retry.keys);
+  const json::value* error = object.if_contains("error");
+  if (error != nullptr && error->is_string()) retry.error = std::string(error->get_string());
+  return retry;
+}
+
 }  // namespace
 
 std::string control_answer(const ControlAnswer& answer) {
   JsonLine line;
   line.whole("v", kControlVersion).flag("ok", true).raw("snapshot", jobs::progress_to_json(answer.snapshot));
   if (answer.run) line.raw("run", run_json(*answer.run));
+  if (answer.retry) line.raw("retry", retry_json(*answer.retry));
   return line.str();
 }
 
@@ -246,7 +276,7 @@ Result<ControlAnswer> parse_control_answer(std::string_view line) {
   const auto object = object_of(line);
   const auto member = [&object](const char* key) { return object ? object->if_contains(key) : nullptr; };
   const json::value *ok = member("ok"), *snapshot = member("snapshot"), *message = member("message"),
-                    *run = member("run");
+                    *run = member("run"), *retry = member("retry");
   if (ok != nullptr && *ok == json::value(false) && message != nullptr && message->is_string())
     return fail(ErrorKind::usage, std::string(message->get_string()));
   if (ok == nullptr || *ok != json::value(true) || snapshot == nullptr)
@@ -254,6 +284,7 @@ Result<ControlAnswer> parse_control_answer(std::string_view line) {
   auto progress = jobs::progress_from_json(json::serialize(*snapshot));
   if (!progress) return fail(progress.error());
   ControlAnswer answer{std::move(*progress), {}};
+  if (retry != nullptr && retry->is_object()) answer.retry = retry_from(retry->get_object());
   if (run != nullptr && run->is_object()) answer.run = run_from(run->get_object());
   return answer;
 }

@@ -4,6 +4,7 @@
 //   {"v":1,"do":"status"}                            {"v":1,"ok":true,"snapshot":{…}}
 //   {"v":1,"do":"pause"}   {"v":1,"do":"resume"}     {"v":1,"ok":false,"message":"…"}
 //   {"v":1,"do":"set","rcu":8000,"concurrency":"auto"}
+//   {"v":1,"do":"retry-rejects"}                     {"v":1,"ok":true,"snapshot":{…},"retry":{…}}
 //   {"v":1,"do":"pause","tables":"all"}              {"v":1,"ok":true,"snapshot":{…},"run":{…}}
 #pragma once
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "jobs/progress.h"
+#include "jobs/reread_rejects.h"
 #include "jobs/shared_budgets.h"
 #include "jobs/steering.h"
 #include "jobs/tables_progress.h"
@@ -34,7 +36,7 @@ template <class T>
 using NewValue = std::optional<T>;
 
 struct ControlRequest {
-  enum class Verb : std::uint8_t { status, pause, resume, set };
+  enum class Verb : std::uint8_t { status, pause, resume, set, retry_rejects };
   Verb verb = Verb::status;
   std::optional<NewValue<double>> rcu;                 ///< with `set`: > 0, at most kMostReadRcu
   std::optional<NewValue<std::uint32_t>> concurrency;  ///< with `set`: 1 to kMostWriteConcurrency
@@ -70,6 +72,9 @@ RunOfTables run_of(const jobs::TablesProgress& progress, bool with_names);
 struct ControlAnswer {
   jobs::Progress snapshot;         ///< of the table whose socket was asked
   std::optional<RunOfTables> run;  ///< absent: the process copies one table
+  /// Of `retry_rejects`: absent where the process does not do that. A client asks for the status until
+  /// `done` has reached the `asked` of its own request.
+  std::optional<jobs::RejectRetries::Answer> retry = {};
 };
 std::string control_answer(const ControlAnswer& answer);
 std::string control_refusal(std::string_view message);

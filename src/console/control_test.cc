@@ -16,7 +16,7 @@ TEST(Control, RequestsComeBackAsTheyWent) {
   EXPECT_EQ(control_request(automatic), R"({"v":1,"do":"set","rcu":"auto","concurrency":"auto"})");
   for (const ControlRequest& request :
        {set, automatic, all, ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
-        ControlRequest{Verb::status, {}, {}}}) {
+        ControlRequest{Verb::status, {}, {}}, ControlRequest{Verb::retry_rejects, {}, {}}}) {
     const auto back = parse_control_request(control_request(request));
     ASSERT_TRUE(back) << back.error().message;
     EXPECT_EQ(control_request(*back), control_request(request));
@@ -51,6 +51,27 @@ TEST(Control, RefusesWhatItDoesNotKnow) {
     ASSERT_FALSE(refused) << line;
     EXPECT_EQ(refused.error().kind, ErrorKind::usage) << line;
   }
+}
+
+TEST(Control, ARetryOfRejectsIsAnsweredWithWhatBecomesOfIt) {
+  jobs::RejectRetries retries;
+  retries.ask();
+  EXPECT_FALSE(retries.answer());  // nobody does that here
+  EXPECT_FALSE(retries.wanted());
+  retries.serve();
+  retries.ask();
+  retries.ask();
+  EXPECT_EQ(retries.wanted(), 2u);
+  retries.fulfilled(2, 17);
+  EXPECT_FALSE(retries.wanted());
+  retries.ask();
+  retries.fulfilled(3, Result<std::uint64_t>(fail(ErrorKind::disk, "no room")));
+  ControlAnswer answer;
+  answer.retry = retries.answer();
+  const auto back = parse_control_answer(control_answer(answer));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->retry, (jobs::RejectRetries::Answer{.asked = 3, .done = 3, .keys = 0, .error = "no room"}));
+  EXPECT_FALSE(parse_control_answer(control_answer({}))->retry);
 }
 
 TEST(Control, SaysWhoSetWhat) {

@@ -307,6 +307,10 @@ std::string reject_event(WallTime time, const state::Reject& reject) {
       .str();
 }
 
+std::string reread_event(WallTime time, std::uint64_t keys) {
+  return JsonLine("reread", time).whole("keys", keys).str();
+}
+
 std::string retry_event(WallTime time, std::uint64_t written, std::uint64_t refused) {
   return JsonLine("retry", time).whole("written", written).whole("refused", refused).str();
 }

@@ -164,6 +164,7 @@ std::vector<std::string> every_event() {
       tables_steered_event(kTime, {}),
       reject_event(kTime, reject),
       retry_event(kTime, 1, 2),
+      reread_event(kTime, 3),
       unit_event(kTime, "{}", {}),
       selftest_event(kTime, {}),
       version_event(kTime, "1"),

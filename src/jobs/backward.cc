@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "jobs/copy_start.h"
+#include "jobs/reread_rejects.h"
 #include "jobs/retry.h"
 #include "jobs/task_group.h"
 
@@ -116,24 +117,6 @@ Task<Result<void>> keep_absent(Shared pass, std::vector<std::string>& keys) {
   co_return Result<void>();
 }
 
-Task<Result<void>> mark(Shared pass, const std::vector<std::string>& keys) {
-  state::SpoolBatch batch;
-  batch.captured = pass->loop.now();
-  for (const std::string& key : keys) {
-    state::SpoolPut put;
-    put.key = key;
-    put.changed_unix_ms = 0;  // nobody knows since when the source lacks it: no claim before it is applied
-    batch.puts.push_back(std::move(put));
-  }
-  for (;;) {
-    Result<state::PutAnswer> answer = co_await pass->context.spool->put(batch);
-    if (answer) co_return Result<void>();
-    const bool later = state::is_spool_full(answer.error()) || answer.error().kind == ErrorKind::busy;
-    if (!later || pass->over()) co_return fail(answer.error());
-    co_await pass->loop.sleep_for(std::chrono::seconds(1), pass->context.stop);
-  }
-}
-
 Task<Result<void>> look_at(Shared pass, Piece& piece) {
   endpoints::Scannable* target = pass->context.lane->target.scan.get();
   const endpoints::Unit unit{.id = "backward", .spec = piece.spec};
@@ -151,7 +134,8 @@ Task<Result<void>> look_at(Shared pass, Piece& piece) {
     const Result<void> compared = co_await keep_absent(pass, *keys);
     if (!compared) co_return fail(compared.error());
     if (!keys->empty()) {
-      const Result<void> marked = co_await mark(pass, *keys);
+      const Result<void> marked =
+          co_await put_marks(pass->loop, *pass->context.spool, std::move(*keys), pass->context.stop);
       if (!marked) co_return fail(marked.error());
     }
     piece.done = end;

@@ -18,8 +18,6 @@ namespace messina::jobs {
 
 namespace {
 
-/// How often the tables' ids are looked at, so that one made again under the old name is noticed.
-constexpr Duration kCheckTablesEvery = std::chrono::seconds(60);
 /// Until the first page is settled there is no speed that the latency of a side could hold, unless the page
 /// takes longer than this.
 constexpr Duration kFirstPage = std::chrono::seconds(5);
@@ -36,10 +34,10 @@ Task<void> announce_end(std::shared_ptr<Workers> workers) {
   workers->all_done.request();
 }
 
-/// A table that was made again ends the job; anything else that goes wrong here, the reads and writes will
-/// meet, too.
-Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane) {
-  const Result<void> same = co_await check_tables(run, lane);
+/// A table that was made again, or is another's, ends the job; anything else that goes wrong here, the reads
+/// and writes will meet, too.
+Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane, Look look) {
+  const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, look);
   if (!same && same.error().kind == ErrorKind::needs_person) run->fail_with(same.error());
 }
 
@@ -157,7 +155,10 @@ Task<Result<CopySummary>> Conductor::conduct() {
 
 Task<void> Conductor::tick_until_all_done(std::shared_ptr<Workers> workers) {
   TaskGroup checks;
+  // The migration that it is a part of looks itself.
+  const bool looks = run_->context.companion == nullptr;
   MonoTime next_check = loop_.now() + kCheckTablesEvery;
+  std::uint32_t look = 0;
   while (!workers->all_done.requested()) {
     co_await loop_.sleep_for(run_->tuning.commit_period, &workers->all_done);
     sample_waits();
@@ -169,9 +170,10 @@ Task<void> Conductor::tick_until_all_done(std::shared_ptr<Workers> workers) {
     }
     if (commit_is_due()) co_await commit(Last::no);
     publish(phase());
-    if (loop_.now() >= next_check && checks.idle()) {
+    if (looks && loop_.now() >= next_check && checks.idle()) {
       next_check = loop_.now() + kCheckTablesEvery;
-      checks.spawn(loop_.executor(), check_now(run_, run_->context.lanes->front()));
+      const Look at = ++look % kSourceOnceIn == 0 ? Look::both : Look::target;
+      checks.spawn(loop_.executor(), check_now(run_, run_->context.lanes->front(), at));
     }
   }
   co_await checks.wait();
@@ -252,7 +254,9 @@ Task<void> Conductor::end() {
     publish("finishing");
     Lane& lane = run_->context.lanes->front();
     Random random = run_->context.random.fork();
-    auto attempt = [run = run_, &lane] { return check_tables(run, lane); };
+    auto attempt = [run = run_, &lane] {
+      return check_tables(lane, run->pinned, run->authority, Look::both);
+    };
     const Result<void> same = co_await with_retries<void>(loop_, &run_->halt, random, attempt);
     if (same) {
       done_ = co_await commit(Last::done);
@@ -374,6 +378,12 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
   auto run = std::make_shared<CopyRun>(context, options, tuning);
   Stop::Registration on_stop;
   if (context.stop != nullptr) on_stop = context.stop->on_request([run] { run->halt.request(); });
+  Stop::Registration on_lost;
+  if (context.companion != nullptr) {
+    on_lost = context.companion->target_lost.on_request([run] {
+      run->fail_with(Error{ErrorKind::needs_person, "the target is not this migration's any more"});
+    });
+  }
   const Teardown teardown{run};
   // What is known of the table already stays: counters never go back, and one of many keeps its name.
   const Progress known = context.board->snapshot();

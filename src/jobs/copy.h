@@ -77,6 +77,8 @@ struct Companion {
   LiveRejects* rejects = nullptr;  ///< of all parts: the copy adds its own, and clears it with a job's begin
   /// Asked for once the copy's job is begun, or found: from then on rejects stay.
   Stop history_begun;
+  /// Asked for when the target turned out to be another's, or made again: not even what is begun is sent.
+  Stop target_lost;
   /// Set by the copy when it ends: no request of it is on the wire. It leaves the heartbeat to the others.
   std::atomic<bool> copy_is_quiet{true};
 };

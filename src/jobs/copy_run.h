@@ -66,7 +66,8 @@ struct CopyRun {
   AsyncSemaphore& memory;
   Permits permits;         ///< write() calls on the wire
   WriteLimit write_limit;  ///< sets their number
-  ReadBudget read_budget;
+  ReadBudget own_reads;
+  ReadBudget& read_budget;  ///< shared with a companion, if there is one
   WriteBudget write_budget;
   std::atomic<bool> paused{false};  ///< no page and no batch is begun
   Recorder recorder;
@@ -111,10 +112,6 @@ struct CopyRun {
   std::atomic<std::int64_t> page_lease_;
 };
 
-/// Describes both tables by the lane's endpoints and compares their ids with the pinned ones. needs_person if
-/// a table was deleted and made again; an error that a repetition may cure is returned as it is
-/// (copy_start.cc).
-Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane);
 /// Ends the job by what a side answered for good; "no such table" is looked into first (copy_start.cc).
 Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error);
 

@@ -318,19 +318,22 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
   co_return resumed;
 }
 
-Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane) {
-  state::JobIdentity now = run->pinned;
-  Result<TableDescription> source = co_await lane.source.catalog->describe(nullptr);
-  if (!source) co_return fail(source.error());
-  now.source_table_id = source->id;
+Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
+                                Look look) {
+  state::JobIdentity now = pinned;
+  if (look == Look::both) {
+    Result<TableDescription> source = co_await lane.source.catalog->describe(nullptr);
+    if (!source) co_return fail(source.error());
+    now.source_table_id = source->id;
+  }
   Result<TableDescription> target = co_await lane.target.catalog->describe(nullptr);
   if (!target) co_return fail(target.error());
   now.target_table_id = target->id;
-  if (!run->authority.owner.empty()) {
-    const Result<void> ours = check_authority(authority_on(*target), run->authority, lane.target.display);
-    if (!ours) co_return fail(ours.error());
+  if (!ours.owner.empty()) {
+    const Result<void> still_ours = check_authority(authority_on(*target), ours, lane.target.display);
+    if (!still_ours) co_return fail(still_ours.error());
   }
-  const std::string differs = difference(run->pinned, now);
+  const std::string differs = difference(pinned, now);
   if (differs.empty()) co_return Result<void>();
   co_return fail(ErrorKind::needs_person,
                  differs + ". What was copied may be of either: look at it, then start over with --restart");
@@ -338,7 +341,7 @@ Task<Result<void>> check_tables(std::shared_ptr<CopyRun> run, Lane& lane) {
 
 Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error) {
   if (error.kind == ErrorKind::not_found) {
-    const Result<void> same = co_await check_tables(run, lane);
+    const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, Look::both);
     if (!same && same.error().kind == ErrorKind::needs_person) error = same.error();
   }
   run->fail_with(std::move(error));

@@ -38,6 +38,20 @@ Result<void> check_identity(const state::JobIdentity& begun, const state::JobIde
 Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
                                  const UnitRun* only_unit);
 
+/// How often a running job looks at its tables again: at the target, whose owner may be another by now
+/// (PROTOCOL rule 20: who finds that stops at once), and at every kSourceOnceIn-th look at the source, too. A
+/// look is one ListTagsOfResource a table; an account has 10 of these a second (Amazon DynamoDB API
+/// Reference, ListTagsOfResource), so that 16 tables at once take a sixth of them.
+inline constexpr Duration kCheckTablesEvery = std::chrono::seconds(10);
+inline constexpr std::uint32_t kSourceOnceIn = 6;
+
+enum class Look : std::uint8_t { target, both };
+/// Describes tables by the lane's endpoints, once, and compares them with what was pinned. needs_person if
+/// one was deleted and made again, or the target carries another authority than `ours` (an empty owner: that
+/// of whoever gave the work out); an error that a repetition may cure is returned as it is.
+Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
+                                Look look);
+
 /// When a former process's requests are dead (PROTOCOL rule 3). Pure; the unit tests call it.
 /// `former_heartbeat_unix_ms`: nullopt after a clean end.
 MonoTime quiet_time(const CopyOptions& options, std::optional<std::int64_t> former_heartbeat_unix_ms,

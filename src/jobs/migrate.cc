@@ -31,8 +31,6 @@ constexpr std::uint64_t kTellingSpoolBytes = 256u << 20;
 constexpr Duration kKeepSnapshot = std::chrono::seconds(5);
 /// How often the spool's size is held against its bound.
 constexpr Duration kLookAtSpool = std::chrono::seconds(5);
-/// How often the target's owner is looked at once the copy, which looks as well, is over.
-constexpr Duration kCheckTarget = std::chrono::seconds(60);
 /// How long the applier waits for the copy's begin before it looks whether everybody ends.
 constexpr Duration kBeginsAtMost = std::chrono::seconds(60);
 
@@ -317,19 +315,21 @@ Task<void> pass_backward(Shared m) {
   if (!looked && looked.error().kind != ErrorKind::stopped) m->fail_with(looked.error());
 }
 
-/// Rule 20 while nobody else looks.
-Task<void> check_target(Shared m) {
-  endpoints::Catalog* catalog = m->lane().target.catalog.get();
-  const Result<endpoints::TableDescription> seen = co_await catalog->describe(nullptr);
-  if (!seen) co_return;  // the writes meet it, too
-  const Result<void> ours =
-      check_authority(authority_on(*seen), m->companion.authority, m->tables.identity.target);
-  if (!ours) m->fail_with(ours.error());
-  if (seen->id != m->tables.identity.target_table_id) {
-    m->fail_with(Error{
-        ErrorKind::needs_person,
-        fmt::format("{} was deleted and made again: start over with --restart", m->tables.identity.target)});
-  }
+/// Rule 20. What goes wrong beside that, the reads and writes meet, too.
+Task<void> check_tables_now(Shared m, Look look) {
+  const Result<void> same =
+      co_await check_tables(m->lane(), m->tables.identity, m->companion.authority, look);
+  if (same || same.error().kind != ErrorKind::needs_person) co_return;
+  m->fail_with(same.error());
+  m->companion.target_lost.request();
+}
+
+/// A person wants the rejects' keys read again. An error is told, and meets whoever works with what is
+/// broken.
+Task<void> mark_rejects(Shared m, std::uint64_t wish) {
+  const Result<std::uint64_t> keys =
+      co_await reread_rejects(m->loop, *m->context.store, *m->context.spool, m->tables.source_key, &m->halt);
+  m->context.retries->fulfilled(wish, keys);
 }
 
 Task<void> bound_spool(Shared m) {
@@ -499,9 +499,11 @@ void end_if_in_step(Migration& m, const StepFacts& facts, const std::vector<std:
 
 /// Looks at everything a few times a second until all parts have ended.
 Task<void> conduct(Shared m, Stop* over) {
-  MonoTime next_snapshot{}, next_spool{}, next_check = m->loop.now() + kCheckTarget;
+  MonoTime next_snapshot{}, next_spool{}, next_check = m->loop.now() + kCheckTablesEvery;
+  std::uint32_t look = 0;
   std::uint64_t steered = 0;
-  TaskGroup looks, backward;
+  TaskGroup looks, reducing, backward, marking;
+  if (m->context.retries != nullptr) m->context.retries->serve();
   while (!over->requested()) {
     if (m->context.steering != nullptr && m->context.steering->version() != steered) {
       steered = m->context.steering->version();
@@ -525,18 +527,25 @@ Task<void> conduct(Shared m, Stop* over) {
         m->options.roles.copy && backward.idle() && !m->halt.requested()) {
       backward.spawn(m->loop.executor(), pass_backward(m));
     }
-    if (m->options.spool_max_bytes > 0 && now >= next_spool && looks.idle()) {
+    if (m->options.spool_max_bytes > 0 && now >= next_spool && reducing.idle()) {
       next_spool = now + kLookAtSpool;
-      looks.spawn(m->loop.executor(), bound_spool(m));
+      reducing.spawn(m->loop.executor(), bound_spool(m));
     }
-    if (m->history_done && now >= next_check && looks.idle()) {
-      next_check = now + kCheckTarget;
-      looks.spawn(m->loop.executor(), check_target(m));
+    if (now >= next_check && looks.idle() && !m->halt.requested()) {
+      next_check = now + kCheckTablesEvery;
+      const Look at = ++look % kSourceOnceIn == 0 ? Look::both : Look::target;
+      looks.spawn(m->loop.executor(), check_tables_now(m, at));
+    }
+    if (m->context.retries != nullptr && marking.idle()) {
+      if (const auto wish = m->context.retries->wanted())
+        marking.spawn(m->loop.executor(), mark_rejects(m, *wish));
     }
     co_await m->loop.sleep_for(kTick, over);
   }
   co_await looks.wait();
+  co_await reducing.wait();
   co_await backward.wait();
+  co_await marking.wait();
 }
 
 }  // namespace

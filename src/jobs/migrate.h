@@ -17,6 +17,7 @@
 #include "jobs/copy.h"
 #include "jobs/copy_internal.h"
 #include "jobs/live_tables.h"
+#include "jobs/reread_rejects.h"
 #include "state/spool_store.h"
 
 namespace messina::jobs {
@@ -74,8 +75,9 @@ struct MigrateContext {
   state::SpoolStore* spool = nullptr;
   ProgressBoard* board = nullptr;
   Stop* stop = nullptr;
-  Steering* steering = nullptr;     ///< may be null
-  SharedBudgets* shared = nullptr;  ///< may be null
+  Steering* steering = nullptr;      ///< may be null
+  RejectRetries* retries = nullptr;  ///< may be null: nobody asks for rejects to be read again
+  SharedBudgets* shared = nullptr;   ///< may be null
   AmongTables among = {};
   Random random{0};
 };

@@ -117,6 +117,14 @@ struct Commit {
   std::optional<LiveRecord> live;  ///< in place of the last one, but for its history_epoch; none: leave it
 };
 
+/// Which rejects, in the order of their ids. Items have up to 400 KB each, so ask for as many as memory
+/// allows.
+struct RejectFilter {
+  bool live_only = true;
+  std::optional<std::uint64_t> after_id;
+  std::size_t limit = 1000;  ///< 1..100,000
+};
+
 /// The job's side of the ledger. Calls run one after another, in the order in which they were made.
 class JobStore {
  public:
@@ -130,6 +138,7 @@ class JobStore {
   virtual Task<Result<void>> commit(const Commit& step) = 0;
   /// Reject::key of all live rejects that have one.
   virtual Task<Result<std::vector<std::string>>> live_reject_keys() = 0;
+  virtual Task<Result<std::vector<Reject>>> rejects(const RejectFilter& filter) = 0;
 };
 
 /// Applies a commit to a state in memory, without its settled_keys: a state does not know its rejects. Steps

@@ -85,12 +85,7 @@ class Ledger {
   Result<void> commit(const Commit& step);
   Result<std::vector<std::string>> live_reject_keys();
 
-  struct RejectFilter {
-    bool live_only = true;
-    std::optional<std::uint64_t> after_id;
-    std::size_t limit = 1000;  ///< 1..100,000
-  };
-  /// In the order of their ids. Items have up to 400 KB each, so ask for as many as memory allows.
+  using RejectFilter = state::RejectFilter;
   Result<std::vector<Reject>> rejects(const RejectFilter& filter);
   /// Marks rejects as written by a later attempt and moves them in the counts from rejected to written. Ids
   /// that are unknown or settled already are passed over.

@@ -41,6 +41,18 @@ Task<Result<std::vector<std::string>>> LedgerStore::live_reject_keys() {
   return run<std::vector<std::string>>([](Ledger& ledger) { return ledger.live_reject_keys(); });
 }
 
+Task<Result<std::vector<Reject>>> LedgerStore::rejects(const RejectFilter& filter) {
+  return run<std::vector<Reject>>([&filter](Ledger& ledger) { return ledger.rejects(filter); });
+}
+
+Task<Result<Authority>> LedgerStore::reserved_authority() {
+  return run<Authority>([](Ledger& ledger) { return ledger.reserved_authority(); });
+}
+
+Task<Result<void>> LedgerStore::reserve_authority(const Authority& authority) {
+  return run<void>([&authority](Ledger& ledger) { return ledger.reserve_authority(authority); });
+}
+
 LedgerStore::Stats LedgerStore::stats() const {
   Stats stats;
   {

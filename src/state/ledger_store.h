@@ -35,6 +35,10 @@ class LedgerStore final : public JobStore {
   Task<Result<void>> begin(const JobState& fresh) override;
   Task<Result<void>> commit(const Commit& step) override;
   Task<Result<std::vector<std::string>>> live_reject_keys() override;
+  Task<Result<std::vector<Reject>>> rejects(const RejectFilter& filter) override;
+  /// See Ledger; `authority` lives until it is answered.
+  Task<Result<Authority>> reserved_authority();
+  Task<Result<void>> reserve_authority(const Authority& authority);
 
   struct Stats {
     std::uint64_t commits = 0;  ///< that succeeded

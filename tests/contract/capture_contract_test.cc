@@ -42,6 +42,9 @@ class MemoryStore final : public state::JobStore {
     co_return Result<void>();
   }
   Task<Result<std::vector<std::string>>> live_reject_keys() override { co_return std::vector<std::string>(); }
+  Task<Result<std::vector<state::Reject>>> rejects(const state::RejectFilter&) override {
+    co_return std::vector<state::Reject>();
+  }
   state::JobState job;
 };
 

@@ -402,6 +402,16 @@ Task<Result<std::vector<std::string>>> SimStore::live_reject_keys() {
   co_return keys;
 }
 
+Task<Result<std::vector<state::Reject>>> SimStore::rejects(const state::RejectFilter& filter) {
+  co_await loop_.sleep_for(5ms, nullptr);
+  std::vector<state::Reject> found;
+  for (const state::Reject& reject : disk_.rejects) {
+    const bool wanted = (reject.live || !filter.live_only) && reject.id > filter.after_id.value_or(0);
+    if (wanted && found.size() < filter.limit) found.push_back(reject);
+  }
+  co_return found;
+}
+
 Task<Result<void>> SimStore::begin(const state::JobState& fresh) {
   const AsyncSemaphore::Lease alone = co_await one_.acquire(1);
   disk_.pending_begin = fresh;

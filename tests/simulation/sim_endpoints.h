@@ -52,6 +52,7 @@ class SimStore final : public state::JobStore {
   Task<Result<void>> begin(const state::JobState& fresh) override;
   Task<Result<void>> commit(const state::Commit& step) override;
   Task<Result<std::vector<std::string>>> live_reject_keys() override;
+  Task<Result<std::vector<state::Reject>>> rejects(const state::RejectFilter& filter) override;
 
  private:
   Task<void> latency();
