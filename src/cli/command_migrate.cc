@@ -38,10 +38,13 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   session.board().publish(preparing);
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
-  const auto report =
-      net::run_on(loop, prepare_copy(&loop, &(*lanes)->first(), &plan, &store, &session.stop()));
-  if (!report) return fail(report.error());
-  if (*report) say_schema(session, **report);
+  jobs::MigrateOptions options = migrate_options(plan, flags, loops, roles);
+  const auto prepared =
+      net::run_on(loop, prepare_copy(&loop, &(*lanes)->first(), &plan, &store, &session.stop(),
+                                     roles.capture ? &options.capture : nullptr));
+  if (!prepared) return fail(prepared.error());
+  if (prepared->report) say_schema(session, *prepared->report);
+  options.copy.reserved = prepared->reserved;
 
   jobs::MigrateContext context;
   context.lanes = &(*lanes)->lanes();

@@ -1,12 +1,14 @@
 #include "cli/copy_job.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "cli/load_plan.h"
 #include "cli/migrations.h"
 #include "console/summary.h"
+#include "jobs/authority.h"
 #include "plan/plan_json.h"
 #include "plan/text.h"
 #include "plan/units.h"
@@ -74,16 +76,48 @@ jobs::SchemaOptions schema_options(const plan::CopyPlan& plan) {
   return options;
 }
 
-Task<Result<std::optional<jobs::SchemaReport>>> prepare_copy(Loop* loop, jobs::Lane* lane,
-                                                             const plan::CopyPlan* plan,
-                                                             state::LedgerStore* store, Stop* stop) {
+namespace {
+
+using Tags = std::map<std::string, std::string>;
+
+/// Rule 20, the ledger first: a table must not carry an owner that nobody knows.
+Task<Result<Tags>> reserve(state::LedgerStore* store, state::Authority* authority) {
+  if (authority->owner.empty()) {
+    Random random(entropy_seed());
+    const state::Authority fresh = jobs::new_authority(random);
+    const Result<void> reserved = co_await store->reserve_authority(fresh);
+    if (!reserved) co_return fail(reserved.error());
+    *authority = fresh;
+  }
+  co_return jobs::tags_of(*authority);
+}
+
+}  // namespace
+
+Task<Result<PreparedCopy>> prepare_copy(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
+                                        state::LedgerStore* store, Stop* stop,
+                                        const jobs::CaptureOptions* capture) {
+  PreparedCopy prepared;
   Result<void> contact = co_await check_contact(*loop, *lane, plan->transform, stop);
   if (!contact) co_return fail(contact.error());
+  if (capture != nullptr) {
+    const Result<void> stream = co_await jobs::check_stream(*loop, lane->source, *capture, stop);
+    if (!stream) co_return fail(stream.error());
+  }
   Result<std::optional<state::JobState>> begun = co_await store->load();
   if (!begun) co_return fail(begun.error());
   const bool done = *begun && (*begun)->phase == state::JobPhase::done && !plan->restart;
-  if (done || plan->schema == plan::SchemaMode::skip) co_return std::optional<jobs::SchemaReport>();
-  const jobs::SchemaOptions options = schema_options(*plan);
+  if (!*begun) {
+    const Result<state::Authority> reserved = co_await store->reserved_authority();
+    if (!reserved) co_return fail(reserved.error());
+    prepared.reserved = *reserved;
+  }
+  if (done || plan->schema == plan::SchemaMode::skip) co_return prepared;
+  jobs::SchemaOptions options = schema_options(*plan);
+  state::Authority of_begun = *begun ? (*begun)->live.authority : state::Authority();
+  // What was begun before targets had owners takes its own as ever.
+  if (!*begun) options.own_tags = [store, &prepared] { return reserve(store, &prepared.reserved); };
+  if (!of_begun.owner.empty()) options.own_tags = [store, &of_begun] { return reserve(store, &of_begun); };
   Result<jobs::SchemaReport> report =
       co_await jobs::prepare_schema(*loop, lane->source, lane->target, options, stop);
   if (!report) co_return fail(report.error());
@@ -93,7 +127,8 @@ Task<Result<std::optional<jobs::SchemaReport>>> prepare_copy(Loop* loop, jobs::L
                                                      "with `messina schema`",
                                                      plan->target.table));
   }
-  co_return std::optional<jobs::SchemaReport>(std::move(*report));
+  prepared.report = std::move(*report);
+  co_return prepared;
 }
 
 Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,

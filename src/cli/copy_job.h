@@ -8,6 +8,7 @@
 #include "cli/lanes.h"
 #include "cli/session.h"
 #include "console/events.h"
+#include "jobs/capture.h"
 #include "jobs/copy.h"
 #include "jobs/schema.h"
 #include "plan/plan.h"
@@ -29,11 +30,17 @@ Result<OpenedState> open_state(const std::string& state_dir, const state::Migrat
 Result<OpenedState> open_migration(const std::string& state_dir, const state::MigrationName& name,
                                    const Clock& clock);
 
-/// Looks at both sides' tables and makes the target's, unless the job is done or was told not to look; then
-/// there is no report. Errors: of the sides, not_found (the target has no table and none may be made).
-Task<Result<std::optional<jobs::SchemaReport>>> prepare_copy(Loop* loop, jobs::Lane* lane,
-                                                             const plan::CopyPlan* plan,
-                                                             state::LedgerStore* store, Stop* stop);
+struct PreparedCopy {
+  std::optional<jobs::SchemaReport> report;  ///< absent: the job is done, or was told not to look
+  state::Authority reserved;                 ///< for jobs::CopyOptions::reserved
+};
+/// Looks at both sides' tables and makes the target's, with the owner's tags, unless the job is done or was
+/// told not to look. `capture`: how changes will be captured, for which there must be a stream before
+/// anything is made; null if they are not. Errors: of the sides, config (no stream), not_found (the target
+/// has no table and none may be made).
+Task<Result<PreparedCopy>> prepare_copy(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
+                                        state::LedgerStore* store, Stop* stop,
+                                        const jobs::CaptureOptions* capture = nullptr);
 /// What `schema` does.
 Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
                                              Stop* stop);

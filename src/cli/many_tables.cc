@@ -25,9 +25,10 @@ TableOutcome ManyRuns::copy_in(std::size_t index, OpenedState& opened) {
   TableLanes lanes = sides_.table(plan.source.table, plan.target.table, index);
   Loop& loop = *lanes.first().loop;
   state::LedgerStore store(std::move(opened.ledger), session_.clock());
-  const auto report = net::run_on(loop, prepare_copy(&loop, &lanes.first(), &plan, &store, &session_.stop()));
-  if (!report) return failed(report.error());
-  if (*report) say_schema(**report);
+  const auto prepared =
+      net::run_on(loop, prepare_copy(&loop, &lanes.first(), &plan, &store, &session_.stop()));
+  if (!prepared) return failed(prepared.error());
+  if (prepared->report) say_schema(*prepared->report);
 
   begun->publish("queued");
   const jobs::TableRuns::Turn turn = runs_.take_turn(begun->unclean);
@@ -42,7 +43,8 @@ TableOutcome ManyRuns::copy_in(std::size_t index, OpenedState& opened) {
   context.shared = &budgets_;
   context.cpu_time = [this] { return sides_.cpu_time(); };
   context.random = Random(entropy_seed());
-  const jobs::CopyOptions options = copy_options(plan, loops_);
+  jobs::CopyOptions options = copy_options(plan, loops_);
+  options.reserved = prepared->reserved;
   auto result = net::run_on(loop, jobs::copy(context, options));
   const CopyEnd end = ended(loop, store, std::move(result));
 

@@ -65,10 +65,13 @@ Result<state::Authority> choose_authority(const std::optional<state::Authority>&
   return ours;
 }
 
+std::map<std::string, std::string> tags_of(const state::Authority& authority) {
+  return {{kOwnerTag, authority.owner}, {kEpochTag, std::to_string(authority.epoch)}};
+}
+
 Task<Result<void>> claim_target(Loop& loop, endpoints::Endpoint& target, Stop* stop, Random& random,
                                 const state::Authority& ours) {
-  const std::map<std::string, std::string> tags{{kOwnerTag, ours.owner},
-                                                {kEpochTag, std::to_string(ours.epoch)}};
+  const std::map<std::string, std::string> tags = tags_of(ours);
   endpoints::Catalog* catalog = target.catalog.get();
   auto put = [catalog, &tags] { return catalog->tag(tags); };
   const Result<void> tagged = co_await with_retries<void>(loop, stop, random, put);

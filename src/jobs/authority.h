@@ -1,6 +1,7 @@
 // Who may write to the target (PROTOCOL rule 20): the target carries, as tags, the owner and the epoch that
 // the ledger has.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 
@@ -31,6 +32,9 @@ Result<state::Authority> choose_authority(const std::optional<state::Authority>&
 /// needs_person if the target carries another owner or epoch than `ours`; `display` names it.
 Result<void> check_authority(const std::optional<state::Authority>& on_target, const state::Authority& ours,
                              const std::string& display);
+
+/// The tags that say so.
+std::map<std::string, std::string> tags_of(const state::Authority& authority);
 
 /// Puts ours on the target and looks until it is to be seen there. Errors: needs_person (another one was put
 /// there at the same time), denied, stopped, and what the target answers for good.

@@ -86,6 +86,11 @@ struct CaptureClaim {
   std::chrono::seconds behind{0};
 };
 
+/// Before anything is made: whether there is a stream to capture, or one may be made. Asks a few times only.
+/// Errors: config (neither), and what the source answered.
+Task<Result<void>> check_stream(Loop& loop, endpoints::Endpoint& source, const CaptureOptions& options,
+                                Stop* stop);
+
 /// One table's capture. All of it on one loop; it outlives what its coroutines leave waiting there.
 class Capture {
  public:

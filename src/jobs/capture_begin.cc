@@ -20,7 +20,32 @@ constexpr std::chrono::seconds kEnablePoll{1};
 constexpr std::chrono::minutes kAskAgain{1};
 const std::string kStream = "stream";
 
+std::unexpected<Error> no_stream(const std::string& table) {
+  return fail(ErrorKind::config, table +
+                                     " has no stream of its changes: switch one on (NEW_IMAGE is "
+                                     "best), or allow it with --enable-stream");
+}
+
 }  // namespace
+
+Task<Result<void>> check_stream(Loop& loop, endpoints::Endpoint& source, const CaptureOptions& options,
+                                Stop* stop) {
+  if (options.enable) co_return Result<void>();
+  Random random(entropy_seed());
+  endpoints::Feed* const feed = source.feed.get();
+  const auto find = [feed] { return feed->find(); };
+  const Result<std::optional<StreamArn>> named =
+      co_await with_retries<std::optional<StreamArn>>(loop, stop, random, find, kAskAndEnd);
+  if (!named) co_return fail(named.error());
+  if (!*named) co_return no_stream(source.display);
+  const auto describe = [feed, &named] { return feed->describe(**named); };
+  const Result<StreamDescription> stream =
+      co_await with_retries<StreamDescription>(loop, stop, random, describe, kAskAndEnd);
+  const bool gone = !stream && stream.error().kind == ErrorKind::not_found;
+  if (!stream && !gone) co_return fail(stream.error());
+  if (gone || stream->status == StreamStatus::disabled) co_return no_stream(source.display);
+  co_return Result<void>();
+}
 
 Task<Result<void>> Capture::State::begin() {
   const state::LiveRecord& record = context.ledger->record();
@@ -69,9 +94,7 @@ Task<Result<StreamDescription>> Capture::State::find_stream(Patience patience) {
     const bool to_ask = !asked_at || loop.now() - *asked_at > kAskAgain;
     if (status == StreamStatus::disabled && to_ask) {
       if (!options.enable) {
-        co_return fail(ErrorKind::config, table +
-                                              " has no stream of its changes: switch one on (NEW_IMAGE is "
-                                              "best), or allow it with --enable-stream");
+        co_return no_stream(table);
       }
       const auto enable = [this] { return feed->enable(*options.enable); };
       auto enabled = co_await ask<void>(kStream, enable, patience);

@@ -42,7 +42,9 @@ struct CopyOptions {
       skip_segments;           ///< indexes of units that are left out; their keys are nobody's claim
   bool into_existing = false;  ///< write into a target that is not empty
   bool restart = false;        ///< forget the former run's place
-  bool take_over = false;      ///< write although the target belongs to another migration
+  /// Under which the target was made, where no job has it yet; an empty owner: it was there before.
+  state::Authority reserved;
+  bool take_over = false;  ///< write although the target belongs to another migration
   /// The read and the write budget; no limit where a side has no capacity units, unless it is `fixed`.
   pace::Wish read, write;
   /// Batches on the wire at once, over all lanes; >= 1. Absent: found, within `write_bounds`.

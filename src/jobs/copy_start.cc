@@ -287,7 +287,7 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
     former->heartbeat_unix_ms = run->context.companion->former_heartbeat_unix_ms;
   if (run->authority.owner.empty() && only_unit == nullptr) {
     Random random = run->context.random.fork();
-    const state::Authority recorded = former ? former->live.authority : state::Authority();
+    const state::Authority& recorded = former ? former->live.authority : run->options.reserved;
     const Result<state::Authority> ours =
         choose_authority(tables.authority, recorded, run->options.take_over, tables.identity.target, random);
     if (!ours) co_return fail(ours.error());

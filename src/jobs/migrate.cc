@@ -95,6 +95,7 @@ Task<Result<void>> open_ledger(Shared m) {
   m->job.identity = m->tables.identity;
   m->job.source_ttl_attribute = m->tables.ttl_attribute;
   m->job.created_unix_ms = unix_ms(m->loop.wall());
+  m->job.live.authority = m->options.copy.reserved;
   const Result<void> begun = co_await m->context.store->begin(m->job);
   co_return begun;
 }

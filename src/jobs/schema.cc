@@ -300,7 +300,14 @@ Task<Result<SchemaReport>> prepare_schema(Loop& loop, endpoints::Endpoint& sourc
       co_return fail(ErrorKind::stopped,
                      "stopped before the target's table was created: run it again to go on");
     }
-    const Result<void> made = co_await create_table(loop, target.catalog.get(), wanted, stop);
+    TableDescription to_make = wanted;
+    if (options.own_tags) {
+      Task<Result<std::map<std::string, std::string>>> asking = options.own_tags();
+      Result<std::map<std::string, std::string>> tags = co_await std::move(asking);
+      if (!tags) co_return fail(tags.error());
+      for (auto& [key, value] : *tags) to_make.tags.insert_or_assign(key, std::move(value));
+    }
+    const Result<void> made = co_await create_table(loop, target.catalog.get(), to_make, stop);
     if (!made) co_return fail(made.error());
     report.created = true;
   }

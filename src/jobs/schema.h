@@ -1,5 +1,7 @@
 // Schema: what the target's table should be, what it is, and what it cannot have.
 #pragma once
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +19,10 @@ struct SchemaOptions {
   std::optional<std::string> write_isolation;  ///< absent: only_rmw_uses_lwt on an Alternator
   item::TransformRules transform;
   Duration wait_for_active = std::chrono::minutes(10);
+  /// Asked right before a table is made, for tags that it gets beside the source's (PROTOCOL rule 20: whose
+  /// it is, which is durable by then); empty: none. They are not compared with what a table has that is
+  /// there.
+  std::function<Task<Result<std::map<std::string, std::string>>>()> own_tags = {};
 };
 
 /// One thing that differs or will not survive, by name: `index "by_year": projection KEYS_ONLY becomes ALL`.

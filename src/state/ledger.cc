@@ -56,6 +56,7 @@ Result<void> Ledger::Impl::prepare_statements() {
             "SELECT id, unit, reason, code, item, at_unix_ms, live,"
             " (SELECT key FROM reject_key WHERE reject = id) FROM reject WHERE id > ?1 AND (live = 1 OR NOT "
             "?2) ORDER BY id LIMIT ?3"},
+      Entry{&select_live, "SELECT record FROM live"},
       Entry{&update_unit,
             "UPDATE unit SET cursor = ?2, state = ?3, pages = pages + ?4, read_items = read_items + ?5,"
             " read_bytes = read_bytes + ?6, written_items = written_items + ?7,"
@@ -268,6 +269,25 @@ Result<void> Ledger::commit(const Commit& step) {
     if (auto ok = impl_->store_live(*step.live); !ok) return ok;
   }
   return transaction.commit();
+}
+
+Result<Authority> Ledger::reserved_authority() {
+  Authority authority;
+  bool known = true;
+  auto read = impl_->select_live.each([&](const Row& row) {
+    const Result<LiveRecord> live = live_record(row.bytes(0));
+    known = live.has_value();
+    if (live) authority = live->authority;
+  });
+  if (!read) return fail(std::move(read.error()));
+  if (!known) return fail(impl_->db.damaged("its live record is none"));
+  return authority;
+}
+
+Result<void> Ledger::reserve_authority(const Authority& authority) {
+  LiveRecord record;
+  record.authority = authority;
+  return impl_->store_live(record);
 }
 
 Result<std::vector<std::string>> Ledger::live_reject_keys() {

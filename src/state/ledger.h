@@ -82,6 +82,11 @@ class Ledger {
 
   Result<std::optional<JobState>> load();
   Result<void> begin(const JobState& fresh);
+  /// What a job that is not begun yet has of an authority: an owner that a target made for it may carry
+  /// already (PROTOCOL rule 20, the ledger first). An empty owner where there is none.
+  Result<Authority> reserved_authority();
+  /// Of use only while there is no job; begin() leaves it in the live record.
+  Result<void> reserve_authority(const Authority& authority);
   Result<void> commit(const Commit& step);
   Result<std::vector<std::string>> live_reject_keys();
 

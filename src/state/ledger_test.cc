@@ -130,6 +130,18 @@ TEST_F(LedgerTest, NothingWasBegunInAFreshLedger) {
 }
 
 // apply() is the meaning of commit().
+TEST_F(LedgerTest, AnOwnerThatWasReservedIsThereBeforeTheJobAndStaysWithIt) {
+  auto ledger = open();
+  EXPECT_EQ(ledger->reserved_authority(), Authority());
+  const Authority ours{"us", 1};
+  ASSERT_TRUE(ledger->reserve_authority(ours));
+  ledger = open();
+  EXPECT_EQ(ledger->load(), std::optional<JobState>());
+  EXPECT_EQ(ledger->reserved_authority(), ours);
+  ASSERT_TRUE(ledger->begin({}));
+  EXPECT_EQ((*ledger->load())->live.authority, ours);
+}
+
 TEST_F(LedgerTest, RandomCommitsMeanWhatApplySays) {
   Contents expected;
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {

@@ -131,3 +131,20 @@ def test_one_unit_runs_from_its_json_alone(sims, messina, tmp_path):
         file.write_text(unit)
         messina.run("copy-unit", file)
     assert oracle.assert_equal(sim.dynamodb, sim.alternator, "flights") == count
+
+
+def test_a_table_that_is_made_is_tagged_as_ours_at_once(sims, messina):
+    sim = sims()
+    make_table(sim.dynamodb, "flights", ROWS_KEY)
+    load(sim.dynamodb, "flights", ({"id": {"N": str(i)}} for i in range(10)))
+    messina.run(*messina.copy_args(sim, "flights"))
+    calls = sim.control("alternator", "stats")["calls"]
+    assert calls["CreateTable"] == 1 and "TagResource" not in calls
+    arn = sim.alternator.describe_table(TableName="flights")["Table"]["TableArn"]
+    tags = {tag["Key"]: tag["Value"] for tag in sim.alternator.list_tags_of_resource(ResourceArn=arn)["Tags"]}
+    assert tags["messina:owner"] and tags["messina:epoch"] == "1"
+    # It is ours: the same state goes on, another is kept out.
+    messina.run(*messina.copy_args(sim, "flights", "--restart"))
+    messina.state = messina.state.with_name("another")
+    _, err = messina.run(*messina.copy_args(sim, "flights", "--into-existing"), expect=4)
+    assert "belongs to another migration" in err
