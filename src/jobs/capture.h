@@ -33,8 +33,9 @@ struct CaptureFaults {
   bool parent_not_waited_for = false;  ///< without the lineage of rule 14: a child is read beside its parent
   bool images_of_any_domain = false;   ///< without rule 9: whatever image there is counts as the newest
   bool children_at_once = false;  ///< without rule 10: a child is read before its parent's end is durable
-  bool images_outlive_epochs = false;    ///< a new epoch leaves the images of the former one as they are
-  bool replay_what_history_has = false;  ///< records of the time before the epoch are put, too
+  bool images_outlive_epochs = false;     ///< a new epoch leaves the images of the former one as they are
+  bool replay_what_history_has = false;   ///< records of the time before the epoch are put, too
+  bool one_empty_page_is_enough = false;  ///< without rule 14: an empty page counts as nothing left to read
 };
 
 struct CaptureOptions {
@@ -81,8 +82,8 @@ struct CaptureClaim {
   bool closed_drained = false;        ///< every shard that is closed in it was read to its end
   /// The oldest of the newest answered polls of the open shards; nullopt: one was never answered.
   std::optional<MonoTime> polled_at;
-  /// The newest poll of each was empty, or its last record at most so old when the server answered; 0 if all
-  /// were empty.
+  /// The newest poll of each found nothing left to read, or its last record at most so old when the server
+  /// answered, or so much time has passed since either; 0 if nothing was left of any.
   std::chrono::seconds behind{0};
 };
 

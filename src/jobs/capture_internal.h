@@ -1,5 +1,6 @@
 // The inside of a capture; private to src/jobs/capture*.cc.
 #pragma once
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,6 +53,7 @@ struct Capture::State {
   Task<Result<void>> take_page(Reader& reader, endpoints::FeedPage page, AsyncSemaphore::Lease& lease);
   Task<Result<void>> find_children(const endpoints::ShardId& parent);
   Result<void> read_records(const endpoints::FeedPage& page, state::SpoolBatch& batch, PollSeen& seen);
+  bool has_caught_up(const Reader& reader) const;
   void note_poll(const Reader& reader, const PollSeen& seen, MonoTime sent_at);
 
   // ------------------------------------------------------------------ capture_store.cc
@@ -129,6 +131,11 @@ struct Capture::State::Reader {
   std::string iterator;  ///< empty: one is to be asked for
   MonoTime next_poll{};
   std::uint32_t empty_polls = 0;  ///< in a row
+  struct Empty {
+    MonoTime sent_at{};
+    WallTime answered_at{};
+  };
+  std::deque<Empty> empties;  ///< the newest of these, as many as it takes to have caught up
   std::int64_t expected_bytes = 0;
   std::optional<endpoints::SequenceNumber> read_to;
   MonoTime stored_at{}, synced_at{};  ///< its position

@@ -16,7 +16,9 @@ namespace {
 constexpr std::int64_t kMostPageBytes = 1 << 20;
 /// What a page is expected to have at least, whatever the last one had.
 constexpr std::int64_t kLeastPageBytes = 128 << 10;
-/// So many empty polls in a row are made at full speed: pages may be empty although there is more to read.
+/// Pages may be empty although there is more to read (jobs/shard_map.h, PollSeen::caught_up), and no server
+/// says how many. So many in a row, the first of them made at full speed, are taken to say that nothing is
+/// unread that could be read when the first of them was asked for.
 constexpr std::uint32_t kEmptyAtFullSpeed = 8;
 /// Positions of shards that tell nothing are stored so often at most, and synced so often at least: they must
 /// not age by a part of the retention's margin that matters.
@@ -73,7 +75,15 @@ Task<Result<bool>> Capture::State::poll(Reader& reader) {
   }
   reader.iterator = std::move(page->next_iterator);
   const bool end = reader.iterator.empty();
-  const bool empty = page->records.empty();
+  if (page->records.empty()) {
+    ++reader.empty_polls;
+    reader.empties.push_back({page->sent_at, page->answered_at});
+    const std::size_t most = options.faults.one_empty_page_is_enough ? 1 : kEmptyAtFullSpeed;
+    if (reader.empties.size() > most) reader.empties.pop_front();
+  } else {
+    reader.empty_polls = 0;
+    reader.empties.clear();
+  }
   reader.next_poll = page->sent_at + limits.shard_interval;
   auto taken = co_await take_page(reader, std::move(*page), lease);
   lease.release();
@@ -83,7 +93,6 @@ Task<Result<bool>> Capture::State::poll(Reader& reader) {
     if (!found) co_return fail(std::move(found.error()));
     co_return false;
   }
-  reader.empty_polls = empty ? reader.empty_polls + 1 : 0;
   if (reader.empty_polls > kEmptyAtFullSpeed) {
     const std::uint32_t doublings = std::min(reader.empty_polls - kEmptyAtFullSpeed, 16u);
     const auto slower =
@@ -96,6 +105,8 @@ Task<Result<bool>> Capture::State::poll(Reader& reader) {
 /// True: the shard is read on.
 Task<Result<bool>> Capture::State::recover(Reader& reader, const Error& error) {
   reader.iterator.clear();
+  reader.empties.clear();
+  reader.empty_polls = 0;  // another iterator goes from the last record on, over what was empty
   if (error.kind == ErrorKind::stale) co_return true;
   if (error.kind == ErrorKind::trimmed) {
     ShardMap::Step step =
@@ -158,6 +169,8 @@ Task<Result<void>> Capture::State::take_page(Reader& reader, FeedPage page, Asyn
   const auto bytes = static_cast<std::int64_t>(page.bytes.size());
   const std::size_t events = page.records.size();
   const MonoTime sent_at = page.sent_at;
+  poll.caught_up = events == 0 && !poll.end && has_caught_up(reader);
+  if (poll.caught_up) poll.answered_at = reader.empties.front().answered_at;
   auto read = read_records(page, batch, poll);
   feed->recycle(std::move(page));
   if (!read) co_return read;
@@ -191,23 +204,28 @@ Task<Result<void>> Capture::State::take_page(Reader& reader, FeedPage page, Asyn
   co_return Result<void>();
 }
 
+bool Capture::State::has_caught_up(const Reader& reader) const {
+  if (options.faults.one_empty_page_is_enough) return true;
+  if (reader.empty_polls < kEmptyAtFullSpeed || !listing) return false;
+  const auto listed = std::ranges::find(listing->shards, reader.shard, &endpoints::ShardInfo::id);
+  return listed == listing->shards.end() || !listed->closed;
+}
+
 /// Times of a server's records are whole seconds, and its clock is not ours: only differences of its own
 /// times are used.
 void Capture::State::note_poll(const Reader& reader, const PollSeen& poll, MonoTime sent_at) {
   Polled& noted = polled[reader.shard];
-  MonoTime whole_until = sent_at - limits.lateness;
+  MonoTime whole_until = (poll.caught_up ? reader.empties.front().sent_at : sent_at) - limits.lateness;
   std::chrono::seconds behind{0};
-  if (poll.last && !poll.end) {
-    constexpr std::chrono::seconds kRounding{1};
-    if (poll.last_created) {
-      const auto age = std::chrono::ceil<std::chrono::seconds>(poll.answered_at - *poll.last_created);
-      behind = std::max(age, std::chrono::seconds(0));
-      whole_until = std::min(whole_until, sent_at - behind - kRounding);
-    } else {
-      // Nothing new is known to be read.
-      whole_until = noted.whole_until;
-      behind = std::chrono::ceil<std::chrono::seconds>(sent_at - std::min(sent_at, noted.whole_until));
-    }
+  constexpr std::chrono::seconds kRounding{1};
+  if (poll.last && poll.last_created && !poll.end) {
+    const auto age = std::chrono::ceil<std::chrono::seconds>(poll.answered_at - *poll.last_created);
+    behind = std::max(age, std::chrono::seconds(0));
+    whole_until = std::min(whole_until, sent_at - behind - kRounding);
+  } else if (!poll.end && !poll.caught_up) {
+    // Nothing new is known to be read.
+    whole_until = noted.whole_until;
+    behind = std::chrono::ceil<std::chrono::seconds>(sent_at - std::min(sent_at, whole_until + kRounding));
   }
   noted.sent_at = sent_at;
   noted.behind = behind;

@@ -138,11 +138,12 @@ ShardMap::Step ShardMap::answered(const ShardId& shard, const PollSeen& poll) {
     row.read_until = poll.answered_at - options_.lateness;
   }
   if (poll.last) row.read_to = poll.last;
-  // Behind the last record others may wait that are as old as it is; behind an empty page there is nothing
-  // that was readable then. An end proves neither: the shard was closed at some time before, and its
-  // children, which go on from here, were written to ever since.
+  // Behind the last record others may wait that are as old as it is; who has caught up has read what was
+  // readable then. Neither an empty page by itself nor an end proves anything: the shard was closed at some
+  // time before, and its children, which go on from here, were written to ever since.
   WallTime until = poll.answered_at - options_.lateness;
-  if (poll.last || poll.end) until = std::min(until, poll.last_created.value_or(row.read_until));
+  if (poll.last || poll.end || !poll.caught_up)
+    until = std::min(until, poll.last_created.value_or(row.read_until));
   row.read_until = std::max(row.read_until, until);
   if (poll.end) drain(row, step);
   step.rows.push_back(row);

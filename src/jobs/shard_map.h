@@ -64,6 +64,10 @@ struct PollSeen {
   std::optional<WallTime> last_created;  ///< when the last of them was written, where the server says
   WallTime answered_at{};
   bool end = false;  ///< the shard is closed and read to its end
+  /// Of a poll without records: nothing that was readable then is unread. One empty page does not say so: "it
+  /// might take multiple calls to get to a portion of the shard that contains stream records" (Streams API
+  /// Reference, GetRecords); of a closed shard, none does before the end.
+  bool caught_up = false;
 };
 
 /// Not thread-safe: the capture job owns it.

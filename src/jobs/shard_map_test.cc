@@ -39,7 +39,8 @@ ShardInfo closed_shard(const char* id, const char* parent = nullptr) {
   return shard;
 }
 
-PollSeen empty_poll(WallTime at) { return {std::nullopt, std::nullopt, at, false}; }
+PollSeen empty_poll(WallTime at) { return {std::nullopt, std::nullopt, at, false, true}; }
+PollSeen empty_page(WallTime at) { return {std::nullopt, std::nullopt, at, false, false}; }
 PollSeen last_poll(WallTime at) { return {std::nullopt, std::nullopt, at, true}; }
 
 TEST(ShardMap, WhatIsOpenAtTheStartIsReadFromItsBeginning) {
@@ -86,6 +87,19 @@ TEST(ShardMap, AChildIsAsOldAsItsParentsEndNotAsTheReadingOfIt) {
   const auto step = map.trimmed({"c"}, kStart + hours(25));
   ASSERT_EQ(step.gaps.size(), 1u);
   EXPECT_EQ(step.gaps[0].since, kStart + hours(1));
+}
+
+TEST(ShardMap, AnEmptyPageByItselfDoesNotSayThatNothingIsUnread) {
+  ShardMap map({});
+  map.begin(listing({open_shard("a")}), kStart);
+  map.answered({"a"}, empty_page(kStart + hours(5)));
+  EXPECT_EQ(map.find({"a"})->read_until, kStart);
+  EXPECT_EQ(map.until_trimmed(kStart + hours(5)), hours(19));
+  map.answered({"a"}, empty_poll(kStart + hours(5)));
+  EXPECT_EQ(map.find({"a"})->read_until, kStart + hours(5));
+  EXPECT_EQ(map.until_trimmed(kStart + hours(5)), hours(24));
+  map.answered({"a"}, empty_page(kStart + hours(6)));
+  EXPECT_EQ(map.until_trimmed(kStart + hours(6)), hours(23));
 }
 
 TEST(ShardMap, AChildThatIsListedAfterItsParentWasDrainedStartsAtOnce) {
@@ -335,8 +349,8 @@ Outcome run(std::uint64_t seed, bool outages) {
         poll.last = SequenceNumber{std::to_string(record.number)};
         poll.last_created = record.written;
       }
-      // This reader's server gives an empty page only where there is nothing more.
-      if (to == from && from < static_cast<int>(shard->records.size())) continue;
+      // Pages may be empty although there is more.
+      poll.caught_up = to == from && from == static_cast<int>(shard->records.size());
       poll.end = shard->closed_at && to == static_cast<int>(shard->records.size());
       take(map.answered(id, poll));
     }

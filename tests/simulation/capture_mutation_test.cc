@@ -44,6 +44,12 @@ TEST(CaptureMutation, TheAgeOfPositionsIsNeeded) {
   expect_wrong_end(faults);
 }
 
+TEST(CaptureMutation, OneEmptyPageMustNotCountAsTheEnd) {
+  jobs::CaptureFaults faults;
+  faults.one_empty_page_is_enough = true;
+  expect_wrong_end(faults);
+}
+
 TEST(CaptureMutation, WaitingForTheParentIsNeeded) {
   jobs::CaptureFaults faults;
   faults.parent_not_waited_for = true;

@@ -55,6 +55,7 @@ StreamPlan draw_stream(Random& random, const WorldPlan& world, CaptureWeather we
   plan.lost = sometimes(0.2);
   plan.slow = sometimes(0.05);
   plan.by_service = sometimes(0.5);
+  plan.empty_pages = sometimes(0.9);
   if (!calm && random.chance(0.4)) {
     plan.outage_after = seconds(random.below(60));
     plan.outage_lasts = plan.retention * (1 + random.below(8)) / 4;

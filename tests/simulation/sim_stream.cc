@@ -42,21 +42,24 @@ std::uint64_t sequence_number(std::string_view text) {
 struct Position {
   std::string arn, shard;
   std::uint64_t after = 0;
+  std::uint32_t empty_pages = 0;  ///< in a row
   MonoTime issued{};
 };
 
 std::string to_text(const Position& position) {
-  return fmt::format("{}|{}|{}|{}", position.arn, position.shard, position.after,
+  return fmt::format("{}|{}|{}|{}|{}", position.arn, position.shard, position.after, position.empty_pages,
                      position.issued.time_since_epoch().count());
 }
 
 Position parse_position(const std::string& text) {
   Position position;
-  const std::size_t a = text.find('|'), b = text.find('|', a + 1), c = text.find('|', b + 1);
+  const std::size_t a = text.find('|'), b = text.find('|', a + 1), c = text.find('|', b + 1),
+                    d = text.find('|', c + 1);
   position.arn = text.substr(0, a);
   position.shard = text.substr(a + 1, b - a - 1);
   position.after = std::stoull(text.substr(b + 1, c - b - 1));
-  position.issued = MonoTime(Duration(std::stoll(text.substr(c + 1))));
+  position.empty_pages = static_cast<std::uint32_t>(std::stoul(text.substr(c + 1, d - c - 1)));
+  position.issued = MonoTime(Duration(std::stoll(text.substr(d + 1))));
   return position;
 }
 
@@ -231,7 +234,7 @@ Result<std::string> SimStream::iterator(const StreamArn& arn, const ShardId& id,
   const std::uint64_t after = start.after ? sequence_number(start.after->digits) : shard->trimmed_to;
   if (after < shard->trimmed_to && world_.universe().random().chance(0.5))
     return fail(ErrorKind::trimmed, "that is trimmed");
-  return to_text({arn.value, id.value, after, world_.universe().now()});
+  return to_text({arn.value, id.value, after, 0, world_.universe().now()});
 }
 
 std::string SimStream::image(const Stream& stream, const Record& record) const {
@@ -256,8 +259,16 @@ Result<std::string> SimStream::records(const std::string& iterator) {
   next.issued = now;
   std::uint32_t count = 0;
   bool whole = true;
+  const bool empty =
+      position.empty_pages < kMostEmptyPages && world_.universe().random().chance(plan_.empty_pages);
+  next.empty_pages = 0;
   for (Record& record : shard->records) {
     if (record.number <= position.after) continue;
+    if (empty) {
+      next.empty_pages = position.empty_pages + 1;
+      whole = false;
+      break;
+    }
     if (count == plan_.page_records || now - record.written < plan_.lateness) {
       whole = false;
       break;

@@ -14,6 +14,9 @@
 
 namespace messina::simulation {
 
+/// Fewer than what a capture takes for the end of what there is to read.
+inline constexpr std::uint32_t kMostEmptyPages = 6;
+
 struct StreamPlan {
   endpoints::StreamView view = endpoints::StreamView::new_image;
   /// False as Alternator's: sequence numbers come from the clocks of several nodes, and records become
@@ -27,6 +30,7 @@ struct StreamPlan {
   std::uint32_t splits = 0;  ///< or successors without a split, over `splitting`
   Duration splitting{};
   std::uint32_t page_records = 5;
+  double empty_pages = 0;  ///< of a page that has records: it has none, up to kMostEmptyPages times in a row
   Duration iterator_life = std::chrono::minutes(15);
   double throttled = 0, lost = 0, slow = 0;  ///< of a call
   double by_service = 0;                     ///< of a delete: TTL's
