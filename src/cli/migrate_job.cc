@@ -19,8 +19,6 @@ jobs::MigrateOptions migrate_options(const plan::CopyPlan& plan, const LiveFlags
   options.apply.clock_error = plan.clock_error;
   options.apply.dead_after = plan.dead_after;
   if (plan.write_concurrency) options.apply.write_concurrency = *plan.write_concurrency;
-  if (options.copy.read.kind == pace::Wish::Kind::fixed)
-    options.apply.read_rcu_per_s = options.copy.read.value;
   options.until_in_step = flags.until_in_step;
   options.allowed_lag = live.allowed_lag;
   options.spool_max_bytes = live.spool_max_bytes.value_or(0);

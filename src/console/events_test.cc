@@ -54,7 +54,7 @@ jobs::Progress full_progress() {
 jobs::Progress live_progress() {
   jobs::Progress progress = full_progress();
   jobs::LiveProgress& live = progress.live.emplace();
-  live.until_trimmed_s = live.disk_full_in_s = live.oldest_change_s = live.lag_s = 1.5;
+  live.until_trimmed_s = live.last_polled_s = live.disk_full_in_s = live.oldest_change_s = live.lag_s = 1.5;
   live.gaps = {"g"};
   live.not_in_step = {"n"};
   return progress;

@@ -41,6 +41,9 @@ std::string spool_text(const jobs::LiveProgress& live) {
       "at most {}, {}; {} free on its disk", counted(live.spool_keys_at_most, "key"),
       bytes(static_cast<double>(live.spool_bytes)), bytes(static_cast<double>(live.disk_free_bytes)));
   if (live.disk_full_in_s) text += fmt::format(", full in {} at this pace", duration(*live.disk_full_in_s));
+  if (live.spool_reduced > 0)
+    text += fmt::format("; at most {} reduced to marks, which cost about {} RCU to read again",
+                        counted(live.spool_reduced, "change"), grouped(live.spool_reduced_rcu));
   return text;
 }
 
@@ -120,6 +123,7 @@ std::optional<LiveTables> live_tables(const jobs::TablesProgress& progress) {
     all.spool_bytes += one.spool_bytes;
     all.spool_full = all.spool_full || one.spool_full;
     least(all.until_trimmed_s, one.until_trimmed_s);
+    most(all.last_polled_s, one.last_polled_s);
     most(all.oldest_change_s, one.oldest_change_s);
     most(all.lag_s, one.lag_s);
     for (const std::string& gap : open_gaps(one)) all.gaps.push_back(table.progress.table + ": " + gap);
@@ -174,8 +178,10 @@ std::string live_status_text(const jobs::LiveProgress& live) {
   add_line(text, "stream", stream_text(live));
   add_line(
       text, "shards",
-      fmt::format("{} are read, {} wait for their parents, {} are read to their end",
-                  grouped(live.shards_reading), grouped(live.shards_waiting), grouped(live.shards_drained)));
+      fmt::format(
+          "{} are read, {} wait for their parents, {} are read to their end{}", grouped(live.shards_reading),
+          grouped(live.shards_waiting), grouped(live.shards_drained),
+          live.last_polled_s ? "; all open ones have answered within " + duration(*live.last_polled_s) : ""));
   add_line(text, "spool", spool_text(live));
   add_line(text, "waiting",
            live.oldest_change_s ? fmt::format("the oldest change for {}", duration(*live.oldest_change_s))

@@ -190,6 +190,11 @@ const std::array kLiveMetrics{
         "Seconds until the oldest record that may be unread is trimmed; below 0 it may be gone; absent "
         "while not known.",
         [](const LiveProgress& p) { return known(p.until_trimmed_s); }},
+    LiveMetric{
+        "messina_last_polled_seconds", "gauge", nullptr,
+        "Seconds since the open shard that is silent for longest has answered a poll; absent while not "
+        "known.",
+        [](const LiveProgress& p) { return known(p.last_polled_s); }},
     LiveMetric{"messina_changes_per_second", "gauge", nullptr, "Changes captured a second.",
                [](const LiveProgress& p) { return one(p.events_per_s); }},
     LiveMetric{"messina_keys_applied_per_second", "gauge", nullptr, "Keys written or deleted a second.",
@@ -207,6 +212,12 @@ const std::array kLiveMetrics{
                [](const LiveProgress& p) { return one(p.spool_bytes); }},
     LiveMetric{"messina_spool_full", "gauge", nullptr, "1 while capture waits for room in the spool.",
                [](const LiveProgress& p) { return one(p.spool_full); }},
+    LiveMetric{"messina_spool_reduced_total", "counter", nullptr,
+               "Changes that the spool's bound has reduced to marks, in this run, at most.",
+               [](const LiveProgress& p) { return one(p.spool_reduced); }},
+    LiveMetric{"messina_spool_reduced_read_capacity_units_total", "counter", nullptr,
+               "RCU that reading the keys of these again costs, by the table's mean item.",
+               [](const LiveProgress& p) { return one(p.spool_reduced_rcu); }},
     LiveMetric{"messina_spool_disk_free_bytes", "gauge", nullptr, "Bytes free on the spool's disk.",
                [](const LiveProgress& p) { return one(p.disk_free_bytes); }},
     LiveMetric{

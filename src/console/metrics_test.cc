@@ -83,6 +83,9 @@ jobs::Progress live_snapshot() {
   live.shards_waiting = 204;
   live.shards_drained = 205;
   live.until_trimmed_s = 7206;
+  live.last_polled_s = 218;
+  live.spool_reduced = 219;
+  live.spool_reduced_rcu = 220;
   live.spool_keys_at_most = 207;
   live.spool_bytes = 208;
   live.disk_free_bytes = 209;
@@ -136,6 +139,9 @@ const std::map<std::string, std::string> kSameOfLive{
     {"live.shards_waiting", "messina_shards/waiting"},
     {"live.shards_drained", "messina_shards/drained"},
     {"live.until_trimmed_s", "messina_until_trimmed_seconds"},
+    {"live.last_polled_s", "messina_last_polled_seconds"},
+    {"live.spool_reduced", "messina_spool_reduced_total"},
+    {"live.spool_reduced_rcu", "messina_spool_reduced_read_capacity_units_total"},
     {"live.spool_keys_at_most", "messina_spool_keys"},
     {"live.spool_bytes", "messina_spool_bytes"},
     {"live.disk_free_bytes", "messina_spool_disk_free_bytes"},

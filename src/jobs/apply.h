@@ -8,6 +8,7 @@
 //
 // The spool's keys are the keys' JSON as item::key_text writes it: it is what is deleted and looked up.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -48,7 +49,8 @@ struct ApplyOptions {
   Duration dead_after = std::chrono::seconds(30);  ///< D
   std::uint64_t memory_bytes = 64u << 20;          ///< entries in hand
   std::uint32_t write_concurrency = 8;             ///< write() calls on the wire, over all lanes; >= 1
-  /// ConsistentRead units per second that re-reads may take; absent: no limit but the source's throttling.
+  /// ConsistentRead units per second that re-reads may take where Context::reads is none; absent: no limit
+  /// but the source's throttling.
   std::optional<double> read_rcu_per_s;
   ApplyFaults faults;
 };
@@ -76,6 +78,9 @@ class Apply {
     state::SpoolStore* spool = nullptr;
     LiveLedger* ledger = nullptr;
     Watermark* watermark = nullptr;
+    ReadBudget* reads = nullptr;  ///< what re-reads take of the source; may be null: a budget of their own
+    std::atomic<std::uint64_t>* source_throttles = nullptr;  ///< counted for whoever sets that budget's rate
+    SharedBudgets* shared = nullptr;                         ///< may be null: of all tables together
     Stop* stop = nullptr;
     item::KeySchema source_key;
     /// PROTOCOL rule 3: nothing is applied before. By quiet_time() (jobs/copy_start.h), after a clean end,

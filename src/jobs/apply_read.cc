@@ -36,7 +36,12 @@ struct ApplyReader::Reading {
   double rcu = 0;
 };
 
-ApplyReader::ApplyReader(ApplyRun& run) : run_(run), budget_(run.options.read_rcu_per_s, run.home.now()) {}
+ApplyReader::ApplyReader(ApplyRun& run)
+    : run_(run),
+      own_budget_(run.home.now()),
+      budget_(run.context.reads != nullptr ? *run.context.reads : own_budget_) {
+  own_budget_.set_rate(run.home.now(), run.options.read_rcu_per_s);
+}
 
 bool ApplyReader::wants_left_over() {
   return marks_.size() <= kMostMarks / 2 && std::exchange(left_over_, false);
@@ -161,15 +166,24 @@ Task<void> ApplyReader::look_up(std::shared_ptr<ApplyRun> run, Lane* lane, std::
   lane->source.get->recycle(std::move(*page));
 }
 
-Task<bool> ApplyReader::wait_for_budget(std::shared_ptr<ApplyRun> run, SharedBudgets::Reads::Request& request,
-                                        std::size_t keys) {
+Task<bool> ApplyReader::wait_for_budget(std::shared_ptr<ApplyRun> run, Budgeted& request, std::size_t keys) {
   const double amount = std::max(rcu_per_key_ * static_cast<double>(keys), 0.5);
+  SharedBudgets* const shared = run->context.shared;
+  bool charged = false;  // to the table's own budget
   while (!run->halt.requested()) {
-    const std::optional<Duration> nap = budget_.ask(run->home.now(), request, amount);
+    const MonoTime now = run->home.now();
+    std::optional<Duration> nap;
+    if (!charged) nap = budget_.ask_units(now, request.own, amount);
+    charged = !nap;
+    if (charged && shared != nullptr) nap = shared->reads.ask(now, request.shared, amount);
     if (!nap) co_return true;
     co_await run->home.sleep_for(*nap, &run->halt);
   }
-  budget_.give_up(request);
+  if (charged)
+    budget_.answered_units(run->home.now(), request.own, 0);
+  else
+    budget_.give_up(request.own);
+  if (shared != nullptr) shared->reads.give_up(request.shared);
   co_return false;
 }
 
@@ -228,7 +242,11 @@ Task<bool> ApplyReader::after_read(std::shared_ptr<ApplyRun> run, Reading& readi
     co_return false;
   }
   ++run->totals.retries;
-  if (error.kind == ErrorKind::throttled) ++run->totals.throttles;
+  if (error.kind == ErrorKind::throttled) {
+    ++run->totals.throttles;
+    if (run->context.source_throttles != nullptr && error.scope != ThrottleScope::key_range)
+      ++*run->context.source_throttles;
+  }
   run->trouble.note(error, run->home.now());
   co_await run->home.sleep_for(pause, &run->halt);
   co_return true;
@@ -245,13 +263,15 @@ Task<void> ApplyReader::read_marks(std::shared_ptr<ApplyRun> run, Lane* lane, st
   Retry retry;
   bool again = true;
   while (again && !run->halt.requested()) {
-    SharedBudgets::Reads::Request request;
+    Budgeted request;
     const bool granted = co_await wait_for_budget(run, request, marks.size());
     if (!granted) break;
     const auto reading = std::make_shared<Reading>();
     for (const Change& mark : marks) reading->keys.push_back(mark.key);
     co_await run->on_lane(*lane, look_up(run, lane, reading));
-    budget_.answered(run->home.now(), request, reading->rcu);
+    budget_.answered_units(run->home.now(), request.own, reading->rcu);
+    if (run->context.shared != nullptr)
+      run->context.shared->reads.answered(run->home.now(), request.shared, reading->rcu);
     again = co_await after_read(run, *reading, marks, retry);
   }
   --reading_;

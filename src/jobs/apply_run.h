@@ -18,6 +18,7 @@
 #include "jobs/apply.h"
 #include "jobs/bell.h"
 #include "jobs/blame.h"
+#include "jobs/budgets.h"
 #include "jobs/hold_book.h"
 #include "jobs/rate_window.h"
 #include "jobs/retry.h"
@@ -138,8 +139,12 @@ class ApplyReader {
 
   Task<void> read_marks(std::shared_ptr<ApplyRun> run, Lane* lane, std::vector<Change> marks);
   static Task<void> look_up(std::shared_ptr<ApplyRun> run, Lane* lane, std::shared_ptr<Reading> reading);
-  Task<bool> wait_for_budget(std::shared_ptr<ApplyRun> run, SharedBudgets::Reads::Request& request,
-                             std::size_t keys);
+  /// A lookup's requests to the budget of its table, and to the one of all tables.
+  struct Budgeted {
+    ReadBudget::Request own;
+    SharedBudgets::Reads::Request shared;
+  };
+  Task<bool> wait_for_budget(std::shared_ptr<ApplyRun> run, Budgeted& request, std::size_t keys);
   void answered(Reading& reading, std::vector<Change>& marks);
   Task<bool> after_read(std::shared_ptr<ApplyRun> run, Reading& reading, std::vector<Change>& marks,
                         Retry& retry);
@@ -150,7 +155,8 @@ class ApplyReader {
   ApplyRun& run_;
   std::deque<Change> marks_;
   std::deque<Held> held_;
-  SharedBudgets::Reads budget_;
+  ReadBudget own_budget_;
+  ReadBudget& budget_;
   double rcu_per_key_ = 1;
   std::int64_t lookup_bytes_ = 256 * 1024;  ///< a lookup may bring as much
   std::int64_t read_bytes_ = 0;             ///< of images that were read and wait

@@ -21,6 +21,19 @@ std::optional<Duration> ReadBudget::ask(MonoTime now, Request& request) {
   return std::nullopt;
 }
 
+std::optional<Duration> ReadBudget::ask_units(MonoTime now, Request& request, double units) {
+  const std::lock_guard lock(mutex_);
+  const pace::UnitBudget::Turn turn = budget_.take(now, request.place, units);
+  if (!turn.granted) return turn.nap;
+  request.charge = units;
+  return std::nullopt;
+}
+
+void ReadBudget::answered_units(MonoTime now, const Request& request, double units) {
+  const std::lock_guard lock(mutex_);
+  budget_.settle(now, request.charge, units);
+}
+
 void ReadBudget::give_up(Request& request) {
   const std::lock_guard lock(mutex_);
   budget_.leave(request.place);

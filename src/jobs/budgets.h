@@ -29,6 +29,10 @@ class ReadBudget {
   /// nullopt: go, and `request` says how. Else ask again after that nap.
   std::optional<Duration> ask(MonoTime now, Request& request);
   void give_up(Request& request);
+  /// The same for a lookup of keys that should cost `units` > 0; ends with answered_units(), or give_up().
+  std::optional<Duration> ask_units(MonoTime now, Request& request, double units);
+  /// What it really cost; 0 if it failed.
+  void answered_units(MonoTime now, const Request& request, double units);
   /// `items` of a page that cost `units`; 0 and 0 for a read that failed.
   void answered(MonoTime now, const Request& request, std::size_t items, double units);
 

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "endpoints/endpoint.h"
 #include "item/transform.h"
+#include "jobs/budgets.h"
 #include "jobs/progress_board.h"
 #include "jobs/shared_budgets.h"
 #include "jobs/steering.h"
@@ -70,10 +71,13 @@ class LiveRejects;  // jobs/live_ledger.h
 
 /// What a copy shares with those that capture and apply changes beside it, in the same process.
 struct Companion {
-  explicit Companion(Duration clock_error) : watermark(clock_error) {}
+  Companion(Duration clock_error, MonoTime now) : watermark(clock_error), reads(now) {}
   Watermark watermark;
-  state::Authority authority;       ///< taken already
-  std::uint64_t capture_epoch = 0;  ///< that runs: units that are begun now are read under it
+  /// Of the source: pages of history and keys that are read again draw on the same.
+  ReadBudget reads;
+  std::atomic<std::uint64_t> source_throttles{0};  ///< of those who read keys again
+  state::Authority authority;                      ///< taken already
+  std::uint64_t capture_epoch = 0;                 ///< that runs: units that are begun now are read under it
   /// The heartbeat that this process found when it started; the present one is its own.
   std::optional<std::int64_t> former_heartbeat_unix_ms;
   LiveRejects* rejects = nullptr;  ///< of all parts: the copy adds its own, and clears it with a job's begin

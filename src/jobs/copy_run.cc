@@ -28,7 +28,8 @@ CopyRun::CopyRun(CopyContext& job_context, const CopyOptions& job_options, const
       permits(job_options.write_concurrency.value_or(job_options.write_bounds.start),
               job_context.shared != nullptr ? &job_context.shared->writes : nullptr),
       write_limit(permits.own(), job_options.write_concurrency, job_options.write_bounds),
-      read_budget(started),
+      own_reads(started),
+      read_budget(job_context.companion != nullptr ? job_context.companion->reads : own_reads),
       write_budget(started),
       page_lease_(lease_bytes(kPageBytes, kPageBytes, !job_options.transform.empty())) {}
 

@@ -1,6 +1,7 @@
 #include "jobs/migrate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "jobs/live_ledger.h"
 #include "jobs/progress_json.h"
 #include "jobs/retry.h"
+#include "jobs/side_pace.h"
 #include "jobs/task_group.h"
 #include "state/disk_forecast.h"
 
@@ -43,7 +45,7 @@ struct Migration {
         options(job_options),
         loop(*job_context.lanes->front().loop),
         random(job_context.random.fork()),
-        companion(job_options.copy.clock_error) {}
+        companion(job_options.copy.clock_error, loop.now()) {}
 
   Lane& lane() const { return context.lanes->front(); }
   void fail_with(Error error) {
@@ -77,6 +79,9 @@ struct Migration {
   StepFacts last_facts;          ///< as of the last look while all was at work
   MonoTime last_facts_at{};
   state::DiskGrowth growth;
+  std::uint64_t reduced = 0;  ///< images, to marks
+  /// Sets the rate of what is read again while no history is copied, whose own governor does it else.
+  std::optional<SidePace> read_pace;
 };
 
 using Shared = std::shared_ptr<Migration>;
@@ -335,7 +340,28 @@ Task<void> mark_rejects(Shared m, std::uint64_t wish) {
 
 Task<void> bound_spool(Shared m) {
   const Result<state::Reduced> reduced = co_await m->context.spool->reduce_to(m->options.spool_max_bytes);
+  if (reduced) m->reduced += reduced->keys;
   if (!reduced && reduced.error().kind != ErrorKind::busy) m->fail_with(reduced.error());
+}
+
+bool copies(const Migration& m) { return m.options.roles.copy && !m.history_done; }
+
+Task<void> keep_read_pace(Shared m, Stop* over) {
+  while (copies(*m) && !over->requested()) co_await m->loop.sleep_for(kTick, over);
+  if (over->requested()) co_return;
+  m->read_pace.emplace(m->loop, m->lane().source, SidePace::Of::reads, m->options.copy.read,
+                       m->tables.source_reads);
+  co_await m->read_pace->begin();
+  while (!over->requested()) {
+    if (m->context.steering != nullptr)
+      m->read_pace->set_by_hand(m->context.steering->settings().read_rcu_per_s);
+    const auto& decided =
+        m->read_pace->decide(m->companion.reads.total(), m->companion.source_throttles.load());
+    m->companion.reads.set_rate(m->loop.now(), decided.units_per_s);
+    m->read_pace->look();
+    co_await m->loop.sleep_for(kTick, over);
+  }
+  co_await m->read_pace->end();
 }
 
 // ------------------------------------------------------------------------------------------ its state
@@ -372,6 +398,16 @@ StepFacts facts_of(Migration& m) {
   return facts;
 }
 
+/// What a consistent read of one key costs: a unit for each 4 KB that is begun (Amazon DynamoDB Developer
+/// Guide, "Capacity unit consumption for read operations"), by the table's mean item.
+double rcu_of_a_read(const PinnedTables& tables) {
+  constexpr double kUnitBytes = 4096;
+  const auto items = static_cast<double>(tables.expected_items.value_or(0));
+  if (items <= 0) return 1;
+  return std::max(1.0,
+                  std::ceil(static_cast<double>(tables.expected_bytes.value_or(0)) / items / kUnitBytes));
+}
+
 LiveProgress live_progress(Migration& m, const std::vector<std::string>& against) {
   LiveProgress live;
   live.capturing = m.capturing;
@@ -384,7 +420,10 @@ LiveProgress live_progress(Migration& m, const std::vector<std::string>& against
     live.shards_reading = figures.shards_reading;
     live.shards_waiting = figures.shards_waiting;
     live.shards_drained = figures.shards_drained;
-    if (figures.until_trimmed) live.until_trimmed_s = static_cast<double>(seconds_in(*figures.until_trimmed));
+    if (figures.until_trimmed)
+      live.until_trimmed_s = std::chrono::duration<double>(*figures.until_trimmed).count();
+    if (const auto polled = m.capture->claim().polled_at)
+      live.last_polled_s = std::chrono::duration<double>(m.loop.now() - *polled).count();
     live.spool_full = figures.spool_full;
   }
   if (m.apply) {
@@ -403,6 +442,8 @@ LiveProgress live_progress(Migration& m, const std::vector<std::string>& against
     live.applied_per_s = figures.keys_per_s;
     live.lag_s = figures.lag_s;
   }
+  live.spool_reduced = m.reduced;
+  live.spool_reduced_rcu = static_cast<double>(m.reduced) * rcu_of_a_read(m.tables);
   for (const state::GapRecord& gap : m.ledger->record().gaps) live.gaps.push_back(gap_text(gap));
   live.gaps_healing = m.ledger->record().gaps_healing;
   live.in_step = against.empty();
@@ -414,14 +455,18 @@ Progress progress_of(Migration& m, LiveProgress live) {
   Progress progress = m.copy_board.snapshot();
   progress.job = "migrate";
   progress.table = m.lane().source.table.value;
-  const bool copying = m.options.roles.copy && !m.history_done;
-  if (!copying) {
+  if (!copies(m)) {
     progress.phase = progress.paused ? "paused" : "following";
     // What the copy had last is over.
     progress.items_per_s = progress.bytes_per_s = progress.rcu_per_s = progress.idle_s = 0;
     progress.eta_s.reset();
     progress.holder = "nothing";
     progress.holder_detail.clear();
+    if (m.read_pace) {
+      progress.read_budget_rcu_per_s = m.read_pace->decision().units_per_s;
+      progress.read_budget_why = m.read_pace->decision().why;
+      progress.application_rcu_per_s = m.read_pace->application();
+    }
   }
   if (m.apply) {
     const ApplyFigures figures = m.apply->figures();
@@ -570,6 +615,9 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
                                .spool = context.spool,
                                .ledger = m->ledger.get(),
                                .watermark = &m->companion.watermark,
+                               .reads = &m->companion.reads,
+                               .source_throttles = &m->companion.source_throttles,
+                               .shared = context.shared,
                                .stop = &m->halt,
                                .source_key = m->tables.source_key,
                                .quiet_until = m->quiet_until,
@@ -580,6 +628,7 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
   TaskGroup parts, housekeeping;
   housekeeping.spawn(m->loop.executor(), keep_heartbeat(m, &over));
   housekeeping.spawn(m->loop.executor(), conduct(m, &over));
+  housekeeping.spawn(m->loop.executor(), keep_read_pace(m, &over));
   if (options.roles.capture) parts.spawn(m->loop.executor(), follow_stream(m));
   if (options.roles.copy) parts.spawn(m->loop.executor(), copy_history(m));
   if (options.roles.apply) parts.spawn(m->loop.executor(), apply_changes(m));

@@ -27,11 +27,18 @@ struct LiveProgress {
   std::uint64_t shards_reading = 0, shards_waiting = 0, shards_drained = 0;
   /// Until the oldest record that may be unread is trimmed. Negative: it may be gone.
   std::optional<double> until_trimmed_s;
+  /// Since the open shard that is silent for longest has answered a poll; absent: there is none, or one never
+  /// has.
+  std::optional<double> last_polled_s;
   std::uint64_t spool_keys_at_most = 0, spool_bytes = 0, disk_free_bytes = 0;
   /// Until the spool has filled its disk, at the pace of the last minutes; absent while it does not grow.
   std::optional<double> disk_full_in_s;
   std::optional<double> oldest_change_s;  ///< age of the oldest change that waits; absent: none waits
   bool spool_full = false;                ///< there is no room: capture waits for it
+  /// Images that the spool's bound has reduced to marks in this process, at most, and what reading their keys
+  /// again costs, by the table's mean item.
+  std::uint64_t spool_reduced = 0;
+  double spool_reduced_rcu = 0;
   std::uint64_t applied = 0, removed = 0, reread = 0;  ///< keys written and deleted, and read again for it
   double applied_per_s = 0;
   std::optional<double> lag_s;           ///< from a change at the source to its write on the target, lately

@@ -27,12 +27,15 @@ void for_each_live_field(LiveRef& live, Visit visit) {
   visit("shardsWaiting", live.shards_waiting);
   visit("shardsDrained", live.shards_drained);
   visit("untilTrimmedS", live.until_trimmed_s);
+  visit("lastPolledS", live.last_polled_s);
   visit("spoolKeysAtMost", live.spool_keys_at_most);
   visit("spoolBytes", live.spool_bytes);
   visit("diskFreeBytes", live.disk_free_bytes);
   visit("diskFullInS", live.disk_full_in_s);
   visit("oldestChangeS", live.oldest_change_s);
   visit("spoolFull", live.spool_full);
+  visit("spoolReduced", live.spool_reduced);
+  visit("spoolReducedRcu", live.spool_reduced_rcu);
   visit("applied", live.applied);
   visit("removed", live.removed);
   visit("reread", live.reread);

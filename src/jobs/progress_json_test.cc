@@ -66,6 +66,9 @@ TEST(ProgressJson, ALiveMigrationComesBackAsItWent) {
   live.shards_waiting = 4;
   live.shards_drained = 5;
   live.until_trimmed_s = -6;
+  live.last_polled_s = 0.75;
+  live.spool_reduced = 16;
+  live.spool_reduced_rcu = 17.5;
   live.spool_keys_at_most = 7;
   live.spool_bytes = 8;
   live.disk_free_bytes = 1ull << 40;

@@ -165,6 +165,10 @@ def test_what_changes_while_it_follows_arrives(written, messina):
 
     def followed():
         live = live_status(messina)
+        return live if live.get("in_step") and live["events"] > 50 else None
+
+    live = eventually(followed, "it does not follow")
+    assert live["last_polled_s"] < 30
     writer.stop()
     stop(process)
     messina.run(*migrate_args(messina, sim, "live", "--until", "in-step", *TIMES))

@@ -119,6 +119,9 @@ class Store final : public state::JobStore {
     co_return Result<void>();
   }
   Task<Result<std::vector<std::string>>> live_reject_keys() override { co_return std::vector<std::string>(); }
+  Task<Result<std::vector<state::Reject>>> rejects(const state::RejectFilter&) override {
+    co_return std::vector<state::Reject>();
+  }
   std::optional<state::JobState> job = state::JobState();
   std::vector<state::Reject> rejects;
 
