@@ -17,7 +17,11 @@ CLI::Option* add_parsed(CLI::App& command, const std::string& name, std::optiona
   return command
       .add_option_function<std::string>(
           name,
-          [name, &to, parse](const std::string& text) {
+          [name, &to, parse, &command](const std::string& text) {
+            if (text.starts_with("--") &&
+                command.get_option_no_throw(text.substr(0, text.find('='))) != nullptr)
+              throw FlagError{{ErrorKind::usage,
+                               fmt::format("{} lacks its value: {} is a flag", name, plan::shown(text))}};
             auto value = parse(text);
             if (!value) throw FlagError{{value.error().kind, name + ": " + value.error().message}};
             to = T(*std::move(value));

@@ -493,41 +493,5 @@ TEST(Metrics, ItsLabelsDoNotGrowWithTheTable) {
   EXPECT_EQ(metrics_text(p, {}, "1").find("another segment"), std::string::npos);
 }
 
-TEST(HttpPages, AnswersWhatItHas) {
-  const jobs::Progress p = snapshot();
-  const auto get = [&p](std::string_view target) { return http_page("GET", target, p, kContext, kTime); };
-  EXPECT_EQ(get("/metrics").content_type, kMetricsType);
-  EXPECT_EQ(get("/metrics?x=1").body, get("/metrics").body);
-  EXPECT_EQ(get("/healthz").status, 200);
-  EXPECT_EQ(get("/healthz").body, "ok: paused\n");
-  EXPECT_EQ(get("/").status, 404);
-  EXPECT_EQ(get("/metrics/").status, 404);
-  EXPECT_EQ(http_page("HEAD", "/status", p, kContext, kTime).status, 200);
-  const HttpPage posted = http_page("POST", "/status", p, kContext, kTime);
-  EXPECT_EQ(posted.status, 405);
-  EXPECT_EQ(posted.allow, "GET, HEAD");
-  jobs::Progress stalled = p;
-  stalled.idle_s = 601;
-  const HttpPage sick = http_page("GET", "/healthz", stalled, kContext, kTime);
-  EXPECT_EQ(sick.status, 503);
-  EXPECT_TRUE(sick.body.starts_with("stalled: nothing was settled for 10 min 01 s")) << sick.body;
-}
-
-TEST(HttpPages, OfManyTablesAreWellWhileNoneIsSick) {
-  jobs::TablesProgress all = tables_snapshot();
-  const auto healthz = [&all] { return http_page("GET", "/healthz", all, kRunContext, kTime); };
-  EXPECT_EQ(healthz().status, 200);
-  EXPECT_EQ(healthz().body,
-            "ok: 1 of 5 tables done, 2 running, 1 of them paused, 1 to come, 1 failed: bad\n");
-  all.running[1].progress.idle_s = 601;
-  EXPECT_EQ(healthz().status, 503);
-  EXPECT_TRUE(healthz().body.starts_with("stalled: log: nothing was settled for 10 min 01 s"))
-      << healthz().body;
-  while (all.running.size() < 6) all.running.push_back(all.running[1]);
-  EXPECT_TRUE(healthz().body.ends_with("; and 2 more\n")) << healthz().body;
-  EXPECT_EQ(http_page("POST", "/status", all, kRunContext, kTime).status, 405);
-  EXPECT_EQ(http_page("GET", "/x", all, kRunContext, kTime).status, 404);
-}
-
 }  // namespace
 }  // namespace messina::console

@@ -36,8 +36,6 @@ constexpr Duration kLookAtSpool = std::chrono::seconds(5);
 /// How long the applier waits for the copy's begin before it looks whether everybody ends.
 constexpr Duration kBeginsAtMost = std::chrono::seconds(60);
 
-std::int64_t seconds_in(std::chrono::seconds time) { return time.count(); }
-
 /// Everything of one running migration. Held by each coroutine of it.
 struct Migration {
   Migration(MigrateContext& job_context, const MigrateOptions& job_options)
@@ -434,8 +432,9 @@ LiveProgress live_progress(Migration& m, const std::vector<std::string>& against
     m.growth.sample(m.loop.now(), figures.spool.disk_bytes);
     const auto hours = state::disk_hours_left(figures.spool.disk_free_bytes, 0, m.growth.bytes_per_s());
     if (hours && figures.spool.disk_bytes >= kTellingSpoolBytes) live.disk_full_in_s = *hours * 3600;
-    if (const auto oldest = figures.spool.oldest_change_unix_ms; oldest && *oldest > 0)
-      live.oldest_change_s = std::max(0.0, static_cast<double>(unix_ms(m.loop.wall()) - *oldest) / 1000);
+    const auto oldest = age_of_oldest(m, figures.spool);
+    if (oldest && *oldest != std::chrono::milliseconds::max())
+      live.oldest_change_s = std::max(0.0, std::chrono::duration<double>(*oldest).count());
     live.applied = figures.written;
     live.removed = figures.removed;
     live.reread = figures.reread;

@@ -102,6 +102,29 @@ def written(sims):
     return make
 
 
+@pytest.fixture
+def started(messina):
+    """Starts messina; what still runs when the test ends, however it ends, ends with it."""
+    running = []
+
+    def start(*args):
+        running.append(messina.start(*args))
+        return running[-1]
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            kill(process)
+
+
+def eventually(look, what, seconds=90):
+    """The first answer of `look` that is worth something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, what
+    return found
+
+
 def kill(process):
     process.send_signal(signal.SIGKILL)
     return process.communicate()
@@ -115,7 +138,7 @@ def stop(process):
 
 
 @pytest.mark.parametrize("run", range(RUNS))
-def test_equal_after_faults_and_kills_under_writes(written, messina, run):
+def test_equal_after_faults_and_kills_under_writes(written, messina, started, run):
     seed = FIRST_SEED + run
     print(f"MESSINA_CHAOS_SEED={seed} MESSINA_CHAOS_RUNS=1")
     rng = random.Random(seed)
@@ -130,7 +153,7 @@ def test_equal_after_faults_and_kills_under_writes(written, messina, run):
 
     args = migrate_args(messina, sim, "live", "--json", "--segments", rng.choice([1, 5]), *TIMES)
     writer = Writer(sim, "live", seed, keys)
-    process = messina.start(*args)
+    process = started(*args)
     first = True
     for _ in range(rng.randint(1, 3)):
         try:
@@ -143,7 +166,7 @@ def test_equal_after_faults_and_kills_under_writes(written, messina, run):
         first = False
         if rng.random() < 0.5:
             sim.control("dynamodb", "tables/live/stream", {rng.choice(["split", "roll"]): "all"})
-        process = messina.start(*args)
+        process = started(*args)
     threading.Event().wait(rng.uniform(1, 4))  # the writer and messina at work, beside each other
     changes = writer.stop()
     kill(process)
@@ -157,9 +180,9 @@ def test_equal_after_faults_and_kills_under_writes(written, messina, run):
     assert oracle.assert_equal(sim.dynamodb, sim.alternator, "live") > 0
 
 
-def test_what_changes_while_it_follows_arrives(written, messina):
+def test_what_changes_while_it_follows_arrives(written, messina, started):
     sim, keys = written(5, 300)
-    process = messina.start(*migrate_args(messina, sim, "live", *TIMES))
+    process = started(*migrate_args(messina, sim, "live", *TIMES))
     writer = Writer(sim, "live", 5, keys)
     writer.start()
 
