@@ -38,7 +38,7 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   session.board().publish(preparing);
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
-  jobs::MigrateOptions options = migrate_options(plan, flags, loops, roles);
+  jobs::MigrateOptions options = migrate_options(plan, flags.live, loops, roles);
   const auto prepared =
       net::run_on(loop, prepare_copy(&loop, &(*lanes)->first(), &plan, &store, &session.stop(),
                                      roles.capture ? &options.capture : nullptr));
@@ -55,7 +55,6 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   context.steering = &(*watch)->steering();
   context.retries = &(*watch)->retries();
   context.random = random.fork();
-  const jobs::MigrateOptions options = migrate_options(plan, flags.live, loops, roles);
   return net::run_on(loop, jobs::migrate(context, options));
 }
 

@@ -32,9 +32,14 @@ std::uint64_t share(std::uint64_t all, std::uint64_t alone, std::size_t tables) 
   return std::min(alone, std::max<std::uint64_t>(kLeastMemory, all / tables));
 }
 
-void be_one_of_many(jobs::MigrateOptions& options, std::size_t tables) {
+/// `writes`: that all tables together may have on the wire. Changes are written by each with its part of
+/// them.
+void be_one_of_many(jobs::MigrateOptions& options, std::size_t tables, std::int64_t writes) {
   options.capture.memory_bytes = share(kCaptureMemory, options.capture.memory_bytes, tables);
   options.apply.memory_bytes = share(kApplyMemory, options.apply.memory_bytes, tables);
+  const auto part =
+      static_cast<std::uint32_t>(std::max<std::int64_t>(1, writes / static_cast<std::int64_t>(tables)));
+  options.apply.write_concurrency = std::min(options.apply.write_concurrency, part);
   const auto turn = std::chrono::ceil<std::chrono::seconds>(kBetweenListings * tables);
   options.capture.list_every = std::min(kListAtLeastEvery, std::max(options.capture.list_every, turn));
 }
@@ -79,6 +84,7 @@ LiveRun::LiveRun(const LiveFlags& live_flags, const jobs::Roles& live_roles, std
       roles(live_roles),
       tables(tables_in_all),
       spool_memory(std::make_shared<state::SpoolMemory>()),
+      retries(tables_in_all),
       turns(at_once),
       together(tables_in_all),
       preparing(static_cast<std::ptrdiff_t>(at_once + kPreparedAhead)) {}
@@ -103,13 +109,17 @@ TableOutcome ManyRuns::migrate_in(std::size_t index, OpenedState& opened) {
   Loop& loop = *lanes.first().loop;
   state::LedgerStore store(std::move(opened.ledger), session_.clock());
   state::DiskSpool spool(std::move(*spool_files), session_.clock());
+  jobs::MigrateOptions options = migrate_options(plan, live_->flags, loops_, live_->roles);
+  be_one_of_many(options, live_->tables, budgets_.writes.capacity());
   {
     const Preparing room(live_->preparing);
     if (session_.stop().requested()) return failed({ErrorKind::stopped, "stopped before its turn came"});
-    const auto report =
-        net::run_on(loop, prepare_copy(&loop, &lanes.first(), &plan, &store, &session_.stop()));
-    if (!report) return failed(report.error());
-    if (*report) say_schema(**report);
+    const auto prepared =
+        net::run_on(loop, prepare_copy(&loop, &lanes.first(), &plan, &store, &session_.stop(),
+                                       live_->roles.capture ? &options.capture : nullptr));
+    if (!prepared) return failed(prepared.error());
+    if (prepared->report) say_schema(*prepared->report);
+    options.copy.reserved = prepared->reserved;
   }
   jobs::MigrateContext context;
   context.lanes = &lanes.lanes();
@@ -118,11 +128,10 @@ TableOutcome ManyRuns::migrate_in(std::size_t index, OpenedState& opened) {
   context.board = begun->board;
   context.stop = &session_.stop();
   context.steering = &runs_.steering(index);
+  context.retries = &live_->retries[index];
   context.shared = &budgets_;
   context.among = {index, &live_->turns, &live_->together};
   context.random = random.fork();
-  jobs::MigrateOptions options = migrate_options(plan, live_->flags, loops_, live_->roles);
-  be_one_of_many(options, live_->tables);
   const auto summary = net::run_on(loop, jobs::migrate(context, options));
   if (!summary) return failed(summary.error());
   const bool until_in_step = live_->flags.until_in_step;

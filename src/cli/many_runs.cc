@@ -102,7 +102,13 @@ console::ControlAnswer ManyRuns::obey(std::size_t index, const console::ControlR
   } else {
     change(runs_.steering(index));
   }
-  return {runs_.snapshot(index), console::run_of(progress(), request.all_tables)};
+  console::ControlAnswer answer{runs_.snapshot(index), console::run_of(progress(), request.all_tables)};
+  if (live_) {
+    jobs::RejectRetries& retries = live_->retries[index];
+    if (request.verb == console::ControlRequest::Verb::retry_rejects) retries.ask();
+    answer.retry = retries.answer();
+  }
+  return answer;
 }
 
 TableOutcome ManyRuns::in_state(std::size_t index,

@@ -2,6 +2,7 @@
 // many_*.cc.
 #pragma once
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <semaphore>
@@ -16,6 +17,7 @@
 #include "console/control.h"
 #include "jobs/live_tables.h"
 #include "jobs/migrate.h"
+#include "jobs/reread_rejects.h"
 #include "jobs/shared_budgets.h"
 #include "jobs/table_runs.h"
 #include "plan/draft.h"
@@ -36,6 +38,7 @@ struct LiveRun {
   jobs::Roles roles;
   std::size_t tables;
   std::shared_ptr<state::SpoolMemory> spool_memory;
+  std::deque<jobs::RejectRetries> retries;  ///< by table
   jobs::CopyTurns turns;
   jobs::InStepTogether together;
   std::counting_semaphore<> preparing;  ///< all run at once, but not all may ask and make at once
