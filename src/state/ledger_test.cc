@@ -136,7 +136,7 @@ TEST_F(LedgerTest, AnOwnerThatWasReservedIsThereBeforeTheJobAndStaysWithIt) {
   const Authority ours{"us", 1};
   ASSERT_TRUE(ledger->reserve_authority(ours));
   ledger = open();
-  EXPECT_EQ(ledger->load(), std::optional<JobState>());
+  EXPECT_FALSE(ledger->load()->has_value());
   EXPECT_EQ(ledger->reserved_authority(), ours);
   ASSERT_TRUE(ledger->begin({}));
   EXPECT_EQ((*ledger->load())->live.authority, ours);
