@@ -82,6 +82,12 @@ EntryView settled(EntryView entry, Generation generation);
 EntryView remainder(const EntryView& entry, Generation barrier, Generation generation, Generation fresh,
                     std::optional<std::int64_t> oldest_left);
 
+/// Whether nothing is left of an entry that is settled up to `generation`, without reading it. `newest_put`:
+/// its generation when it was taken, or that of the newest put since. True is what remainder() says too.
+constexpr bool goes_unread(Generation newest_put, Generation barrier, Generation generation) {
+  return newest_put <= generation && barrier <= generation;
+}
+
 /// Appends the entry's bytes (format 1).
 void encode(const EntryView& entry, std::string& out);
 /// nullopt if they are no entry. The result refers to `bytes`.

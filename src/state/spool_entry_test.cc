@@ -23,6 +23,28 @@ EntryView random_put(Random& random, Generation generation, std::string_view byt
 }
 
 // RocksDB merges neighbours in any grouping.
+/// The short way to remove an entry says no more than the long one.
+TEST(SpoolEntry, WhatGoesUnreadLeavesNothing) {
+  constexpr Generation kMost = 5;
+  int unread = 0;
+  for (Generation mark = 0; mark < kMost; ++mark) {
+    for (Generation image = 0; image < kMost; ++image) {
+      if (mark == 0 && image == 0) continue;
+      for (Generation barrier = 0; barrier < kMost; ++barrier) {
+        for (Generation generation = 1; generation < kMost; ++generation) {
+          EntryView entry{.queued = 1, .oldest_change_unix_ms = 0, .mark = mark, .image = {}};
+          if (image != 0) entry.image.emplace().generation = image;
+          if (!goes_unread(entry.generation(), barrier, generation)) continue;
+          ++unread;
+          EXPECT_TRUE(remainder(entry, barrier, generation, kMost, {}).empty())
+              << mark << ' ' << image << ' ' << barrier << ' ' << generation;
+        }
+      }
+    }
+  }
+  EXPECT_GT(unread, 0);
+}
+
 TEST(SpoolEntry, MergingIsAssociative) {
   Random random(11);
   for (int i = 0; i < 20'000; ++i) {

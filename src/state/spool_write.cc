@@ -60,7 +60,7 @@ Result<void> Spool::Impl::add_settled(Step& step, const Settle& call) {
     drop_record(step, hold->place);
     step.gone.push_back({each.key, hold->place});
     // What was put since the key is held is known here, so the entry need not be read to be deleted.
-    if (hold->newest_put <= each.generation && counters.barrier <= each.generation) {
+    if (goes_unread(hold->newest_put, counters.barrier, each.generation)) {
       batch->Delete(db->entries(), slice(each.key));
       continue;
     }
