@@ -69,6 +69,19 @@ std::map<std::string, std::string> tags_of(const state::Authority& authority) {
   return {{kOwnerTag, authority.owner}, {kEpochTag, std::to_string(authority.epoch)}};
 }
 
+Task<Result<void>> outwait_former_owner(Loop& loop, ProgressBoard& board, Stop* stop) {
+  Progress waiting = board.snapshot();
+  waiting.phase = "waiting";
+  waiting.holder_detail = fmt::format(
+      "the migration that the target was taken from may write for {} s more, unless it was stopped",
+      std::chrono::duration_cast<std::chrono::seconds>(kFormerOwnerLeaves).count());
+  board.publish(waiting);
+  const MonoTime until = loop.now() + kFormerOwnerLeaves;
+  co_await loop.sleep_until(until, stop);
+  if (loop.now() < until) co_return fail(ErrorKind::stopped, "stopped before the first write");
+  co_return Result<void>();
+}
+
 Task<Result<void>> claim_target(Loop& loop, endpoints::Endpoint& target, Stop* stop, Random& random,
                                 const state::Authority& ours) {
   const std::map<std::string, std::string> tags = tags_of(ours);

@@ -1,6 +1,7 @@
 // Who may write to the target (PROTOCOL rule 20): the target carries, as tags, the owner and the epoch that
 // the ledger has.
 #pragma once
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "endpoints/endpoint.h"
+#include "jobs/progress_board.h"
 #include "state/live_record.h"
 
 namespace messina::jobs {
@@ -28,6 +30,18 @@ std::optional<state::Authority> authority_on(const endpoints::TableDescription& 
 Result<state::Authority> choose_authority(const std::optional<state::Authority>& on_target,
                                           const state::Authority& recorded, bool take_over,
                                           const std::string& display, Random& random);
+
+/// How often whoever writes looks whether the target is still its own, and who finds that it is not stops at
+/// once. A look is one ListTagsOfResource a table; an account has 10 of these a second (Amazon DynamoDB API
+/// Reference, ListTagsOfResource), so that 16 tables at once take a sixth of them.
+inline constexpr Duration kLookAtOwnerEvery = std::chrono::seconds(10);
+/// After so long the former owner of a target that was taken over has looked, even if it was not stopped, and
+/// what it had begun to send is sent: a look, and the longest that sending may take (copy_internal.h).
+inline constexpr Duration kFormerOwnerLeaves = kLookAtOwnerEvery + std::chrono::seconds(60);
+
+/// Waits that long, and shows it. Then the former owner counts as a process that has just ended uncleanly:
+/// what it sent last may land D later (PROTOCOL rule 3). Error: stopped.
+Task<Result<void>> outwait_former_owner(Loop& loop, ProgressBoard& board, Stop* stop);
 
 /// needs_person if the target carries another owner or epoch than `ours`; `display` names it.
 Result<void> check_authority(const std::optional<state::Authority>& on_target, const state::Authority& ours,

@@ -36,9 +36,12 @@ Task<void> announce_end(std::shared_ptr<Workers> workers) {
 
 /// A table that was made again, or is another's, ends the job; anything else that goes wrong here, the reads
 /// and writes will meet, too.
-Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane, Look look) {
+Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane, Look look, MonoTime* next) {
+  if (run->tuning.faults.owner_unchecked) co_return;
   const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, look);
-  if (!same && same.error().kind == ErrorKind::needs_person) run->fail_with(same.error());
+  if (same) co_return;
+  if (same.error().kind == ErrorKind::needs_person) run->fail_with(same.error());
+  *next = lane.loop->now() + kLookAgain;
 }
 
 /// The job's own coroutine: commits what the workers settle, keeps the heartbeat, publishes the progress.
@@ -173,7 +176,7 @@ Task<void> Conductor::tick_until_all_done(std::shared_ptr<Workers> workers) {
     if (looks && loop_.now() >= next_check && checks.idle()) {
       next_check = loop_.now() + kCheckTablesEvery;
       const Look at = ++look % kSourceOnceIn == 0 ? Look::both : Look::target;
-      checks.spawn(loop_.executor(), check_now(run_, run_->context.lanes->front(), at));
+      checks.spawn(loop_.executor(), check_now(run_, run_->context.lanes->front(), at, &next_check));
     }
   }
   co_await checks.wait();
@@ -400,7 +403,11 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
   run->pinned = tables->identity;
   run->source_key = tables->source_key;
   run->target_key = tables->target_key;
-  if (context.companion != nullptr) run->authority = context.companion->authority;
+  if (context.companion != nullptr) {
+    run->authority = context.companion->authority;
+    const Result<void> ours = check_authority(tables->authority, run->authority, tables->identity.target);
+    if (!ours) co_return fail(ours.error());
+  }
   Result<OpenedJob> opened = co_await open_job(run, *tables, only_unit);
   if (!opened) co_return fail(opened.error());
   if (context.companion != nullptr) context.companion->history_begun.request();

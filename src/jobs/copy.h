@@ -85,6 +85,9 @@ struct Companion {
   Stop history_begun;
   /// Asked for when the target turned out to be another's, or made again: not even what is begun is sent.
   Stop target_lost;
+  /// Asked for by the copy as soon as it cannot go on, before what it has on the wire is answered: the others
+  /// stop, too.
+  Stop copy_failed;
   /// Set by the copy when it ends: no request of it is on the wire. It leaves the heartbeat to the others.
   std::atomic<bool> copy_is_quiet{true};
 };

@@ -19,6 +19,7 @@ struct CopyFaults {
       false;  ///< a clean end although a former process may have requests on the wire
   bool send_after_waiting_for_budget = false;  ///< without a second look at send_until
   bool no_page_is_stale = false;               ///< without PROTOCOL rule 12
+  bool owner_unchecked = false;                ///< without PROTOCOL rule 20, once it runs
   bool pages_unmarked = false;                 ///< without PROTOCOL rule 11: the watermark knows no page
 };
 

@@ -40,6 +40,7 @@ void CopyRun::fail_with(Error error) {
     failed_ = true;
   }
   halt.request();
+  if (context.companion != nullptr) context.companion->copy_failed.request();
 }
 
 std::optional<Error> CopyRun::failure() const {

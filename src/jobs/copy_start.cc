@@ -114,6 +114,31 @@ std::uint64_t first_limit(const CopyRun& run, std::uint64_t from, std::uint64_t 
   return std::min(units, from + reserved_ahead(run, units));
 }
 
+/// PROTOCOL rule 15 for a copy by itself, before its units are there: the target may come to have keys that
+/// the source lacks. What follows this copy some day must not claim otherwise.
+Task<Result<void>> owe_backward_pass(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
+                                     const state::JobState* former, state::LiveRecord& live) {
+  const bool of_others = run->options.into_existing || !run->options.skip_segments.empty() ||
+                         live.backward == state::BackwardPass::owed;
+  const bool over_former = former != nullptr && former->phase != state::JobPhase::planned;
+  if (!of_others && !over_former) co_return Result<void>();
+  const std::int64_t now = unix_ms(run->context.lanes->front().loop->wall());
+  if (former == nullptr) {
+    state::JobState planned;
+    planned.identity = tables.identity;
+    planned.created_unix_ms = now;
+    const Result<void> begun = co_await run->context.store->begin(planned);
+    if (!begun) co_return begun;
+  }
+  live.backward = of_others ? state::BackwardPass::owed : state::BackwardPass::due;
+  live.backward_cursor.clear();
+  state::Commit commit;
+  commit.live = live;
+  commit.heartbeat_unix_ms = now;
+  const Result<void> committed = co_await run->context.store->commit(commit);
+  co_return committed;
+}
+
 /// Begins a job where none is, where only changes were captured until now, or over `former` (--restart).
 Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
                                   const UnitRun* only_unit, const state::JobState* former) {
@@ -138,6 +163,11 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
     fresh.units = std::move(*units);
   }
   const Companion* companion = run->context.companion;
+  if (former != nullptr) fresh.live = former->live;
+  if (companion == nullptr && only_unit == nullptr) {
+    const Result<void> owed = co_await owe_backward_pass(run, tables, former, fresh.live);
+    if (!owed) co_return fail(owed.error());
+  }
   fresh.live.history_epoch = companion != nullptr ? companion->capture_epoch
                              : former != nullptr  ? former->live.capture_epoch
                                                   : 0;
@@ -193,22 +223,33 @@ Task<Result<OpenedJob>> resume_job(std::shared_ptr<CopyRun> run, state::JobState
 
 }  // namespace
 
-Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
-                               const OpenedJob& opened) {
+Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables& tables, OpenedJob& opened) {
   Loop& loop = *run->context.lanes->front().loop;
   state::Commit commit;
   commit.live = opened.state->live;
-  commit.live->authority = run->authority;
-  commit.heartbeat_unix_ms = unix_ms(loop.wall());
-  if (opened.state->live.authority != run->authority) {
+  if (commit.live->authority != run->authority) {
+    commit.live->authority = run->authority;
+    commit.live->awaits_former_owner = tables.authority && *tables.authority != run->authority;
+    commit.heartbeat_unix_ms = unix_ms(loop.wall());
     const Result<void> committed = co_await run->context.store->commit(commit);
     if (!committed) co_return fail(committed.error());
   }
-  if (tables.authority == run->authority) co_return Result<void>();
-  Random random = run->context.random.fork();
-  endpoints::Endpoint& target = run->context.lanes->front().target;
-  const Result<void> claimed = co_await claim_target(loop, target, &run->halt, random, run->authority);
-  co_return claimed;
+  if (tables.authority != run->authority) {
+    Random random = run->context.random.fork();
+    endpoints::Endpoint& target = run->context.lanes->front().target;
+    const Result<void> claimed = co_await claim_target(loop, target, &run->halt, random, run->authority);
+    if (!claimed) co_return claimed;
+  }
+  if (!commit.live->awaits_former_owner) co_return Result<void>();
+  const Result<void> waited = co_await outwait_former_owner(loop, *run->context.board, &run->halt);
+  if (!waited) co_return waited;
+  commit.live->awaits_former_owner = false;
+  commit.heartbeat_unix_ms = unix_ms(loop.wall());
+  opened.former_limit = opened.state->units.size();
+  opened.former_heartbeat = opened.former_may_be_on_wire = true;
+  opened.quiet_until = quiet_time(run->options, commit.heartbeat_unix_ms, loop);
+  const Result<void> committed = co_await run->context.store->commit(commit);
+  co_return committed;
 }
 
 Result<void> check_identity(const state::JobIdentity& begun, const state::JobIdentity& now) {

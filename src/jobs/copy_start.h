@@ -27,9 +27,9 @@ struct OpenedJob {
   bool former_may_be_on_wire = false;  ///< and there are units that it may have begun
   MonoTime quiet_until{};              ///< its requests are dead from then on
 };
-/// Takes the target for this copy, which has no companion: the ledger first, then the tags.
-Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
-                               const OpenedJob& opened);
+/// Takes the target for this copy, which has no companion: the ledger first, then the tags. A former owner is
+/// outwaited, and counts in `opened` as a predecessor.
+Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables& tables, OpenedJob& opened);
 /// needs_person where `begun` is not what is to be run `now`: other tables, or another plan.
 Result<void> check_identity(const state::JobIdentity& begun, const state::JobIdentity& now);
 
@@ -38,11 +38,11 @@ Result<void> check_identity(const state::JobIdentity& begun, const state::JobIde
 Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
                                  const UnitRun* only_unit);
 
-/// How often a running job looks at its tables again: at the target, whose owner may be another by now
-/// (PROTOCOL rule 20: who finds that stops at once), and at every kSourceOnceIn-th look at the source, too. A
-/// look is one ListTagsOfResource a table; an account has 10 of these a second (Amazon DynamoDB API
-/// Reference, ListTagsOfResource), so that 16 tables at once take a sixth of them.
-inline constexpr Duration kCheckTablesEvery = std::chrono::seconds(10);
+/// How often a running job looks at its tables again: at the target, whose owner may be another by now, and
+/// at every kSourceOnceIn-th look at the source, too.
+inline constexpr Duration kCheckTablesEvery = kLookAtOwnerEvery;
+/// After a look that had no answer.
+inline constexpr Duration kLookAgain = std::chrono::seconds(5);
 inline constexpr std::uint32_t kSourceOnceIn = 6;
 
 enum class Look : std::uint8_t { target, both };

@@ -74,7 +74,7 @@ Task<void> copy_pages(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wo
   std::shared_ptr<ReadAhead> ahead = read_ahead(run, work, here);
   while (ahead) {
     co_await ahead->reading.wait();
-    const std::unique_ptr<HeldPage> held = std::move(ahead->page);
+    std::unique_ptr<HeldPage> held = std::move(ahead->page);
     ahead = nullptr;
     if (!held) co_return;
     if (!held->page.end && !run->halt.requested()) ahead = read_ahead(run, work, held->page.next);
@@ -87,6 +87,8 @@ Task<void> copy_pages(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wo
     PageOutcome outcome = co_await write_page(run, work, held->page);
     finish(*work, *held, outcome);
     if (outcome.stale) {
+      // Its memory may be what the page behind it waits for.
+      held.reset();
       if (ahead) co_await drop(*ahead);
       ahead = read_ahead(run, work, here);
       continue;

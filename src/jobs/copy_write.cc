@@ -62,10 +62,9 @@ struct PageWrite {
     reject.reason = error.message;
     reject.code = error.code;
     reject.item = std::string(page->records[record]);
-    if (run->context.companion != nullptr) {
-      const Result<item::Key> key = item::find_key(reject.item, run->source_key);
-      if (key) reject.key = item::key_bytes(*key);
-    }
+    // By it an applier settles it, also one that comes after this copy.
+    const Result<item::Key> key = item::find_key(reject.item, run->source_key);
+    if (key) reject.key = item::key_bytes(*key);
     reject.at_unix_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(loop().wall().time_since_epoch()).count();
     outcome.rejects.push_back(std::move(reject));

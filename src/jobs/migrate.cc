@@ -111,19 +111,34 @@ Task<Result<void>> take_authority(Shared m) {
   if (!ours) co_return fail(ours.error());
   m->companion.authority = *ours;
   if (m->job.live.authority != *ours) {
-    const auto record = [authority = *ours](state::LiveRecord& live) { live.authority = authority; };
+    const auto record = [authority = *ours,
+                         from_another = m->tables.authority && *m->tables.authority != *ours](state::LiveRecord& live) {
+      live.authority = authority;
+      live.awaits_former_owner = from_another;
+    };
     const Result<void> recorded = co_await m->ledger->update(record);
     if (!recorded) co_return fail(recorded.error());
   }
-  if (m->tables.authority == *ours) co_return Result<void>();
-  const Result<void> claimed = co_await claim_target(m->loop, m->lane().target, &m->halt, m->random, *ours);
-  co_return claimed;
+  if (m->tables.authority != *ours) {
+    const Result<void> claimed = co_await claim_target(m->loop, m->lane().target, &m->halt, m->random, *ours);
+    if (!claimed) co_return claimed;
+  }
+  const bool waits = m->ledger->record().awaits_former_owner && !m->options.faults.former_owner_not_outwaited;
+  if (!waits) co_return Result<void>();
+  const Result<void> waited = co_await outwait_former_owner(m->loop, *m->context.board, &m->halt);
+  if (!waited) co_return waited;
+  m->companion.former_heartbeat_unix_ms = unix_ms(m->loop.wall());
+  m->quiet_until = quiet_time(m->options.copy, m->companion.former_heartbeat_unix_ms, m->loop);
+  const auto record = [](state::LiveRecord& live) { live.awaits_former_owner = false; };
+  const Result<void> recorded = co_await m->ledger->update(record);
+  co_return recorded;
 }
 
 /// Rule 10: a spool that is missing, or older than the ledger knows it, has lost changes.
 Task<Result<void>> check_spool(Shared m) {
   const state::SpoolMatch match = state::match(m->job.spool, m->context.spool->stamp());
-  const bool fine = match == state::SpoolMatch::same || match == state::SpoolMatch::first;
+  const bool fine = m->options.faults.any_spool_will_do || match == state::SpoolMatch::same ||
+                    match == state::SpoolMatch::first;
   if (fine || m->job.live.capture_epoch == 0) co_return Result<void>();
   state::GapRecord gap;
   gap.cause = match == state::SpoolMatch::missing ? "spool_missing" : "spool_older";
@@ -171,11 +186,27 @@ Task<Result<void>> begin_history(Shared m) {
   const bool over_former = m->job.phase != state::JobPhase::planned;
   const auto begin = [of_others, over_former](state::LiveRecord& live) {
     if (!of_others && !over_former) return;
-    live.backward = of_others ? state::BackwardPass::owed : state::BackwardPass::due;
+    // What was somebody else's is so whatever is asked for now.
+    const bool owed = of_others || live.backward == state::BackwardPass::owed;
+    live.backward = owed ? state::BackwardPass::owed : state::BackwardPass::due;
     live.backward_cursor.clear();
   };
   const Result<void> begun = co_await m->ledger->update(begin);
   co_return begun;
+}
+
+/// Rule 10: before anything is put, the ledger knows of a commit that the spool did not have when this
+/// process opened it. Whatever is found later of the time before is an older spool.
+Task<Result<void>> tell_spools_apart(Shared m) {
+  const state::SpoolBatch nothing;
+  const Result<state::PutAnswer> counted = co_await m->context.spool->put(nothing);
+  // Where there is no room, whatever is put first when there is some counts.
+  const bool later =
+      !counted && (state::is_spool_full(counted.error()) || counted.error().kind == ErrorKind::busy);
+  if (!counted && !later) co_return fail(counted.error());
+  const auto nothing_else = [](state::LiveRecord&) {};
+  const Result<void> told = co_await m->ledger->update(nothing_else);
+  co_return told;
 }
 
 Task<Result<void>> prepare(Shared m) {
@@ -227,7 +258,8 @@ Task<Result<void>> prepare(Shared m) {
     const Result<void> allowed = co_await m->ledger->update(allow);
     if (!allowed) co_return fail(allowed.error());
   }
-  co_return Result<void>();
+  const Result<void> apart = co_await tell_spools_apart(m);
+  co_return apart;
 }
 
 // ------------------------------------------------------------------------------------------ its parts
@@ -283,6 +315,7 @@ Task<void> copy_history(Shared m) {
   context.steering = m->context.steering;
   context.shared = m->context.shared;
   context.companion = &m->companion;
+  const Stop::Registration on_failure = m->companion.copy_failed.on_request([m] { m->halt.request(); });
   context.random = m->random.fork();
   CopyOptions options = m->options.copy;
   options.restart = m->copies_anew && m->job.phase != state::JobPhase::planned;
@@ -320,10 +353,13 @@ Task<void> pass_backward(Shared m) {
 }
 
 /// Rule 20. What goes wrong beside that, the reads and writes meet, too.
-Task<void> check_tables_now(Shared m, Look look) {
+Task<void> check_tables_now(Shared m, Look look, MonoTime* next) {
+  if (m->options.copy_tuning.faults.owner_unchecked) co_return;
   const Result<void> same =
       co_await check_tables(m->lane(), m->tables.identity, m->companion.authority, look);
-  if (same || same.error().kind != ErrorKind::needs_person) co_return;
+  if (same) co_return;
+  *next = m->loop.now() + kLookAgain;
+  if (same.error().kind != ErrorKind::needs_person) co_return;
   m->fail_with(same.error());
   m->companion.target_lost.request();
 }
@@ -387,6 +423,7 @@ StepFacts facts_of(Migration& m) {
     facts.polled_at = claim.polled_at;
     facts.closed_drained = claim.closed_drained;
     facts.behind = claim.behind;
+    if (m.options.faults.claims_unpolled) facts.listed_at = facts.polled_at = m.loop.now();
   }
   if (m.apply) {
     const ApplyFigures figures = m.apply->figures();
@@ -572,14 +609,15 @@ Task<void> conduct(Shared m, Stop* over) {
         m->options.roles.copy && backward.idle() && !m->halt.requested()) {
       backward.spawn(m->loop.executor(), pass_backward(m));
     }
-    if (m->options.spool_max_bytes > 0 && now >= next_spool && reducing.idle()) {
+    const bool bounded = m->options.spool_max_bytes > 0 && !m->options.faults.spool_unbounded;
+    if (bounded && now >= next_spool && reducing.idle()) {
       next_spool = now + kLookAtSpool;
       reducing.spawn(m->loop.executor(), bound_spool(m));
     }
     if (now >= next_check && looks.idle() && !m->halt.requested()) {
       next_check = now + kCheckTablesEvery;
       const Look at = ++look % kSourceOnceIn == 0 ? Look::both : Look::target;
-      looks.spawn(m->loop.executor(), check_tables_now(m, at));
+      looks.spawn(m->loop.executor(), check_tables_now(m, at, &next_check));
     }
     if (m->context.retries != nullptr && marking.idle()) {
       if (const auto wish = m->context.retries->wanted())

@@ -43,6 +43,14 @@ class Members {
     else
       good_ = false;
   }
+  void take(std::string_view name, bool& into) {
+    const json::value* value = find(name);
+    if (value == nullptr) return;
+    if (const bool* said = value->if_bool())
+      into = *said;
+    else
+      good_ = false;
+  }
   template <class Integer>
   void take(std::string_view name, Integer& into) {
     const json::value* value = find(name);
@@ -75,6 +83,7 @@ std::string to_json(const LiveRecord& record) {
   }
   const json::object all{{"owner", record.authority.owner},
                          {"epoch", record.authority.epoch},
+                         {"awaits_former_owner", record.awaits_former_owner},
                          {"capture_epoch", record.capture_epoch},
                          {"stream", record.stream},
                          {"capture_began_unix_ms", record.capture_began_unix_ms},
@@ -96,6 +105,7 @@ Result<LiveRecord> live_record(std::string_view text) {
   Members members(*object);
   members.take("owner", record.authority.owner);
   members.take("epoch", record.authority.epoch);
+  members.take("awaits_former_owner", record.awaits_former_owner);
   members.take("capture_epoch", record.capture_epoch);
   members.take("stream", record.stream);
   members.take("capture_began_unix_ms", record.capture_began_unix_ms);

@@ -41,6 +41,8 @@ struct LiveRecord {
   static constexpr std::size_t kMostGaps = 100;
 
   Authority authority;
+  /// The target was taken from another migration, and it was not outwaited yet: it may still write.
+  bool awaits_former_owner = false;
   /// Of capture: each begins with a complete listing before the first page of history (PROTOCOL rule 13). 0:
   /// there was none.
   std::uint64_t capture_epoch = 0;

@@ -57,6 +57,8 @@ Result<void> Spool::Impl::open(Random& random) {
   incarnation = {counters.incarnation, clock.now()};
   barrier->store(counters.barrier);
   Step step{.next = counters, .domain = domain, .synced = true, .gone = {}, .settled_keys = {}};
+  // Else an older spool would seem to be the newest once it was opened often enough.
+  step.counts = false;
   return write(step);
 }
 

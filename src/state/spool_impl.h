@@ -84,6 +84,7 @@ struct Spool::Impl {
     SpoolCounters next;
     std::string domain;
     bool synced = false;
+    bool counts = true;  ///< for the stamp, if it is synced
     std::vector<SpoolDesk::Gone> gone;
     std::unordered_set<std::string_view> settled_keys;
     std::uint32_t forget_before = 0;  ///< epoch up to which the step deletes the queue

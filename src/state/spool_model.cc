@@ -20,7 +20,6 @@ void SpoolModel::open(MonoTime now) {
   incarnation_ = {incarnation_.number + 1, now};
   held_.clear();
   pass_ = 0;
-  ++counter_;
 }
 
 std::vector<ShardPosition> SpoolModel::positions() const {

@@ -9,7 +9,7 @@ namespace messina::state {
 /// Id and age of a spool.
 struct SpoolStamp {
   std::string id;             ///< random, given when the spool was made
-  std::uint64_t counter = 0;  ///< of synced commits and openings; only grows
+  std::uint64_t counter = 0;  ///< of synced commits; only grows
   bool operator==(const SpoolStamp&) const = default;
 };
 
@@ -24,11 +24,13 @@ enum class SpoolMatch : std::uint8_t {
 /// (PROTOCOL rule 10).
 ///
 /// It holds because the ledger's stamp is never ahead of the spool's: the counter is stored there after the
-/// spool's commit that it counts was synced, and every opening counts.
+/// spool's commit that it counts was synced. That a process's first commit to the spool is in the ledger
+/// before anything is put tells apart whatever the spool was before that process. An opening does not count:
+/// a process may die between opening an older spool and telling of it.
 inline SpoolMatch match(const std::optional<SpoolStamp>& known, const SpoolStamp& opened) {
   if (!known) return SpoolMatch::first;
   if (known->id != opened.id) return SpoolMatch::missing;
-  return opened.counter > known->counter ? SpoolMatch::same : SpoolMatch::older;
+  return opened.counter >= known->counter ? SpoolMatch::same : SpoolMatch::older;
 }
 
 }  // namespace messina::state

@@ -131,7 +131,7 @@ void Spool::Impl::add_puts(Step& step, Put& call) {
 
 /// Ends a step: writes the batch, or forgets it.
 Result<void> Spool::Impl::write(Step& step) {
-  if (step.synced) ++step.next.counter;
+  if (step.synced && step.counts) ++step.next.counter;
   scratch.clear();
   encode(step.next, scratch);
   batch->Put(db->meta(), slice(kCountersRecord), slice(scratch));

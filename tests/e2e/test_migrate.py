@@ -38,15 +38,19 @@ def migrate_args(messina, sim, table, *more):
     return ["migrate", *args[1:], "--enable-stream"]
 
 
-def live_status(messina):
-    """What `status` says of the live migration; empty while there is nothing to say."""
+def progress_of(messina):
+    """What `status` says of the migration's progress; empty while there is nothing to say."""
     process = messina.start("status", "--json")
     out, _ = process.communicate(timeout=60)
     if process.returncode != 0:
         return {}  # there is no state directory, or nothing in it yet
     events = [json.loads(line) for line in out.split("\n") if line]
     migrations = [event for event in events if event["event"] == "migration"]
-    return ((migrations[-1]["progress"] if migrations else None) or {}).get("live") or {}
+    return (migrations[-1]["progress"] if migrations else None) or {}
+
+
+def live_status(messina):
+    return progress_of(messina).get("live") or {}
 
 
 class Writer(threading.Thread):
@@ -206,8 +210,13 @@ def test_another_migration_is_kept_out(written, messina):
     messina.state = ours.with_name("another")
     _, err = messina.run(*migrate_args(messina, sim, "live", "--into-existing", "--until", "in-step", *TIMES), expect=4)
     assert "belongs to another migration" in err and "--take-over" in err
-    messina.run(*migrate_args(messina, sim, "live", "--into-existing", "--take-over", "--until", "in-step",
-                              "--delete-extra", *TIMES))
+    # It takes the target at once, and waits for two minutes before it writes: the simulation has the rest.
+    process = messina.start(*migrate_args(messina, sim, "live", "--into-existing", "--take-over", *TIMES))
+    deadline = time.monotonic() + 60
+    while progress_of(messina).get("phase") != "waiting":
+        assert time.monotonic() < deadline and process.poll() is None
+    assert "may write for" in progress_of(messina)["holder_detail"]
+    stop(process)
     messina.state = ours
     _, err = messina.run(*migrate_args(messina, sim, "live", "--until", "in-step", *TIMES), expect=4)
     assert "belongs to another migration" in err

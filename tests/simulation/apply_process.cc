@@ -149,20 +149,6 @@ ApplyProcess::~ApplyProcess() {
   loop.destroy_everything();
 }
 
-bool ApplyProcess::step() {
-  if (loop.run_one()) return true;
-  if (!loop.has_timer()) return false;
-  advance_to(loop.next_timer());
-  return true;
-}
-
-void ApplyProcess::advance_to(MonoTime time) {
-  Universe& universe = world_.universe();
-  while (!universe.idle() && universe.next_event() <= time) universe.run_next_event();
-  universe.advance_to(time);
-  loop.fire_due_timers();
-}
-
 void ApplyProcess::fail_with(const Error& error) {
   if (!failure_) failure_ = error;
   stop.request();

@@ -77,9 +77,6 @@ class ApplyProcess {
   ApplyProcess(const ApplyProcess&) = delete;
   ApplyProcess& operator=(const ApplyProcess&) = delete;
 
-  /// Runs one step, or lets time go on to the next; false if nothing is left to wait for.
-  bool step();
-  void advance_to(MonoTime time);
   /// Everything that happened is in the spool.
   bool captured_all() const { return captured_ == changes_.events.size(); }
 

@@ -144,7 +144,7 @@ class Story {
         process.stop.request();
       }
       steer(process);
-      if (!step(process)) {
+      if (!process.loop.step_busily()) {
         world_.violate(Violation::Kind::broken_rule, "the process waits for nothing");
         return true;
       }
@@ -194,14 +194,6 @@ class Story {
     }
     world_.sender_died();
     watch_.sender_died();
-  }
-
-  bool step(ApplyProcess& process) {
-    // A busy machine: time passes while steps are ready.
-    if (universe_.order().chance(0.02)) {
-      process.advance_to(universe_.now() + std::chrono::microseconds(universe_.order().below(5000)));
-    }
-    return process.step();
   }
 
   void pass_time() {

@@ -39,19 +39,6 @@ void CaptureProcess::die() {
   loop.destroy_everything();
 }
 
-bool CaptureProcess::step() {
-  if (loop.run_one()) return true;
-  if (!loop.has_timer()) return false;
-  advance_to(loop.next_timer());
-  return true;
-}
-
-void CaptureProcess::advance_to(MonoTime time) {
-  while (!universe.idle() && universe.next_event() <= time) universe.run_next_event();
-  universe.advance_to(time);
-  loop.fire_due_timers();
-}
-
 void CaptureProcess::read_history() {
   Applied& applied = *setting.applied;
   applied.items.clear();

@@ -42,10 +42,6 @@ struct CaptureProcess {
 
   /// kill -9.
   void die();
-  /// Runs one step, or lets time go on to the next; false if nothing is left to wait for.
-  bool step();
-  /// Lets the world's events up to `time` happen, and then the loop's timers.
-  void advance_to(MonoTime time);
 
   static Task<void> run(CaptureProcess& self);
   static Task<void> apply(CaptureProcess& self);

@@ -151,7 +151,7 @@ class CaptureStory {
         }
         process.stop.request();
       }
-      if (!step(process)) {
+      if (!process.loop.step_busily()) {
         broken("the capture waits for nothing");
         break;
       }
@@ -166,13 +166,13 @@ class CaptureStory {
       CaptureProcess process(universe_, world_, stream_, setting(heals), random_.next());
       while (!process.result && !process.caught_up && in_time()) {
         if (!process.quiet_since && world_is_quiet()) process.quiet_since = universe_.now();
-        if (step(process)) continue;
+        if (process.loop.step_busily()) continue;
         broken("the capture waits for nothing");
         return;
       }
       const bool done = process.caught_up;
       process.stop.request();
-      while (done && !process.result && in_time() && step(process)) {
+      while (done && !process.result && in_time() && process.loop.step_busily()) {
       }
       if (done && (!process.result || !*process.result)) broken("a stopped capture did not end well");
       end(process);
@@ -211,14 +211,6 @@ class CaptureStory {
       const state::GapRecord& gap = disk_.job->live.gaps.front();
       broken(fmt::format("a gap in calm weather: {} {}", gap.cause, gap.detail));
     }
-  }
-
-  bool step(CaptureProcess& process) {
-    // A busy machine: time passes while steps are ready.
-    if (universe_.order().chance(0.02)) {
-      process.advance_to(universe_.now() + std::chrono::microseconds(universe_.order().below(5000)));
-    }
-    return process.step();
   }
 
   void pass_time() {

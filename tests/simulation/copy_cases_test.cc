@@ -90,7 +90,7 @@ TEST_F(CopyCases, NumbersAddUpAndTheEndSaysSo) {
 }
 
 TEST_F(CopyCases, ATargetWithItemsNeedsPermission) {
-  world.send({{1, 1}}, universe.now(), true);
+  world.send({{1, 1}}, universe.now(), true, nullptr);
   universe.run_next_event();
   expect_error(run(), ErrorKind::needs_person, "--into-existing");
   EXPECT_FALSE(disk.job);
@@ -217,7 +217,7 @@ TEST_F(CopyCases, APredecessorThatDiedLongAgoIsNotWaitedFor) {
 TEST_F(CopyCases, OneUnitRunsByItself) {
   const jobs::UnitRun unit{.unit = {.id = "segment 2/4", .spec = segment_spec(2)}, .cursor = {}};
   Process process(universe, world, disk, options, jobs::CopyTuning(), 1, &unit);
-  while (!process.result && process.step()) {
+  while (!process.result && process.loop.step()) {
   }
   ASSERT_TRUE(process.result && *process.result);
   EXPECT_EQ((**process.result).units, 1u);

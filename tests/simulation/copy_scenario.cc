@@ -136,7 +136,7 @@ class Story {
       }
       if (stops && universe_.steps() >= last_step) process.stop.request();
       steer(process);
-      if (!step(process)) {
+      if (!process.loop.step_busily()) {
         world_.violate(Violation::Kind::broken_rule, "the job waits for nothing");
         return true;
       }
@@ -175,14 +175,6 @@ class Story {
       disk_.drop_pending();
     }
     world_.sender_died();
-  }
-
-  bool step(Process& process) {
-    // A busy machine: time passes while steps are ready.
-    if (universe_.order().chance(0.02)) {
-      process.advance_to(universe_.now() + std::chrono::microseconds(universe_.order().below(5000)));
-    }
-    return process.step();
   }
 
   void pass_time() {
@@ -225,7 +217,7 @@ class Story {
     if (!in_time() || !disk_.job || disk_.job->phase != state::JobPhase::done) return;
     const std::uint64_t steps_before = universe_.steps();
     Process process(universe_, world_, disk_, options_, tuning_, random_.next());
-    while (!process.result && universe_.steps() < steps_before + 10'000 && step(process)) {
+    while (!process.result && universe_.steps() < steps_before + 10'000 && process.loop.step_busily()) {
     }
     const bool said_so = process.result && *process.result && (*process.result)->was_already_done;
     if (!said_so || process.observed.puts != 0) {

@@ -1,7 +1,9 @@
 #include "live_process.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -9,29 +11,46 @@
 #include <boost/asio/co_spawn.hpp>
 #include <fmt/format.h>
 
+#include "jobs/authority.h"
+
 namespace messina::simulation {
 
 namespace {
 
-/// The way of a process's changes to the target, watched: the rules 1 to 3, and that no item is deleted which
-/// the source has all the time (I5).
+using namespace std::chrono_literals;
+
+/// A pause is seen at the next look, and a look may wait for a slow spool.
+constexpr Duration kPauseIsSeen = 15s;
+/// Whoever does not look that another has taken the target is told so by nobody. It looks once a minute; an
+/// answer that is lost costs another look, and what is begun then may be written for as long as it takes.
+constexpr Duration kNoticedWithin = 120s;
+
+/// The process's way to the target, watched: the rules 1 to 3 for changes, that no item is deleted which the
+/// source has all the time (I5) or which is somebody else's, and that nothing is sent that may not be.
 class WatchedTarget final : public endpoints::Writable {
  public:
-  WatchedTarget(std::unique_ptr<endpoints::Writable> target, const LiveProcess::Setting& with)
-      : target_(std::move(target)), world_(*with.world), history_(*with.history), watch_(*with.watch) {}
+  WatchedTarget(std::unique_ptr<endpoints::Writable> target, const LiveProcess::Setting& with,
+                const LiveProcess& process)
+      : target_(std::move(target)),
+        world_(*with.world),
+        history_(*with.history),
+        watch_(*with.watch),
+        disk_(*with.disk),
+        leave_(with.leave || with.options.delete_extra),
+        process_(process) {}
 
   endpoints::WriteCaps caps() const override { return target_->caps(); }
   Task<endpoints::WriteOutcome> put(std::span<const std::string_view> records) override {
-    return target_->put(records);
+    check_leave_to_send("pages of history");
+    endpoints::WriteOutcome outcome = co_await target_->put(records);
+    co_return outcome;
   }
   Task<endpoints::WriteOutcome> write(std::span<const endpoints::WriteRequest> requests) override {
+    check_leave_to_send("changes");
     std::string broken = watch_.sent(requests);
     if (!broken.empty()) world_.violate(Violation::Kind::broken_rule, std::move(broken));
     for (const endpoints::WriteRequest& request : requests) {
-      const KeyId key = parse_key(request.raw);
-      if (!request.remove || history_.ever_absent(key)) continue;
-      world_.violate(Violation::Kind::wrong_end,
-                     fmt::format("item {} is deleted, but the source has it all the time", key));
+      if (request.remove) check_removal(parse_key(request.raw));
     }
     endpoints::WriteOutcome outcome = co_await target_->write(requests);
     watch_.ended(requests, outcome);
@@ -39,10 +58,72 @@ class WatchedTarget final : public endpoints::Writable {
   }
 
  private:
+  void check_leave_to_send(const char* what) {
+    const MonoTime now = world_.universe().now();
+    if (process_.kept_out_since)
+      told(Violation::Kind::broken_rule,
+           fmt::format("{} go out although the target is known to be another's since {} s", what,
+                       std::chrono::duration<double>(now - *process_.kept_out_since).count()));
+    if (process_.paused_since && now > *process_.paused_since + kPauseIsSeen)
+      told(Violation::Kind::broken_rule, fmt::format("{} go out in a pause", what));
+    const auto owner = world_.target_table.tags.find(jobs::kOwnerTag);
+    const bool ours = owner == world_.target_table.tags.end() || !disk_.job ||
+                      owner->second == disk_.job->live.authority.owner;
+    if (!ours && now > world_.tagged_at + kNoticedWithin)
+      told(Violation::Kind::wrong_end, fmt::format("{} go to a target that another has taken", what));
+  }
+  /// Once of a process.
+  void told(Violation::Kind kind, std::string what) {
+    if (!std::exchange(told_, true)) world_.violate(kind, std::move(what));
+  }
+  void check_removal(KeyId key) {
+    if (!history_.ever_absent(key))
+      world_.violate(Violation::Kind::wrong_end,
+                     fmt::format("item {} is deleted, but the source has it all the time", key));
+    if (!leave_ && !history_.ever_there(key))
+      world_.violate(Violation::Kind::wrong_end,
+                     fmt::format("item {} is deleted without leave, but is somebody else's", key));
+  }
+
   std::unique_ptr<endpoints::Writable> target_;
   World& world_;
   const SourceHistory& history_;
   WriteWatch& watch_;
+  const Disk& disk_;
+  const bool leave_;
+  const LiveProcess& process_;
+  bool told_ = false;
+};
+
+/// Notes when the process is told of another owner.
+class WatchedCatalog final : public endpoints::Catalog {
+ public:
+  WatchedCatalog(std::unique_ptr<endpoints::Catalog> catalog, const Disk& disk, LiveProcess& process)
+      : catalog_(std::move(catalog)), disk_(disk), process_(process) {}
+
+  Task<Result<endpoints::TableDescription>> describe(std::vector<std::string>* absent) override {
+    Result<endpoints::TableDescription> table = co_await catalog_->describe(absent);
+    const bool begun = disk_.job && !disk_.job->live.authority.owner.empty();
+    if (table && begun && !process_.options.copy.take_over) {
+      const auto owner = table->tags.find(jobs::kOwnerTag);
+      const bool others = owner != table->tags.end() && owner->second != disk_.job->live.authority.owner;
+      if (others && !process_.kept_out_since) process_.kept_out_since = process_.loop.now();
+    }
+    co_return table;
+  }
+  Task<Result<void>> create(const endpoints::TableDescription& table) override {
+    return catalog_->create(table);
+  }
+  Task<Result<void>> remove() override { return catalog_->remove(); }
+  Task<Result<void>> tag(std::map<std::string, std::string> tags) override {
+    return catalog_->tag(std::move(tags));
+  }
+  Task<Result<bool>> empty() override { return catalog_->empty(); }
+
+ private:
+  std::unique_ptr<endpoints::Catalog> catalog_;
+  const Disk& disk_;
+  LiveProcess& process_;
 };
 
 }  // namespace
@@ -56,8 +137,20 @@ SourceHistory::SourceHistory(World& world) : keys_(world.plan().keys) {
 }
 
 bool SourceHistory::ever_absent(KeyId key) const {
+  if (key >= keys_.size()) return true;
   return std::ranges::any_of(keys_[key], [](const State& state) { return !state.content; });
 }
+
+bool SourceHistory::ever_there(KeyId key) const {
+  return key < keys_.size() &&
+         std::ranges::any_of(keys_[key], [](const State& state) { return state.content.has_value(); });
+}
+
+bool SourceHistory::ever_held(KeyId key, const Content& content) const {
+  return std::ranges::any_of(keys_[key], [&](const State& state) { return state.content == content; });
+}
+
+bool SourceHistory::changed_since(KeyId key, MonoTime since) const { return keys_[key].back().from > since; }
 
 bool SourceHistory::held_since(KeyId key, const Content& content, MonoTime since) const {
   const std::vector<State>& states = keys_[key];
@@ -80,7 +173,8 @@ LiveProcess::LiveProcess(const Setting& with, std::uint64_t seed)
     jobs::Lane lane{&loop, make_source(*with.world, loop, observed),
                     make_target(*with.world, loop, observed)};
     lane.source.feed = make_feed(*with.stream, loop);
-    lane.target.put = std::make_unique<WatchedTarget>(std::move(lane.target.put), with);
+    lane.target.put = std::make_unique<WatchedTarget>(std::move(lane.target.put), with, *this);
+    lane.target.catalog = std::make_unique<WatchedCatalog>(std::move(lane.target.catalog), *with.disk, *this);
     lanes.push_back(std::move(lane));
   }
   context.lanes = &lanes;
@@ -90,6 +184,10 @@ LiveProcess::LiveProcess(const Setting& with, std::uint64_t seed)
   context.stop = &stop;
   context.steering = &steering;
   context.random = Random(seed);
+  if (copies_alone()) {
+    copy_alone();
+    return;
+  }
   asio::co_spawn(loop.executor(), jobs::migrate(context, options),
                  [this](std::exception_ptr error, Result<jobs::MigrateSummary> answer) {
                    if (error) std::rethrow_exception(error);
@@ -104,17 +202,30 @@ LiveProcess::~LiveProcess() {
   loop.destroy_everything();
 }
 
-bool LiveProcess::step() {
-  if (loop.run_one()) return true;
-  if (!loop.has_timer()) return false;
-  advance_to(loop.next_timer());
-  return true;
+void LiveProcess::copy_alone() {
+  copy_context.lanes = &lanes;
+  copy_context.store = store.get();
+  copy_context.board = &board;
+  copy_context.stop = &stop;
+  copy_context.steering = &steering;
+  copy_context.random = context.random.fork();
+  asio::co_spawn(loop.executor(), jobs::run_copy(copy_context, options.copy, options.copy_tuning, nullptr),
+                 [this](std::exception_ptr error, Result<jobs::CopySummary> answer) {
+                   if (error) std::rethrow_exception(error);
+                   if (!answer) {
+                     result = fail(answer.error());
+                     return;
+                   }
+                   jobs::MigrateSummary summary;
+                   summary.copy = *answer;
+                   result = std::move(summary);
+                 });
 }
 
-void LiveProcess::advance_to(MonoTime time) {
-  while (!universe.idle() && universe.next_event() <= time) universe.run_next_event();
-  universe.advance_to(time);
-  loop.fire_due_timers();
+void LiveProcess::pause(bool paused) {
+  steering.pause(paused, {});
+  if (paused == paused_since.has_value()) return;
+  paused_since = paused ? std::optional(universe.now()) : std::nullopt;
 }
 
 }  // namespace messina::simulation

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apply_process.h"
+#include "jobs/copy_internal.h"
 #include "jobs/migrate.h"
 #include "sim_endpoints.h"
 #include "sim_loop.h"
@@ -28,6 +29,9 @@ class SourceHistory {
     return state.there ? Content(state.version) : Content();
   }
   bool ever_absent(KeyId key) const;
+  bool ever_there(KeyId key) const;
+  bool ever_held(KeyId key, const Content& content) const;
+  bool changed_since(KeyId key, MonoTime since) const;
   /// The source had this at `since`, or at some time after it.
   bool held_since(KeyId key, const Content& content, MonoTime since) const;
 
@@ -48,6 +52,7 @@ struct LiveProcess {
     SpoolDisk* spool_disk = nullptr;
     SpoolFaults spool_faults;
     WriteWatch* watch = nullptr;
+    bool leave = false;  ///< somebody allowed to delete what only the target has
     jobs::MigrateOptions options;
   };
 
@@ -56,10 +61,12 @@ struct LiveProcess {
   LiveProcess(const LiveProcess&) = delete;
   LiveProcess& operator=(const LiveProcess&) = delete;
 
-  /// Runs one step, or lets time go on to the next; false if nothing is left to wait for.
-  bool step();
-  /// Lets the world's events up to `time` happen, and then the loop's timers.
-  void advance_to(MonoTime time);
+  /// Presses the button; nothing new may be sent soon after it was pressed.
+  void pause(bool paused);
+  /// Of the roles only the copy: that is another command, without a migration around it.
+  bool copies_alone() const {
+    return options.roles == jobs::Roles{.capture = false, .copy = true, .apply = false};
+  }
 
   Universe& universe;
   const jobs::MigrateOptions options;
@@ -67,12 +74,19 @@ struct LiveProcess {
   Stop stop;
   jobs::ProgressBoard board;
   jobs::Steering steering;
+  std::optional<MonoTime> paused_since;
+  /// The process was told that the target belongs to another migration (PROTOCOL rule 20).
+  std::optional<MonoTime> kept_out_since;
   Observed observed;
   std::unique_ptr<SimStore> store;
   SimSpool spool;
   std::vector<jobs::Lane> lanes;
   jobs::MigrateContext context;
+  jobs::CopyContext copy_context;
   std::optional<Result<jobs::MigrateSummary>> result;
+
+ private:
+  void copy_alone();
 };
 
 }  // namespace messina::simulation

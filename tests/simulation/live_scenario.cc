@@ -1,13 +1,17 @@
 #include "live_scenario.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <set>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "jobs/in_step.h"
+#include "live_judge.h"
+#include "live_plan.h"
 #include "live_process.h"
 
 namespace messina::simulation {
@@ -15,7 +19,6 @@ namespace messina::simulation {
 namespace {
 
 using namespace std::chrono_literals;
-using endpoints::StreamView;
 
 /// Virtual time and steps within which every story must have ended.
 constexpr Duration kLongestStory = std::chrono::hours(2);
@@ -23,97 +26,25 @@ constexpr std::uint64_t kMostSteps = 3'000'000;
 /// Processes after which the job must have come to its end, when nothing happens any more: one may find a
 /// gap, the next one heals it.
 constexpr std::uint32_t kMostLastLives = 4;
+/// A page holds the changes back no longer than 60 s (PROTOCOL rule 12), but for what is on the wire then.
+constexpr Duration kHeldBackAtMost = 110s;
+/// The spool's size is held against its bound every 5 s, by a call that may be slow.
+constexpr Duration kOverItsBoundAtMost = 30s;
 
-std::chrono::seconds seconds(std::uint64_t count) { return std::chrono::seconds(count); }
-
-WorldPlan draw_world(Random& random, const LiveWeather& weather) {
-  const auto sometimes = [&random](double most) { return random.chance(0.5) ? most * random.unit() : 0.0; };
-  WorldPlan plan;
-  plan.live = true;
-  plan.keys = static_cast<std::uint32_t>(2 + random.below(weather.few_keys ? 3 : 20));
-  plan.segments = static_cast<std::uint32_t>(1 + random.below(3));
-  plan.page_items = static_cast<std::uint32_t>(1 + random.below(6));
-  plan.batch_items = 1 + random.below(5);
-  plan.nodes = static_cast<std::uint32_t>(weather.few_keys ? 2 : 1 + random.below(3));
-  plan.clock_error = std::chrono::milliseconds(200 + random.below(800));
-  plan.dead_after = std::chrono::milliseconds(500 + random.below(4000));
-  plan.lost = weather.lost ? 0.3 : sometimes(0.2);
-  plan.failed_500 = sometimes(0.1);
-  plan.throttled = sometimes(0.2);
-  plan.transient = sometimes(0.2);
-  plan.unprocessed = sometimes(0.3);
-  plan.slow = weather.slow_pages ? 0.2 : sometimes(0.05);
-  plan.read_failed = sometimes(0.1);
-  plan.slow_commit = sometimes(0.02);
-  plan.broken_commit = random.chance(0.05) ? 0.005 : 0;
-  plan.poison_refused = random.chance(0.3) ? static_cast<std::uint32_t>(1 + random.below(2)) : 0;
-  plan.poison_500 = random.chance(0.05) ? 1 : 0;
-  plan.writer_changes = static_cast<std::uint32_t>(weather.few_keys ? 150 : 10 + random.below(100));
-  plan.writing = std::chrono::milliseconds(1000 + random.below(40'000));
-  plan.faults_until = plan.writing + std::chrono::milliseconds(random.below(5'000));
-  return plan;
+jobs::Roles only(bool capture, bool copy, bool apply) {
+  return {.capture = capture, .copy = copy, .apply = apply};
 }
 
-StreamPlan draw_stream(Random& random, const WorldPlan& world, const LiveWeather& weather) {
-  const auto sometimes = [&random](double most) { return random.chance(0.5) ? most * random.unit() : 0.0; };
-  StreamPlan plan;
-  const StreamView views[] = {StreamView::new_image, StreamView::new_and_old_images, StreamView::keys_only,
-                              StreamView::old_image};
-  plan.view = views[random.chance(0.8) ? random.below(2) : 2 + random.below(2)];
-  plan.in_order = random.chance(0.8);
-  if (!plan.in_order) plan.lateness = seconds(3 + random.below(6));
-  plan.retention = seconds(40 + random.below(60));
-  plan.early_trim = Duration(plan.retention) / (12 + random.below(20));
-  plan.shard_interval = std::chrono::milliseconds(200 + random.below(800));
-  plan.shards = static_cast<std::uint32_t>(random.chance(0.1) ? 0 : 1 + random.below(3));
-  plan.splits = static_cast<std::uint32_t>(random.below(4));
-  plan.splitting = world.writing;
-  plan.page_records = static_cast<std::uint32_t>(1 + random.below(8));
-  // Longer than a few polls are apart: who cannot poll a shard several times in a row never catches up.
-  if (random.chance(0.2))
-    plan.iterator_life = 4 * Duration(plan.shard_interval) + seconds(1 + random.below(10));
-  plan.throttled = sometimes(0.2);
-  plan.lost = sometimes(0.1);
-  plan.slow = sometimes(0.03);
-  plan.by_service = sometimes(0.5);
-  if (weather.outage || random.chance(0.2)) {
-    plan.outage_after = Duration(world.writing) * (1 + random.below(8)) / 10;
-    plan.outage_lasts = plan.retention * (weather.outage ? 6 : 1 + random.below(6)) / 4;
-  }
-  if (random.chance(0.05)) plan.replaced_after = Duration(world.writing) * (1 + random.below(8)) / 10;
-  return plan;
-}
-
-jobs::MigrateOptions draw_options(Random& random, const WorldPlan& plan, const StreamPlan& stream,
-                                  const LiveFaults& faults) {
-  jobs::MigrateOptions options;
-  options.copy.clock_error = options.apply.clock_error = plan.clock_error;
-  options.copy.dead_after = options.apply.dead_after = plan.dead_after;
-  options.copy.write_concurrency = static_cast<std::uint32_t>(1 + random.below(5));
-  options.copy.units_per_lane = static_cast<std::uint32_t>(1 + random.below(4));
-  options.copy.plan_fingerprint = "simulated";
-  if (random.chance(0.2)) options.copy.memory_bytes = 50 + random.below(2000);
-  if (random.chance(0.2)) options.copy.read = {pace::Wish::Kind::fixed, 1 + 20 * random.unit()};
-  options.copy_tuning.reserve_units = static_cast<std::uint32_t>(1 + random.below(4));
-  options.copy_tuning.faults = faults.copy;
-
-  if (stream.shards == 0 || stream.replaced_after || random.chance(0.5)) options.capture.enable = stream.view;
-  options.capture.list_every = seconds(1 + random.below(10));
-  options.capture.idle_poll = std::chrono::milliseconds(500 + random.below(4000));
-  options.capture.retention_margin = stream.retention / 5;
-  if (random.chance(0.2)) options.capture.memory_bytes = 100 + random.below(2000);
-  options.capture.faults = faults.capture;
-
-  options.apply.write_concurrency = static_cast<std::uint32_t>(1 + random.below(5));
-  if (random.chance(0.3)) options.apply.memory_bytes = 500 + random.below(3000);
-  if (random.chance(0.2)) options.apply.read_rcu_per_s = 2 + 20 * random.unit();
-  options.apply.faults = faults.apply;
-
-  options.allowed_lag = std::chrono::milliseconds(1000 + random.below(9000));
-  if (random.chance(0.3)) options.spool_max_bytes = 100 + random.below(1000);
-  options.faults = faults.migrate;
-  return options;
-}
+/// What a migration keeps in its state directory, and what is known of its requests.
+struct Ground {
+  Ground(World& world, const std::string& spool_id)
+      : spool(spool_id), watch(world.universe(), world.plan().clock_error, world.plan().dead_after) {}
+  Disk disk;
+  SpoolDisk spool;
+  WriteWatch watch;
+  std::vector<state::SpoolModel> backups;
+  std::optional<MonoTime> captures_since;  ///< the first epoch was in the ledger by then
+};
 
 class Story {
  public:
@@ -121,12 +52,12 @@ class Story {
       : universe_(seed),
         random_(universe_.random().fork()),
         weather_(weather),
-        world_(universe_, draw_world(random_, weather)),
+        plan_(draw_live(random_, faults, weather)),
+        world_(universe_, plan_.world),
         history_(world_),
-        stream_(world_, draw_stream(random_, world_.plan(), weather)),
-        options_(draw_options(random_, world_.plan(), stream_.plan(), faults)),
-        spool_("spool"),
-        watch_(universe_, world_.plan().clock_error, world_.plan().dead_after) {
+        stream_(world_, plan_.stream),
+        options_(plan_.options),
+        ground_(std::make_unique<Ground>(world_, "spool")) {
     spool_faults_ = {.slow = random_.chance(0.3) ? 0.01 : 0,
                      .full = random_.chance(0.2) ? 0.05 : 0,
                      .until = universe_.now() + world_.plan().faults_until};
@@ -137,6 +68,7 @@ class Story {
     // What was written before is readable then, and may wait no longer.
     calm_at_ += stream.lateness + options_.allowed_lag + 1s;
     lives_to_lose_ = static_cast<std::uint32_t>(random_.below(weather.many_lives ? 8 : 4));
+    if (plan_.plot.roles_apart) lives_apart_ = 4 + random_.below(4);
   }
 
   LiveStory tell() {
@@ -144,16 +76,22 @@ class Story {
       live();
       pass_time();
     }
-    bool ended = false;
-    for (std::uint32_t last = 0; last < kMostLastLives && in_time() && !ended; ++last) ended = live();
-    if (!ended && in_time()) broken("it does not come to an end by itself: " + last_words_);
-    while (!universe_.idle()) universe_.run_next_event();
-    if (ended) compare();
+    bool ended = come_to_an_end();
+    if (ended && owed()) {
+      tell_of("extra keys stay");
+      options_.delete_extra = true;
+      ended = come_to_an_end();
+      if (ended && owed()) broken("extra keys are to be looked for although there was leave");
+    }
+    if (ended && plan_.plot.into_existing) tell_of("extra keys deleted by leave");
+    if (ended && former_) keep_former_out();
+    former_process_.reset();
+    run_until_nothing_happens();
     ScenarioResult& result = told_.result;
     result.violations = world_.violations();
     result.trace_hash = universe_.trace_hash();
     result.steps = universe_.steps();
-    result.rejects = disk_.rejects.size();
+    result.rejects = disk().rejects.size();
     told_.splits = stream_.splits();
     told_.trimmed_unread = stream_.trimmed_unread();
     return told_;
@@ -162,6 +100,10 @@ class Story {
  private:
   void broken(std::string text) { world_.violate(Violation::Kind::broken_rule, std::move(text)); }
   void wrong(std::string text) { world_.violate(Violation::Kind::wrong_end, std::move(text)); }
+  void tell_of(const char* plot) { ++told_.plots[plot]; }
+
+  Disk& disk() { return ground_->disk; }
+  const Disk& disk() const { return ground_->disk; }
 
   bool in_time() {
     if (universe_.now() - start_ < kLongestStory && universe_.steps() < kMostSteps) return true;
@@ -170,91 +112,347 @@ class Story {
     return false;
   }
 
-  bool gap() const { return disk_.job && disk_.job->live.gap(); }
+  bool gap() const { return disk().job && disk().job->live.gap(); }
+  bool unhealed() const { return gap() && disk().job->live.gaps.size() > disk().job->live.gaps_healing; }
+  bool owed() const { return disk().job && disk().job->live.backward == state::BackwardPass::owed; }
 
-  /// One process from start to crash, stop or end; true if it ended by itself, and was started when nobody
+  bool come_to_an_end() {
+    bool ended = false;
+    for (std::uint32_t last = 0; last < kMostLastLives && in_time() && !ended; ++last) ended = live();
+    if (!ended && in_time()) broken("it does not come to an end by itself: " + last_words_);
+    run_until_nothing_happens();
+    if (ended) check_end();
+    return ended;
+  }
+
+  // ------------------------------------------------------------------ one life
+
+  /// One process from start to crash, stop or end; true if it came to its end, and was started when nobody
   /// wrote any more.
   bool live() {
     ++told_.result.lives;
-    spool_.crash(universe_.random());
+    ground_->spool.crash(universe_.random());
     const bool last = universe_.now() >= calm_at_;
+    touch_spool();
     LiveProcess::Setting with = setting();
-    with.options.heal = gap() && (last || random_.chance(0.5));
+    with.options.heal = gap() && (last ? unhealed() || random_.chance(0.5) : random_.chance(0.5));
     if (!last && random_.chance(0.02)) with.options.heal = true;
     with.options.until_in_step = last || random_.chance(0.5);
+    // Once history is begun, nobody has to say again that the target is not empty.
+    if (disk().job && disk().job->phase != state::JobPhase::planned && random_.chance(0.3))
+      with.options.copy.into_existing = false;
+    const bool apart = !last && lives_apart_ > 0;
+    if (apart) with.options.roles = next_roles();
+    if (with.options.roles != jobs::Roles()) with.options.until_in_step = with.options.heal = false;
+    if (plan_.plot.restarted && disk().job && random_.chance(0.4)) {
+      with.options.copy.restart = true;
+      if (with.options.roles.copy && disk().job->phase != state::JobPhase::planned)
+        tell_of("restarted in mid-job");
+    }
+    // Whoever may not look for extra keys is never in step: only whoever watches sees that all else is done.
+    const bool without_leave = last && !with.options.delete_extra && (of_others() || owed());
+    if (without_leave) with.options.until_in_step = false;
     told_.heals += with.options.heal;
     claimed_at_.reset();
-    LiveProcess process(with, random_.next());
-    const bool dies = !last && lives_to_lose_ > 0 && random_.chance(0.8);
-    const bool stops = !last && !dies && lives_to_lose_ > 0;
-    if (dies || stops) --lives_to_lose_;
-    const std::uint64_t last_step = universe_.steps() + 1 + random_.below(1ull << (4 + random_.below(11)));
+    but_for_leave_since_.reset();
+    process_ = std::make_unique<LiveProcess>(with, random_.next());
+    note_begin(with.options);
+    const bool dies = !last && (lives_to_lose_ > 0 || apart) && random_.chance(apart ? 0.5 : 0.8);
+    const bool stops = !last && !dies && (lives_to_lose_ > 0 || apart);
+    if (!apart && (dies || stops)) --lives_to_lose_;
+    const bool hands_over = !last && plan_.plot.taken_over && !former_ && random_.chance(0.6);
+    const std::uint64_t last_step =
+        universe_.steps() + 1 + random_.below(1ull << ((apart ? 8 : 4) + random_.below(apart ? 7 : 11)));
     const MonoTime stop_at = calm_at_ + world_.between(0s, 3s);
-    while (!process.result && in_time()) {
-      if (dies && universe_.steps() >= last_step) {
-        crash();
+    over_bound_since_.reset();
+    while (!process_->result && in_time()) {
+      if (hands_over && universe_.steps() >= last_step && !world_.target_table.tags.empty()) {
+        hand_over();
+        note("taken over");
         return false;
       }
-      if (stops && universe_.steps() >= last_step) process.stop.request();
-      if (!last && universe_.now() >= stop_at) process.stop.request();
-      if (with.options.until_in_step && !claimed_at_ && process.board.snapshot().live &&
-          process.board.snapshot().live->in_step) {
-        claimed_at_ = universe_.now();
+      if (dies && !hands_over && universe_.steps() >= last_step) {
+        crash();
+        note("killed");
+        return false;
       }
-      if (!step(process)) {
+      if (stops && !hands_over && universe_.steps() >= last_step) process_->stop.request();
+      if (!last && universe_.now() >= stop_at) process_->stop.request();
+      if (without_leave && (unhealed() || done_but_for_leave())) process_->stop.request();
+      steer();
+      look(with.options);
+      if (!step()) {
         broken("the process waits for nothing");
         return true;
       }
     }
-    if (!process.result) return false;
-    return end(process, last);
+    if (!process_->result) {
+      if (const auto live = process_->board.snapshot().live)
+        note(fmt::format("it goes on: {}", fmt::join(live->not_in_step, "; ")));
+      return false;
+    }
+    const bool ended = end(last, without_leave);
+    note(last_words_);
+    return ended;
   }
+
+  void note_begin(const jobs::MigrateOptions& options) {
+    told_.course +=
+        fmt::format("{:8.3f} s ", std::chrono::duration<double>(universe_.now() - start_).count());
+    const auto add = [this](bool said, const char* word) {
+      if (said) told_.course += fmt::format(" {}", word);
+    };
+    add(options.roles.capture, "capture");
+    add(options.roles.copy, "copy");
+    add(options.roles.apply, "apply");
+    add(options.until_in_step, "--until in-step");
+    add(options.heal, "--heal");
+    add(options.copy.restart, "--restart");
+    add(options.copy.into_existing, "--into-existing");
+    add(options.copy.take_over, "--take-over");
+    add(options.delete_extra, "--delete-extra");
+    add(!options.copy.skip_segments.empty(), "skipSegments");
+  }
+  void note(std::string_view end) {
+    told_.course += fmt::format("\n{:8.3f} s  {}\n",
+                                std::chrono::duration<double>(universe_.now() - start_).count(), end);
+  }
+
+  bool of_others() const { return options_.copy.into_existing || !options_.copy.skip_segments.empty(); }
 
   LiveProcess::Setting setting() {
     return {.world = &world_,
             .stream = &stream_,
             .history = &history_,
-            .disk = &disk_,
-            .spool_disk = &spool_,
+            .disk = &disk(),
+            .spool_disk = &ground_->spool,
             .spool_faults = spool_faults_,
-            .watch = &watch_,
+            .watch = &ground_->watch,
+            .leave = plan_.plot.leave || options_.delete_extra,
             .options = options_};
+  }
+
+  /// First all that a migration needs, one after another; then whatever comes.
+  jobs::Roles next_roles() {
+    --lives_apart_;
+    const std::uint64_t turn = turns_apart_++;
+    const bool captures = disk().job && disk().job->live.capture_epoch > 0;
+    const bool copies = disk().job && disk().job->phase != state::JobPhase::planned;
+    const std::uint64_t drawn = turn < 4 ? std::array<std::uint64_t, 4>{0, 1, 2, 2}[turn] : random_.below(4);
+    if (!captures || drawn == 0) return only(true, false, false);
+    if (!copies || drawn == 1) return only(false, true, false);
+    return drawn == 2 ? only(false, false, true) : jobs::Roles();
+  }
+
+  bool step() {
+    std::vector<SimLoop*> loops{&process_->loop};
+    if (former_process_) loops.push_back(&former_process_->loop);
+    const bool going_on = step_busily(loops);
+    look_at_former();
+    return going_on;
+  }
+
+  /// What must hold at any moment.
+  void look(const jobs::MigrateOptions& options) {
+    if (!ground_->captures_since && disk().job && disk().job->live.capture_epoch > 0)
+      ground_->captures_since = universe_.now();
+    const std::optional<jobs::LiveProgress> live = process_->board.snapshot().live;
+    if (!live) return;
+    const bool due = disk().job && (disk().job->live.backward == state::BackwardPass::owed ||
+                                    disk().job->live.backward == state::BackwardPass::due);
+    if (live->in_step && due) wrong("it says that it is in step, but extra keys are still to be looked for");
+    const bool claims = std::ranges::all_of(live->not_in_step, [](const std::string& reason) {
+      return reason.find("refused by the target") != std::string::npos;
+    });
+    if (options.until_in_step && !claimed_at_ && claims) claimed_at_ = universe_.now();
+    if (process_->spool.most_held_back() > kHeldBackAtMost && !held_back_) {
+      held_back_ = true;
+      wrong("a page holds the changes back for minutes");
+    }
+    look_at_spool(options);
+  }
+
+  /// Rule 12: images beyond the bound are reduced to marks.
+  void look_at_spool(const jobs::MigrateOptions& options) {
+    if (options.spool_max_bytes == 0) return;
+    const state::SpoolModel& newest =
+        ground_->spool.unsynced.empty() ? ground_->spool.synced : ground_->spool.unsynced.back();
+    if (newest.bytes() <= options.spool_max_bytes || process_->stop.requested()) {
+      over_bound_since_.reset();
+    } else if (!over_bound_since_) {
+      over_bound_since_ = universe_.now();
+    } else if (universe_.now() > *over_bound_since_ + kOverItsBoundAtMost) {
+      wrong("the spool outgrows its bound");
+      over_bound_since_ = MonoTime::max() - 1h;
+    }
+  }
+
+  /// Somebody pauses it now and then, and thinks better of it.
+  void steer() {
+    if (!plan_.plot.paused) return;
+    const bool paused = process_->paused_since.has_value();
+    if (!random_.chance(paused ? 0.01 : 0.001)) return;
+    if (!paused) tell_of("paused");
+    process_->pause(!paused);
+  }
+
+  /// Nothing but the missing leave stands against being in step, for so long that what was written before is
+  /// on the target.
+  bool done_but_for_leave() {
+    const std::optional<jobs::LiveProgress> live = process_->board.snapshot().live;
+    const auto stands = [&](const std::string& reason) {
+      if (reason.starts_with("keys that only the target has")) return false;
+      if (reason.find("refused by the target") != std::string::npos) return false;
+      return !(reason.find("missed") != std::string::npos && !unhealed());
+    };
+    if (!live || std::ranges::any_of(live->not_in_step, stands)) {
+      but_for_leave_since_.reset();
+      return false;
+    }
+    if (!but_for_leave_since_) but_for_leave_since_ = universe_.now();
+    return universe_.now() - *but_for_leave_since_ >
+           options_.allowed_lag + jobs::kClaimFresh + stream_.plan().lateness + 5s;
   }
 
   void crash() {
     ++told_.result.crashes;
     if (random_.chance(0.5)) {
-      disk_.apply_pending();
+      disk().apply_pending();
     } else {
-      disk_.drop_pending();
+      disk().drop_pending();
     }
-    world_.sender_died();
-    watch_.sender_died();
+    forget_requests(*process_, *ground_);
+    process_.reset();
   }
 
-  bool end(const LiveProcess& process, bool last) {
-    const bool clean = disk_.job && !disk_.job->heartbeat_unix_ms;
-    if (!clean) {
-      world_.sender_died();
-      watch_.sender_died();
-    }
-    told_.result.puts += process.observed.puts;
-    if (gap()) told_.gaps = std::max<std::uint64_t>(told_.gaps, disk_.job->live.gaps.size());
+  void forget_requests(const LiveProcess& process, Ground& ground) {
+    world_.sender_died(&process.observed);
+    ground.watch.sender_died();
+  }
+
+  bool end(bool last, bool without_leave) {
+    const std::unique_ptr<LiveProcess> process = std::move(process_);
+    const bool clean = disk().job && !disk().job->heartbeat_unix_ms;
+    if (!clean) forget_requests(*process, *ground_);
+    told_.result.puts += process->observed.puts;
+    if (gap()) told_.gaps = std::max<std::uint64_t>(told_.gaps, disk().job->live.gaps.size());
     check_missed();
-    if (!*process.result) {
-      check_failure(process, last);
+    if (!*process->result) {
+      check_failure(*process, last);
       return false;
     }
-    const jobs::MigrateSummary& summary = **process.result;
+    const jobs::MigrateSummary& summary = **process->result;
+    tell_of_roles(process->options.roles, summary);
     told_.events += summary.live.events;
     told_.written += summary.live.applied;
     told_.removed += summary.live.removed;
     told_.reread += summary.live.reread;
     last_words_ = fmt::format("{}", fmt::join(summary.live.not_in_step, "; "));
+    if (without_leave) {
+      if (summary.live.in_step) wrong("it says that it is in step, but nobody looked for extra keys");
+      return but_for_leave_since_ && !unhealed();
+    }
     if (!summary.ended_by_itself) return false;
-    check_claim(process, summary, last);
+    check_claim(summary, last);
     return last;
   }
+
+  void tell_of_roles(const jobs::Roles& roles, const jobs::MigrateSummary& summary) {
+    if (roles == only(true, false, false) && summary.live.events > 0) tell_of("capture alone");
+    if (roles == only(false, true, false) && summary.copy.counts.written_items > 0) tell_of("copy alone");
+    if (roles == only(false, false, true) && summary.live.applied > 0) tell_of("apply alone");
+  }
+
+  void pass_time() {
+    const auto scale = random_.below(weather_.many_lives ? 2 : weather_.outage ? 4 : 8);
+    const Duration time = scale == 3   ? world_.between(10s, 2 * Duration(stream_.plan().retention))
+                          : scale == 2 ? world_.between(1s, 10s)
+                          : scale == 1 ? world_.between(1ms, 1s)
+                                       : Duration::zero();
+    const MonoTime until = universe_.now() + time;
+    while (former_process_ && universe_.now() < until && in_time() && former_process_->loop.step())
+      look_at_former();
+    while (!universe_.idle() && universe_.next_event() <= until) universe_.run_next_event();
+    universe_.advance_to(until);
+  }
+
+  void run_until_nothing_happens() {
+    while (!universe_.idle()) universe_.run_next_event();
+  }
+
+  // ------------------------------------------------------------------ what people do
+
+  void touch_spool() {
+    const bool known = disk().job && disk().job->spool && disk().job->live.capture_epoch > 0;
+    if (known && plan_.plot.spool_lost && !spool_touched_ && random_.chance(0.4)) {
+      spool_touched_ = true;
+      ground_->spool = SpoolDisk("another spool");
+      note("the spool is lost");
+      gap_due_ = "spool_missing";
+    }
+    if (!plan_.plot.spool_older) return;
+    if (known && !spool_touched_ && !ground_->backups.empty() && random_.chance(0.4)) {
+      const state::SpoolModel& backup = ground_->backups[random_.below(ground_->backups.size())];
+      const bool seen = backup.stamp().counter < disk().job->spool->counter;
+      spool_touched_ = true;
+      ground_->spool.synced = backup;
+      note("an older spool");
+      if (seen) gap_due_ = "spool_older";
+    }
+    // Of a spool that nobody has open.
+    if (random_.chance(0.5)) ground_->backups.push_back(ground_->spool.synced);
+  }
+
+  /// Another migration takes the target over: the process is killed before, or nobody thinks of it.
+  void hand_over() {
+    const bool dead = random_.chance(0.5);
+    if (dead) {
+      crash();
+    } else {
+      former_process_ = std::move(process_);
+    }
+    tell_of(dead ? "taken over from the dead" : "taken over from the living");
+    world_.rivals = true;
+    former_ = std::exchange(ground_, std::make_unique<Ground>(world_, "the new owner's spool"));
+    options_.copy.take_over = options_.copy.into_existing = true;
+    gap_due_.clear();
+    spool_touched_ = true;
+  }
+
+  /// Rule 20: it stops as soon as it notices. What it sends after that, its endpoints tell.
+  void look_at_former() {
+    if (!former_process_ || !former_process_->result) return;
+    const Result<jobs::MigrateSummary>& result = *former_process_->result;
+    const bool kept_out = !result && result.error().kind == ErrorKind::needs_person;
+    if (former_process_->kept_out_since && !kept_out)
+      broken("the former owner did not say that the target is another's");
+    if (former_process_->kept_out_since && kept_out) tell_of("the former owner kept out");
+    forget_requests(*former_process_, *former_);
+    former_process_.reset();
+  }
+
+  /// Rule 20: a former owner that is started again does nothing, and says so.
+  void keep_former_out() {
+    if (former_process_) {
+      wrong("the former owner still runs at the end");
+      return;
+    }
+    std::swap(ground_, former_);
+    ground_->spool.crash(universe_.random());
+    LiveProcess::Setting with = setting();
+    with.options.copy.take_over = false;
+    LiveProcess process(with, random_.next());
+    while (!process.result && in_time() && process.loop.step_busily()) {
+    }
+    const bool kept_out =
+        process.result && !*process.result && process.result->error().kind == ErrorKind::needs_person;
+    if (!kept_out) wrong("a former owner that is started again is not kept out");
+    if (process.observed.puts > 0) wrong("a former owner that is started again writes");
+    if (kept_out) tell_of("the former owner kept out");
+    std::swap(ground_, former_);
+  }
+
+  // ------------------------------------------------------------------ checks
 
   void check_failure(const LiveProcess& process, bool last) {
     const Error& error = process.result->error();
@@ -262,7 +460,8 @@ class Story {
     const auto any_of = [&error](std::initializer_list<ErrorKind> kinds) {
       return std::ranges::find(kinds, error.kind) != kinds.end();
     };
-    if (error.kind == ErrorKind::needs_person && gap() && process.options.until_in_step) return;
+    const bool person = (gap() || owed()) && process.options.until_in_step;
+    if (error.kind == ErrorKind::needs_person && person) return;
     const bool expected =
         !last && any_of({ErrorKind::disk, ErrorKind::corrupt, ErrorKind::transient, ErrorKind::throttled,
                          ErrorKind::unknown_outcome, ErrorKind::stopped});
@@ -273,110 +472,68 @@ class Story {
   /// that a process has ended which looked.
   void check_missed() {
     missed_after_epoch_ = false;
-    if (!disk_.job || gap() || !stream_.newest_trimmed_unread()) return;
+    if (!disk().job || gap() || !stream_.newest_trimmed_unread()) return;
     const MonoTime missed = *stream_.newest_trimmed_unread();
     const std::int64_t now_ms = unix_ms();
     const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(universe_.now() - missed);
     // The epoch's beginning is told by the server's clock, in whole seconds.
-    missed_after_epoch_ = now_ms - ago.count() > disk_.job->live.capture_began_unix_ms + 1000;
+    missed_after_epoch_ = now_ms - ago.count() > disk().job->live.capture_began_unix_ms + 1000;
   }
 
   std::int64_t unix_ms() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(universe_.wall().time_since_epoch()).count();
   }
 
-  /// I8: what the target holds is not older than the claim allows.
-  void check_claim(const LiveProcess& process, const jobs::MigrateSummary& summary, bool last) {
+  LiveCase as_it_stands() {
+    return {.world = &world_,
+            .history = &history_,
+            .disk = &disk(),
+            .options = &options_,
+            .lateness = stream_.plan().lateness,
+            .after_other = former_ != nullptr,
+            .captures_since = ground_->captures_since};
+  }
+
+  void check_claim(const jobs::MigrateSummary& summary, bool last) {
     ++told_.claims;
     if (!last) ++told_.claims_while_written;
-    if (gap()) broken("it says that it is in step, but there is a gap");
-    const std::set<KeyId> rejected = live_rejects();
-    if (summary.live_rejects != rejected.size())
-      broken(fmt::format("it tells of {} live rejects, but there are {}", summary.live_rejects,
-                         rejected.size()));
-    if (summary.live.in_step != rejected.empty()) broken("it is in step with live rejects");
-    // Polls may be so old, and hold what happened before them only; the server's clock tells whole seconds,
-    // and the applier looks at its spool once a second.
-    const Duration age = process.options.allowed_lag + jobs::kClaimFresh + stream_.plan().lateness + 3s;
-    for (KeyId key = 0; key < world_.plan().keys; ++key) {
-      if (rejected.contains(key)) continue;
-      const SourceHistory::Content target = world_.on_target(key);
-      if (!history_.held_since(key, target, claimed_at_.value_or(universe_.now()) - age))
-        wrong(
-            fmt::format("item {} is {} on the target at a claim of being in step, which the source had not "
-                        "for longer than {} s",
-                        key, text(target), std::chrono::duration<double>(age).count()));
-    }
+    judge_claim(as_it_stands(), summary, claimed_at_.value_or(universe_.now()));
   }
 
-  static std::string text(const SourceHistory::Content& content) {
-    return content ? std::to_string(*content) : std::string("not there");
-  }
-
-  std::set<KeyId> live_rejects() const {
-    std::set<KeyId> keys;
-    for (const state::Reject& reject : disk_.rejects) {
-      if (reject.live) keys.insert(parse_key(reject.item));
-    }
-    return keys;
-  }
-
-  /// I10: both sides are equal, but for live rejects; and those are of items that the source has.
-  void compare() {
-    const std::set<KeyId> rejected = live_rejects();
-    if (gap()) broken("there is a gap although it was healed");
+  void check_end() {
     if (missed_after_epoch_) broken("a record was trimmed unread without a gap");
-    for (const state::Reject& reject : disk_.rejects) {
-      if (!reject.live) continue;
-      const KeyId key = parse_key(reject.item);
-      const bool removal = reject.item == key_json(key);
-      if (!removal && !world_.source_state(key).there)
-        wrong(fmt::format("item {} is gone and its reject is live", key));
+    if (!gap_due_.empty()) {
+      if (!disk().gap_causes.contains(gap_due_)) wrong("no gap was told: " + gap_due_);
+      tell_of(gap_due_ == "spool_missing" ? "spool missing" : "spool older");
+      gap_due_.clear();
     }
-    for (KeyId key = 0; key < world_.plan().keys; ++key) {
-      const SourceHistory::Content source = SourceHistory::content(world_.source_state(key));
-      const SourceHistory::Content target = world_.on_target(key);
-      if (rejected.contains(key) || target == source) continue;
-      wrong(fmt::format("item {}: {} on the source, {} on the target", key, text(source), text(target)));
-    }
-  }
-
-  bool step(LiveProcess& process) {
-    // A busy machine: time passes while steps are ready.
-    if (universe_.order().chance(0.02)) {
-      process.advance_to(universe_.now() + std::chrono::microseconds(universe_.order().below(5000)));
-    }
-    return process.step();
-  }
-
-  void pass_time() {
-    const auto scale = random_.below(weather_.many_lives ? 2 : weather_.outage ? 4 : 8);
-    const Duration time = scale == 3   ? world_.between(10s, 2 * Duration(stream_.plan().retention))
-                          : scale == 2 ? world_.between(1s, 10s)
-                          : scale == 1 ? world_.between(1ms, 1s)
-                                       : Duration::zero();
-    const MonoTime until = universe_.now() + time;
-    while (!universe_.idle() && universe_.next_event() <= until) universe_.run_next_event();
-    universe_.advance_to(until);
+    if (!options_.copy.skip_segments.empty()) tell_of("a segment left out");
+    judge_end(as_it_stands());
   }
 
   Universe universe_;
   Random random_;
   const LiveWeather weather_;
+  const LivePlan plan_;
   World world_;
   SourceHistory history_;
   SimStream stream_;
-  const jobs::MigrateOptions options_;
-  Disk disk_;
-  SpoolDisk spool_;
+  jobs::MigrateOptions options_;
+  std::unique_ptr<Ground> ground_;
+  std::unique_ptr<LiveProcess> process_;
+  /// Of the migration that the target was taken from, if it was; its process, if that still runs.
+  std::unique_ptr<Ground> former_;
+  std::unique_ptr<LiveProcess> former_process_;
   SpoolFaults spool_faults_;
-  WriteWatch watch_;
   const MonoTime start_ = universe_.now();
   MonoTime calm_at_{};  ///< nobody writes any more, and nothing fails
   std::uint32_t lives_to_lose_ = 0;
-  bool late_ = false;
+  std::uint64_t lives_apart_ = 0, turns_apart_ = 0;
+  bool late_ = false, held_back_ = false, spool_touched_ = false;
+  std::string gap_due_;                 ///< the cause that the ledger must come to know
   bool missed_after_epoch_ = false;     ///< as of the newest process's end
   std::optional<MonoTime> claimed_at_;  ///< by the newest process
+  std::optional<MonoTime> but_for_leave_since_, over_bound_since_;
   std::string last_words_;
   LiveStory told_;
 };

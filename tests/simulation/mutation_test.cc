@@ -93,10 +93,10 @@ ScenarioResult tell_of_a_hanging_ledger(std::uint64_t seed, const jobs::CopyFaul
     slow.write = {pace::Wish::Kind::fixed, 1.0 / (15 * 60)};
     Process first(universe, world, disk, slow, tuning, seed);
     // Begun, and the target taken: from then on a commit is only for the pages.
-    while ((!disk.job || world.target_table.tags.empty()) && first.step()) {
+    while ((!disk.job || world.target_table.tags.empty()) && first.loop.step()) {
     }
     disk.hangs_until = began + 2h;
-    while (first.observed.puts == 0 && universe.now() < began + 30min && first.step()) {
+    while (first.observed.puts == 0 && universe.now() < began + 30min && first.loop.step()) {
     }
     story.puts = first.observed.puts;
   }
@@ -107,7 +107,7 @@ ScenarioResult tell_of_a_hanging_ledger(std::uint64_t seed, const jobs::CopyFaul
   fast.clock_error = plan.clock_error;
   fast.dead_after = plan.dead_after;
   Process second(universe, world, disk, fast, jobs::CopyTuning(), seed + 1);
-  while (!second.result && second.step()) {
+  while (!second.result && second.loop.step()) {
   }
   while (!universe.idle()) universe.run_next_event();
   world.check_end(*disk.job, disk.rejects, disk.began);

@@ -44,20 +44,6 @@ struct Process {
   }
   ~Process() { loop.destroy_everything(); }
 
-  /// Runs one step, or lets time go on to the next; false if nothing is left to wait for.
-  bool step() {
-    if (loop.run_one()) return true;
-    if (!loop.has_timer()) return false;
-    advance_to(loop.next_timer());
-    return true;
-  }
-  /// Lets the world's events up to `time` happen, and then the loop's timers.
-  void advance_to(MonoTime time) {
-    while (!universe.idle() && universe.next_event() <= time) universe.run_next_event();
-    universe.advance_to(time);
-    loop.fire_due_timers();
-  }
-
   Universe& universe;
   SimLoop loop;
   Stop stop;

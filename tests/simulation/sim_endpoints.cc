@@ -41,6 +41,7 @@ class SimCatalog final : public endpoints::Catalog {
     if (fails) co_return fail(ErrorKind::transient, "the connection was cut");
     for (const auto& [name, value] : tags)
       (source_ ? world_.source_table : world_.target_table).tags.insert_or_assign(name, value);
+    if (!source_) world_.tagged_at = loop_.now();
     co_return Result<void>();
   }
   Task<Result<bool>> empty() override {
@@ -190,7 +191,8 @@ class SimWritable final : public endpoints::Writable {
       world_.violate(Violation::Kind::broken_rule, fmt::format("a batch of {} records", items.size()));
     }
     Fate fate = draw_fate(items);
-    if (!fate.executed.empty()) world_.send(fate.executed, loop_.now() + fate.executes_after, fate.lost);
+    if (!fate.executed.empty())
+      world_.send(fate.executed, loop_.now() + fate.executes_after, fate.lost, &observed_);
     co_await loop_.sleep_for(fate.answers_after, nullptr);
     if (!fate.outcome.error) world_.acknowledged(acknowledged_items(items, fate.outcome.unprocessed));
     co_return std::move(fate.outcome);
@@ -371,6 +373,9 @@ void Disk::apply_pending() {
     began = pending_began;
   }
   if (pending_commit) {
+    if (pending_commit->live) {
+      for (const state::GapRecord& gap : pending_commit->live->gaps) gap_causes.insert(gap.cause);
+    }
     state::apply(*job, rejects, *pending_commit);
   }
   drop_pending();

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "endpoints/endpoint.h"
@@ -37,7 +39,8 @@ struct Disk {
   MonoTime pending_began{};
   std::optional<state::JobState> pending_begin;
   std::optional<state::Commit> pending_commit;
-  MonoTime hangs_until{};  ///< no call ends before
+  MonoTime hangs_until{};            ///< no call ends before
+  std::set<std::string> gap_causes;  ///< of all gaps that it ever held
 
   void apply_pending();
   void drop_pending();

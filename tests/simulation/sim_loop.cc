@@ -1,5 +1,7 @@
 #include "sim_loop.h"
 
+#include <algorithm>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -34,6 +36,44 @@ bool SimLoop::run_one() {
   if (chosen + 1 != ready_.size()) ready_[chosen] = std::move(ready_.back());
   ready_.pop_back();
   work();
+  return true;
+}
+
+bool SimLoop::step() {
+  if (run_one()) return true;
+  if (!has_timer()) return false;
+  advance_to(next_timer());
+  return true;
+}
+
+bool SimLoop::step_busily() {
+  SimLoop* const alone[] = {this};
+  return simulation::step_busily(alone);
+}
+
+void SimLoop::advance_to(MonoTime time) {
+  while (!universe_.idle() && universe_.next_event() <= time) universe_.run_next_event();
+  universe_.advance_to(time);
+  fire_due_timers();
+}
+
+bool step_busily(std::span<SimLoop* const> loops) {
+  Universe& universe = loops.front()->universe_;
+  const auto advance = [&](MonoTime time) {
+    for (SimLoop* loop : loops) loop->advance_to(time);
+  };
+  if (universe.order().chance(0.02))
+    advance(universe.now() + std::chrono::microseconds(universe.order().below(5000)));
+  const std::size_t first = loops.size() == 1 ? 0 : universe.order().below(loops.size());
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    if (loops[(first + i) % loops.size()]->run_one()) return true;
+  }
+  MonoTime next = MonoTime::max();
+  for (const SimLoop* loop : loops) {
+    if (loop->has_timer()) next = std::min(next, loop->next_timer());
+  }
+  if (next == MonoTime::max()) return false;
+  advance(next);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 #include <boost/asio/execution.hpp>
@@ -32,6 +33,13 @@ class SimLoop final : public Loop {
   MonoTime next_timer() const { return timers_.begin()->first.first; }
   /// Makes the timers that are due ready.
   void fire_due_timers();
+
+  /// Runs one step, or lets time go on to the next; false if nothing is left to wait for.
+  bool step();
+  /// The same on a busy machine: time passes now and then while steps are ready.
+  bool step_busily();
+  /// Lets the world's events up to `time` happen, and then the loop's timers.
+  void advance_to(MonoTime time);
 
   /// kill -9: destroys every coroutine frame and every waiting handler. Whatever their destructors post is
   /// destroyed too.
@@ -68,6 +76,7 @@ class SimLoop final : public Loop {
   };
 
   void fire(std::uint64_t id);
+  friend bool step_busily(std::span<SimLoop* const> loops);
 
   Universe& universe_;
   Context context_;
@@ -76,5 +85,8 @@ class SimLoop final : public Loop {
   std::map<std::uint64_t, MonoTime> due_;  ///< of each timer, to find it when its sleep is cut short
   std::uint64_t next_timer_id_ = 1;
 };
+
+/// SimLoop::step_busily() of processes that run beside each other, at least one, in one universe.
+bool step_busily(std::span<SimLoop* const> loops);
 
 }  // namespace messina::simulation

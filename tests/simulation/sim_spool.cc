@@ -1,5 +1,6 @@
 #include "sim_spool.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace messina::simulation {
@@ -81,6 +82,8 @@ Task<Result<state::PutAnswer>> SimSpool::put(const state::SpoolBatch& batch) {
 }
 
 Task<Result<state::Taken>> SimSpool::take(const state::TakeRequest& request) {
+  if (request.images_before != MonoTime::max())
+    most_held_back_ = std::max(most_held_back_, loop_.now() - request.images_before);
   co_await latency();
   co_return model_.take(request);
 }

@@ -54,6 +54,9 @@ class SimSpool final : public state::SpoolStore {
   Task<Result<state::Reduced>> reduce_to(std::uint64_t max_bytes) override;
   Task<Result<state::SpoolFigures>> figures() override;
 
+  /// How far behind the present a taking was held by a watermark at most.
+  Duration most_held_back() const { return most_held_back_; }
+
  private:
   bool chance(double probability);
   Task<void> latency();
@@ -66,6 +69,7 @@ class SimSpool final : public state::SpoolStore {
   const SpoolFaults faults_;
   state::SpoolModel model_;
   bool full_ = false;
+  Duration most_held_back_{};
 };
 
 }  // namespace messina::simulation

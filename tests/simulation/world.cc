@@ -46,6 +46,10 @@ World::World(Universe& universe, WorldPlan plan)
   for (KeyId key = 0; key < plan_.keys; ++key) {
     if (random.chance(0.9)) source_[key] = {.version = 1, .since = universe_.now(), .there = true};
   }
+  for (KeyId key = 0; key < all_keys(); ++key) {
+    const bool there = key >= plan_.keys || (plan_.foreign_shared > 0 && random.chance(plan_.foreign_shared));
+    if (there) target_[key].version = kForeign + key;
+  }
   while (refused_.size() < plan_.poison_refused)
     refused_.insert(static_cast<KeyId>(random.below(plan_.keys)));
   while (failing_.size() < plan_.poison_500) failing_.insert(static_cast<KeyId>(random.below(plan_.keys)));
@@ -131,10 +135,11 @@ World::ReadPage World::read_target(std::uint32_t segment, KeyId from) const {
   return page;
 }
 
-void World::send(std::vector<ItemState> items, MonoTime when, bool lost) {
+void World::send(std::vector<ItemState> items, MonoTime when, bool lost, const void* sender) {
   const std::uint64_t id = next_request_++;
   requests_[id].items = std::move(items);
   requests_[id].lost = lost;
+  requests_[id].sender = sender;
   schedule(id, when);
 }
 
@@ -163,10 +168,11 @@ void World::acknowledged(std::span<const ItemState> items) {
   for (const ItemState& item : items) acknowledged_[item.key] = item.version;
 }
 
-void World::sender_died() {
+void World::sender_died(const void* sender) {
   const MonoTime dead = universe_.now() + plan_.dead_after;
   std::vector<std::uint64_t> gone;
   for (auto& [id, request] : requests_) {
+    if (sender != nullptr && request.sender != sender) continue;
     if (request.when > dead) gone.push_back(id);
     if (request.lost || request.when > dead) continue;
     request.lost = true;
@@ -187,6 +193,7 @@ void World::violate(Violation::Kind kind, std::string text) {
 }
 
 void World::check_commit(const state::JobState& before, const state::Commit& step) {
+  if (rivals) return;
   std::set<KeyId> rejected;
   for (const state::Reject& reject : step.rejects) {
     const bool of_change = reject.unit.empty();

@@ -29,6 +29,8 @@ struct ItemState {
 };
 std::string item_json(ItemState item);
 ItemState parse_item(std::string_view raw);
+/// Of items that somebody else put on the target, from here on.
+inline constexpr Version kForeign = 1'000'000'000;
 /// `{"pk":{"S":"0042"}}`
 std::string key_json(KeyId key);
 KeyId parse_key(std::string_view raw);
@@ -51,8 +53,10 @@ struct WorldPlan {
   std::uint32_t poison_500 = 0;      ///< keys whose items it answers with 500, before writing anything
   std::uint32_t writer_changes = 0;  ///< of the source, spread over `writing`
   Duration writing{};
-  Duration faults_until{};  ///< after that, servers and networks are well
-  bool live = false;        ///< an applier writes beside the copy
+  Duration faults_until{};         ///< after that, servers and networks are well
+  bool live = false;               ///< an applier writes beside the copy
+  std::uint32_t foreign_keys = 0;  ///< items of somebody else's on the target, of keys from `keys` on
+  double foreign_shared = 0;       ///< of the source's keys: the target has somebody else's item at first
 };
 
 /// A fault of the run. A wrong end is what a user would suffer; a broken rule is what would have led there.
@@ -78,6 +82,13 @@ class World {
     std::map<std::string, std::string> tags = {};
   };
   Described source_table{.id = "source-id"}, target_table{.id = "target-id"};
+  MonoTime tagged_at{};  ///< when the target's tags were put last
+
+  /// The source's keys, and somebody else's on the target.
+  KeyId all_keys() const { return plan_.keys + plan_.foreign_keys; }
+  /// Set while two processes that know nothing of each other write: what one of them commits is not held
+  /// against what was read and sent last.
+  bool rivals = false;
 
   // ------------------------------------------------------------------ the source
   std::uint32_t segment_of(KeyId key) const { return key * 2654435761u % plan_.segments; }
@@ -112,11 +123,11 @@ class World {
   bool target_is_empty() const { return target_.empty(); }
   /// A request that executes at `when`, on a node of the world's choice. It outlives whoever sent it. `lost`:
   /// its connection is broken already, so that the sender's death changes nothing for it.
-  void send(std::vector<ItemState> items, MonoTime when, bool lost);
+  void send(std::vector<ItemState> items, MonoTime when, bool lost, const void* sender);
   /// The client saw the answer that these items are written.
   void acknowledged(std::span<const ItemState> items);
-  /// The sender is gone: its requests on the wire may be late now, by D at most.
-  void sender_died();
+  /// The sender is gone: its requests on the wire may be late now, by D at most. Null: every sender is.
+  void sender_died(const void* sender = nullptr);
   /// The newest state of an item on the target; nullopt if it is not there.
   std::optional<Version> on_target(KeyId key) const {
     const auto cell = target_.find(key);
@@ -150,6 +161,7 @@ class World {
     std::uint64_t event = 0;  ///< that executes it; others are stale
     MonoTime when{};
     bool lost = false;
+    const void* sender = nullptr;
   };
   struct LastRead {
     Version version = 0;
