@@ -93,16 +93,22 @@ CaptureClaim Capture::claim() const {
   claim.listed_at = state.listing->asked_at;
   claim.closed_drained = state.map.closed_are_drained(*state.listing);
   std::set<endpoints::ShardId> open;
-  MonoTime oldest = MonoTime::max();
+  MonoTime oldest = MonoTime::max(), whole_until = MonoTime::max();
   for (const endpoints::ShardInfo& shard : state.listing->shards) {
     if (shard.closed) continue;
     open.insert(shard.id);
     const auto polled = state.polled.find(shard.id);
     oldest = polled == state.polled.end() ? MonoTime::min() : std::min(oldest, polled->second.sent_at);
-    if (polled != state.polled.end()) claim.behind = std::max(claim.behind, polled->second.behind);
+    if (polled != state.polled.end()) {
+      claim.behind = std::max(claim.behind, polled->second.behind);
+      whole_until = std::min(whole_until, polled->second.whole_until);
+    }
     if (oldest == MonoTime::min()) break;
   }
-  if (!open.empty() && oldest != MonoTime::min()) claim.polled_at = oldest;
+  if (!open.empty() && oldest != MonoTime::min()) {
+    claim.polled_at = oldest;
+    claim.whole_until = whole_until;
+  }
   // What is not listed any more may have been read to its end all the same, or not.
   for (const ShardRow& row : state.map.rows()) {
     if (row.state != ShardState::drained && !open.contains(row.id)) claim.closed_drained = false;

@@ -82,6 +82,9 @@ struct CaptureClaim {
   bool closed_drained = false;        ///< every shard that is closed in it was read to its end
   /// The oldest of the newest answered polls of the open shards; nullopt: one was never answered.
   std::optional<MonoTime> polled_at;
+  /// What was written before is in the spool, as far as the open shards tell: a page that left records unread
+  /// does not count as a poll here, and how late records may become readable is counted in.
+  std::optional<MonoTime> whole_until;
   /// The newest poll of each found nothing left to read, or its last record at most so old when the server
   /// answered, or so much time has passed since either; 0 if nothing was left of any.
   std::chrono::seconds behind{0};

@@ -36,7 +36,7 @@ Task<void> announce_end(std::shared_ptr<Workers> workers) {
 
 /// A table that was made again, or is another's, ends the job; anything else that goes wrong here, the reads
 /// and writes will meet, too.
-Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane, Look look, MonoTime* next) {
+Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane, LookAt look, MonoTime* next) {
   if (run->tuning.faults.owner_unchecked) co_return;
   const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, look);
   if (same) co_return;
@@ -175,7 +175,7 @@ Task<void> Conductor::tick_until_all_done(std::shared_ptr<Workers> workers) {
     publish(phase());
     if (looks && loop_.now() >= next_check && checks.idle()) {
       next_check = loop_.now() + kCheckTablesEvery;
-      const Look at = ++look % kSourceOnceIn == 0 ? Look::both : Look::target;
+      const LookAt at = ++look % kSourceOnceIn == 0 ? LookAt::both : LookAt::target;
       checks.spawn(loop_.executor(), check_now(run_, run_->context.lanes->front(), at, &next_check));
     }
   }
@@ -213,7 +213,8 @@ Task<bool> Conductor::commit(Last last) {
   Totals after = totals_;
   add(after, step);
   const std::string now_in = last == Last::no ? phase() : last == Last::done ? "done" : "stopped";
-  step.snapshot_json = progress_to_json(progress(now_in, after));
+  // A migration around it tells of itself.
+  if (run_->context.companion == nullptr) step.snapshot_json = progress_to_json(progress(now_in, after));
 
   Result<void> committed = co_await run_->context.store->commit(step);
   if (!committed) {
@@ -258,7 +259,7 @@ Task<void> Conductor::end() {
     Lane& lane = run_->context.lanes->front();
     Random random = run_->context.random.fork();
     auto attempt = [run = run_, &lane] {
-      return check_tables(lane, run->pinned, run->authority, Look::both);
+      return check_tables(lane, run->pinned, run->authority, LookAt::both);
     };
     const Result<void> same = co_await with_retries<void>(loop_, &run_->halt, random, attempt);
     if (same) {

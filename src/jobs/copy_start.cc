@@ -360,9 +360,9 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
 }
 
 Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
-                                Look look) {
+                                LookAt look) {
   state::JobIdentity now = pinned;
-  if (look == Look::both) {
+  if (look == LookAt::both) {
     Result<TableDescription> source = co_await lane.source.catalog->describe(nullptr);
     if (!source) co_return fail(source.error());
     now.source_table_id = source->id;
@@ -382,7 +382,7 @@ Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, co
 
 Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error) {
   if (error.kind == ErrorKind::not_found) {
-    const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, Look::both);
+    const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, LookAt::both);
     if (!same && same.error().kind == ErrorKind::needs_person) error = same.error();
   }
   run->fail_with(std::move(error));

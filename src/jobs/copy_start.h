@@ -45,12 +45,12 @@ inline constexpr Duration kCheckTablesEvery = kLookAtOwnerEvery;
 inline constexpr Duration kLookAgain = std::chrono::seconds(5);
 inline constexpr std::uint32_t kSourceOnceIn = 6;
 
-enum class Look : std::uint8_t { target, both };
+enum class LookAt : std::uint8_t { target, both };
 /// Describes tables by the lane's endpoints, once, and compares them with what was pinned. needs_person if
 /// one was deleted and made again, or the target carries another authority than `ours` (an empty owner: that
 /// of whoever gave the work out); an error that a repetition may cure is returned as it is.
 Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
-                                Look look);
+                                LookAt look);
 
 /// When a former process's requests are dead (PROTOCOL rule 3). Pure; the unit tests call it.
 /// `former_heartbeat_unix_ms`: nullopt after a clean end.

@@ -1,5 +1,6 @@
 #include "jobs/in_step.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,9 @@
 namespace messina::jobs {
 
 namespace {
+
+/// Within this the applier has looked at the spool anew, which it does once a second.
+constexpr Duration kSeenAnew = std::chrono::seconds(2);
 
 std::string seconds(std::chrono::milliseconds time) {
   return fmt::format("{:.1f} s", std::chrono::duration<double>(time).count());
@@ -47,6 +51,18 @@ std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime no
   else if (facts.oldest_entry && *facts.oldest_entry > allowed_lag)
     reasons.push_back(fmt::format("the oldest change that waits is {} old", seconds(*facts.oldest_entry)));
   return reasons;
+}
+
+bool but_for_rejects(const StepFacts& facts, const std::vector<std::string>& against) {
+  return against.empty() || (against.size() == 1 && facts.live_rejects > 0);
+}
+
+std::optional<MonoTime> complete_until(const StepFacts& facts, const std::vector<std::string>& against,
+                                       MonoTime now) {
+  if (!but_for_rejects(facts, against) || !facts.whole_until) return std::nullopt;
+  MonoTime until = std::min(*facts.whole_until, now - kSeenAnew);
+  if (facts.oldest_entry) until = std::min<MonoTime>(until, now - *facts.oldest_entry);
+  return until;
 }
 
 }  // namespace messina::jobs

@@ -21,7 +21,8 @@ struct StepFacts {
   std::optional<MonoTime> listed_at;  ///< the newest complete listing was asked for
   std::optional<MonoTime> polled_at;  ///< the oldest of the open shards' newest answered polls
   bool closed_drained = false;
-  std::chrono::seconds behind{0};  ///< the newest polls brought records as old as this
+  std::optional<MonoTime> whole_until;  ///< what was written before is in the spool
+  std::chrono::seconds behind{0};       ///< the newest polls brought records as old as this
   /// Age of the spool's oldest change; absent: there is none. max(): there is one of unknown age. Looked at
   /// after all that the rest says of the capture and of the backward pass.
   std::optional<std::chrono::milliseconds> oldest_entry;
@@ -34,5 +35,13 @@ inline constexpr std::chrono::seconds kClaimFresh{30};
 /// oldest entry and the newest records may be old.
 std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime now,
                                              std::chrono::milliseconds allowed_lag);
+
+/// Whether nothing but items that the target refused stands against it: `against` is what stands against it.
+bool but_for_rejects(const StepFacts& facts, const std::vector<std::string>& against);
+
+/// In step the target may be with changes of some seconds that wait. What was written at the source before
+/// this time is there; nullopt where more than rejects stands against being in step.
+std::optional<MonoTime> complete_until(const StepFacts& facts, const std::vector<std::string>& against,
+                                       MonoTime now);
 
 }  // namespace messina::jobs

@@ -71,5 +71,24 @@ TEST(InStep, WhatIsJustYoungEnoughCounts) {
   EXPECT_TRUE(not_in_step_because(facts, kNow, kAllowed).empty());
 }
 
+TEST(InStep, TellsUntilWhenAllIsThere) {
+  StepFacts facts = in_step();
+  const auto until = [&facts] {
+    return complete_until(facts, not_in_step_because(facts, kNow, kAllowed), kNow);
+  };
+  EXPECT_FALSE(until()) << "no shard has told yet";
+  facts.whole_until = kNow - 3s;
+  EXPECT_EQ(until(), kNow - 3s);
+  facts.oldest_entry = 3500ms;
+  EXPECT_EQ(until(), kNow - 3500ms) << "what waits is not there";
+  facts.oldest_entry.reset();
+  facts.whole_until = kNow;
+  EXPECT_EQ(until(), kNow - 2s) << "the applier has not looked since";
+  facts.live_rejects = 1;
+  EXPECT_EQ(until(), kNow - 2s) << "waiting longer would not help";
+  facts.applying = false;
+  EXPECT_FALSE(until());
+}
+
 }  // namespace
 }  // namespace messina::jobs

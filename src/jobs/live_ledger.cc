@@ -100,10 +100,14 @@ Task<Result<void>> LiveLedger::record_rejects(std::vector<state::Reject> rejects
   std::erase_if(settled_keys, [&](const std::string& key) {
     return std::ranges::find(rejects, key, &state::Reject::key) != rejects.end();
   });
+  std::vector<std::string> refused_keys;
+  for (const state::Reject& reject : rejects) refused_keys.push_back(reject.key);
   step.rejects = std::move(rejects);
   const Result<void> committed = co_await commit(std::move(step));
   if (!committed) co_return fail(committed.error());
   for (const std::string& key : settled_keys) rejects_.remove(key);
+  // Again: a copy that began anew meanwhile has forgotten all that the ledger had before.
+  for (const std::string& key : refused_keys) rejects_.add(key);
   co_return Result<void>();
 }
 

@@ -2,7 +2,8 @@
 //
 // The order in which it begins is what makes it right: the target is taken (rule 20), the stream's shards are
 // listed and their positions stored (rule 13), only then is the first page of history read. Every part goes
-// on where it was when the process starts anew.
+// on where it was when the process starts anew. A running process can be asked to do more of the parts
+// (Steering::wish()); they begin in the same order, by the same rules.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -18,15 +19,10 @@
 #include "jobs/copy_internal.h"
 #include "jobs/live_tables.h"
 #include "jobs/reread_rejects.h"
+#include "jobs/roles.h"
 #include "state/spool_store.h"
 
 namespace messina::jobs {
-
-/// Which parts of a migration a process does. The others are another run's.
-struct Roles {
-  bool capture = true, copy = true, apply = true;
-  bool operator==(const Roles&) const = default;
-};
 
 /// Rules that a mutation test removes.
 struct MigrateFaults {
@@ -79,7 +75,7 @@ struct MigrateContext {
   state::SpoolStore* spool = nullptr;
   ProgressBoard* board = nullptr;
   Stop* stop = nullptr;
-  Steering* steering = nullptr;      ///< may be null
+  Steering* steering = nullptr;      ///< may be null: nobody steers, or asks for more roles
   RejectRetries* retries = nullptr;  ///< may be null: nobody asks for rejects to be read again
   SharedBudgets* shared = nullptr;   ///< may be null
   AmongTables among = {};

@@ -18,8 +18,26 @@ struct SteeringNote {
   bool operator==(const SteeringNote&) const = default;
 };
 
+/// A part of a live migration that this process does, or did.
+struct RoleNote {
+  std::string role;             ///< "capture", "copy", "apply"
+  std::string state;            ///< one of role_state's
+  std::string why;              ///< of "waiting" and "failed"; else empty
+  std::uint64_t exit_code = 0;  ///< of "failed": what a process of its own would end with
+  std::uint64_t wish = 0;       ///< the last that it was asked for by, while it ran (jobs/roles.h); 0: none
+  bool operator==(const RoleNote&) const = default;
+};
+namespace role_state {
+inline constexpr const char* kBeginning = "beginning";
+inline constexpr const char* kWaiting = "waiting";  ///< apply: for history to begin
+inline constexpr const char* kRunning = "running";
+inline constexpr const char* kDone = "done";      ///< copy: all history is copied
+inline constexpr const char* kFailed = "failed";  ///< it could not begin; the others go on
+}  // namespace role_state
+
 /// What a live migration adds: its stream, its spool, its applier, and how far the target is behind.
 struct LiveProgress {
+  std::vector<RoleNote> roles;  ///< in the order in which they begin; those of other runs are absent
   bool capturing = false, applying = false;
   std::string stream_view;   ///< "NEW_IMAGE"; empty until the stream is known
   std::uint64_t events = 0;  ///< records captured by this process
@@ -46,6 +64,11 @@ struct LiveProgress {
   std::uint64_t gaps_healing = 0;        ///< of them, from the first: this run's history heals them
   bool in_step = false;                  ///< as of this snapshot
   std::vector<std::string> not_in_step;  ///< what stands against it; empty if nothing does
+  /// What was written at the source before this time is on the target; absent unless nothing but rejects
+  /// stands against being in step. Of this machine's clock.
+  std::optional<std::int64_t> complete_until_unix_ms;
+  /// What only a person can put right before it can be in step, and how; empty: nothing.
+  std::string needs_person;
   bool operator==(const LiveProgress&) const = default;
 };
 

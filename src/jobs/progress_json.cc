@@ -18,6 +18,7 @@ namespace json = boost::json;
 /// Calls `visit(name, field)` for every field; the one list that both directions use.
 template <class LiveRef, class Visit>
 void for_each_live_field(LiveRef& live, Visit visit) {
+  visit("roles", live.roles);
   visit("capturing", live.capturing);
   visit("applying", live.applying);
   visit("streamView", live.stream_view);
@@ -45,6 +46,8 @@ void for_each_live_field(LiveRef& live, Visit visit) {
   visit("gapsHealing", live.gaps_healing);
   visit("inStep", live.in_step);
   visit("notInStep", live.not_in_step);
+  visit("completeUntilUnixMs", live.complete_until_unix_ms);
+  visit("needsPerson", live.needs_person);
 }
 
 template <class ProgressRef, class Visit>
@@ -108,6 +111,16 @@ void put(json::object& out, const char* name, const std::vector<std::string>& te
   for (const std::string& text : texts) list.emplace_back(log::valid_utf8(text));
   out[name] = std::move(list);
 }
+void put(json::object& out, const char* name, const std::vector<RoleNote>& roles) {
+  json::array list;
+  for (const RoleNote& note : roles)
+    list.push_back(json::object{{"role", note.role},
+                                {"state", note.state},
+                                {"why", log::valid_utf8(note.why)},
+                                {"exitCode", note.exit_code},
+                                {"wish", note.wish}});
+  out[name] = std::move(list);
+}
 void put(json::object& out, const char* name, const std::optional<LiveProgress>& live) {
   if (!live) return;
   json::object inner;
@@ -157,6 +170,24 @@ bool get(const json::value& value, std::vector<SteeringNote>& notes) {
     if (at == nullptr || !get(*at, note.at_unix_ms)) return false;
     const json::value* all = object->if_contains("allTables");
     if (all != nullptr && !get(*all, note.all_tables)) return false;
+  }
+  return true;
+}
+bool get(const json::value& value, std::vector<RoleNote>& roles) {
+  if (!value.is_array()) return false;
+  for (const json::value& entry : value.get_array()) {
+    const json::object* object = entry.if_object();
+    if (object == nullptr) return false;
+    RoleNote& note = roles.emplace_back();
+    for (const auto& [name, text] : {std::pair("role", &note.role), std::pair("state", &note.state)}) {
+      const json::value* found = object->if_contains(name);
+      if (found == nullptr || !get(*found, *text)) return false;
+    }
+    const json::value *why = object->if_contains("why"), *exit = object->if_contains("exitCode"),
+                      *wish = object->if_contains("wish");
+    if (why != nullptr && !get(*why, note.why)) return false;
+    if (exit != nullptr && !get(*exit, note.exit_code)) return false;
+    if (wish != nullptr && !get(*wish, note.wish)) return false;
   }
   return true;
 }

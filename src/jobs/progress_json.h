@@ -9,10 +9,11 @@
 //    "applicationRcuPerS":5000,"writeConcurrency":32,"writeConcurrencyWhy":"growing",
 //    "steering":[{"setting":"rcu","value":"8000","by":"anna (uid 1000, pid 4711)","atUnixMs":1700000000000,
 //    "allTables":false}],
-//    "live":{"capturing":true,"applying":true,"streamView":"NEW_IMAGE","events":812,"eventsPerS":40.5,
+//    "live":{"roles":[{"role":"copy","state":"done","why":"","exitCode":0,"wish":1}],"capturing":true,"applying":true,"streamView":"NEW_IMAGE","events":812,"eventsPerS":40.5,
 //    "shardsReading":4,"shardsWaiting":0,"shardsDrained":2,"untilTrimmedS":86390,"spoolKeysAtMost":17,
 //    "spoolBytes":1048576,"diskFreeBytes":70000000000,"oldestChangeS":0.4,"spoolFull":false,"applied":790,
-//    "removed":5,"reread":0,"appliedPerS":39,"lagS":0.3,"gaps":[],"gapsHealing":0,"inStep":true,"notInStep":[]}}
+//    "removed":5,"reread":0,"appliedPerS":39,"lagS":0.3,"gaps":[],"gapsHealing":0,"inStep":true,"notInStep":[],
+//    "completeUntilUnixMs":1700000000000,"needsPerson":""}}
 //
 // Fields have the meaning of Progress's; those that Progress has as optional are left out while they are
 // absent.

@@ -82,6 +82,9 @@ TEST(ProgressJson, ALiveMigrationComesBackAsItWent) {
   live.gaps = {"a gap", "of a server: \xff"};
   live.gaps_healing = 1;
   live.not_in_step = {"a reason"};
+  live.roles = {{"capture", role_state::kRunning, "", 0, 0}, {"copy", role_state::kFailed, "no", 4, 2}};
+  live.complete_until_unix_ms = 1'700'000'000'123;
+  live.needs_person = "heal it";
   const auto back = progress_from_json(progress_to_json(progress));
   ASSERT_TRUE(back);
   live.gaps[1] = "of a server: \xEF\xBF\xBD";

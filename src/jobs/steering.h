@@ -5,9 +5,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "jobs/progress.h"
+#include "jobs/roles.h"
 
 namespace messina::jobs {
 
@@ -31,7 +33,8 @@ struct SteeringSettings {
   bool paused = false;
   std::optional<double> read_rcu_per_s;            ///< > 0; absent: as the plan says
   std::optional<std::uint32_t> write_concurrency;  ///< >= 1; absent: as the plan says
-  /// By setting ("paused", "rcu", "concurrency"): its last change; settings that nobody touched are absent.
+  /// By setting ("paused", "rcu", "concurrency", "roles"): its last change; settings that nobody touched are
+  /// absent.
   std::map<std::string, SteeringChange> changes;
   bool operator==(const SteeringSettings&) const = default;
 };
@@ -50,6 +53,39 @@ class Steering {
   void set_write_concurrency(std::optional<std::uint32_t> batches, const std::string& text,
                              const Hand& hand) {
     set("concurrency", text, hand, [&](SteeringSettings& s) { s.write_concurrency = batches; });
+  }
+
+  /// Asks the job to do these parts, too; what it has not looked at yet is added to. Returns the wish's
+  /// number.
+  std::uint64_t wish(const RoleWish& wish, const Hand& hand) {
+    std::uint64_t number = 0;
+    const auto merge = [&](SteeringSettings&) {
+      RoleWish all = wish_.value_or(wish);
+      for (const Role role : kAllRoles)
+        if (has(wish.roles, role)) add(all.roles, role);
+      if (wish.enable_stream) all.enable_stream = wish.enable_stream;
+      all.skip_expired = all.skip_expired || wish.skip_expired;
+      all.into_existing = all.into_existing || wish.into_existing;
+      all.number = number = ++wishes_;
+      wish_ = all;
+    };
+    set("roles", text_of(wish.roles), hand, merge);
+    return number;
+  }
+  /// What the job has not looked at yet.
+  Roles wished() const {
+    const std::lock_guard lock(mutex_);
+    return wish_ ? wish_->roles : kNoRoles;
+  }
+  /// Of the last wish; 0: there was none.
+  std::uint64_t wish_number() const {
+    const std::lock_guard lock(mutex_);
+    return wishes_;
+  }
+  /// For the job, which takes it on.
+  std::optional<RoleWish> take_wish() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(wish_, std::nullopt);
   }
 
   SteeringSettings settings() const {
@@ -73,7 +109,8 @@ class Steering {
 
   mutable std::mutex mutex_;
   SteeringSettings settings_;
-  std::uint64_t version_ = 0;
+  std::optional<RoleWish> wish_;
+  std::uint64_t wishes_ = 0, version_ = 0;
 };
 
 /// Says in a snapshot what was changed. Of several hands on one setting the last counts, whether it reached

@@ -9,9 +9,10 @@
 
 namespace messina::jobs {
 
-/// Starts coroutines and waits for all of them. The group may be used by one coroutine; its children may run
-/// on any loop. A child counts as gone when its frame is: finished, or destroyed with its loop. So a group
-/// whose loops die leaves nothing behind. An exception out of a child is a bug and ends the program.
+/// Starts coroutines and waits for all of them. The group may be used by one coroutine, and by children on
+/// its loop, which may start others; children may run on any loop. A child counts as gone when its frame is:
+/// finished, or destroyed with its loop. So a group whose loops die leaves nothing behind. An exception out
+/// of a child is a bug and ends the program.
 class TaskGroup {
  public:
   TaskGroup() : state_(std::make_shared<State>()) {}
