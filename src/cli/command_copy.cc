@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "cli/commands.h"
 #include "cli/copy_job.h"
+#include "cli/join_run.h"
 #include "cli/load_plan.h"
 #include "cli/many_tables.h"
 #include "cli/migrations.h"
@@ -72,7 +73,7 @@ CopyEnd in_state(Session& session, const plan::CopyPlan& plan, const state::Migr
   std::error_code ignored;
   const bool was_there = std::filesystem::exists(folder / "ledger.db", ignored);
   auto opened = open_state(plan.state_dir, name, session.clock());
-  if (!opened) return {fail(opened.error()), {}, left_in(folder, was_there)};
+  if (!opened) return {fail(opened.error()), {}, left_in(folder, was_there), true};
   remember_end(folder, std::nullopt);
   CopyEnd end = work(*opened);
   if (!end.result) {
@@ -202,6 +203,10 @@ ExitCode run_copy(Session& session, Flags& flags) {
       return session.failed(at.error());
   const CopyEnd end = in_state(session, plan, migration_name(plan),
                                [&](OpenedState& opened) { return copy_in(session, plan, flags, opened); });
+  if (end.not_opened) {
+    const jobs::Roles copies{.capture = false, .copy = true, .apply = false};
+    if (const auto joined = join_holder(session, plan, flags, copies, end.result.error())) return *joined;
+  }
   return report_copy(session, plan, end);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/copy_job.h"
+#include "cli/join_run.h"
 #include "cli/load_plan.h"
 #include "cli/many_tables.h"
 #include "cli/migrate_job.h"
@@ -19,7 +20,8 @@ using MigrateEnd = Result<jobs::MigrateSummary>;
 MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags& flags,
                       const jobs::Roles& roles, OpenedState& opened) {
   if (auto kept = remember_plan(opened.folder, plan); !kept) return fail(kept.error());
-  auto watch = Watch::open(session, opened.folder, plan, flags);
+  auto watch = Watch::open(session, opened.folder, plan, flags,
+                           console::Joinable{.skips_expired = plan.live.skip_expired});
   if (!watch) return fail(watch.error());
   const std::size_t loops = loop_count(plan.loops);
   auto lanes = Lanes::open(plan, loops, &session.stop());
@@ -32,7 +34,7 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   state::DiskSpool spool(std::move(*spool_files), session.clock());
 
   jobs::Progress preparing;
-  preparing.job = "migrate";
+  preparing.job = jobs::job_name(roles);
   preparing.table = plan.source.table;
   preparing.phase = "preparing";
   session.board().publish(preparing);
@@ -78,7 +80,10 @@ ExitCode run_roles(Session& session, Flags& flags, const jobs::Roles& roles) {
       return session.failed(at.error());
   const state::MigrationName name = migration_name(*plan);
   auto opened = open_state(plan->state_dir, name, session.clock());
-  if (!opened) return session.failed(opened.error(), Left::no_place);
+  if (!opened) {
+    if (const auto joined = join_holder(session, *plan, flags, roles, opened.error())) return *joined;
+    return session.failed(opened.error(), Left::no_place);
+  }
   const std::filesystem::path folder = opened->folder;
   remember_end(folder, std::nullopt);
   const MigrateEnd end = migrate_in(session, *plan, flags, roles, *opened);

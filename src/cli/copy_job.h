@@ -61,6 +61,7 @@ struct CopyEnd {
   std::optional<jobs::CopySummary> so_far;
   /// When it did not come to its end: whether a new run finds a place in the ledger.
   Left left = Left::no_place;
+  bool not_opened = false;  ///< the migration's state could not be had: see join_holder()
 };
 /// Runs on the calling thread, which is no loop's.
 CopyEnd ended(Loop& loop, state::LedgerStore& store, Result<jobs::CopySummary> result);

@@ -39,7 +39,8 @@ What happens
   are read by parallel Scan and written in batches. The place is kept in the state
   directory: stopped or killed, the same command goes on. An item that the target refuses
   goes to the rejects, alone. A finished copy that is run again writes nothing.
-  Ctrl-C stops at the next safe point, a second one at once.
+  Ctrl-C stops at the next safe point, a second one at once. Where another process runs the
+  same migration, it is asked to copy as well, and followed; Ctrl-C leaves it running then.
 
 Credentials
   A DynamoDB side finds them as the AWS CLI does: its flags, the environment, its profile
@@ -76,6 +77,8 @@ What happens
   Every part keeps its place: stopped or killed, the same command goes on. Records of a
   DynamoDB stream live for 24 hours: a migration that stands still for longer has missed
   changes, says so, and heals by --heal.
+  Where a `capture`, `apply` or `migrate` of the same source and target runs already, that
+  process is asked to do what is missing, and followed; Ctrl-C leaves it running.
 
 Many tables
   With --tables, SOURCE and TARGET name a region or a cluster, as with `copy`. The changes
@@ -107,7 +110,8 @@ Page capture_page() {
           R"(
   The first half of `messina migrate`, by itself, until it is stopped: records wait in the
   state directory until a `migrate`, or `copy` and then `apply`, of the same source and target
-  goes on from there. What is copied after a capture has begun misses nothing.
+  goes on from there. What is copied after a capture has begun misses nothing. Those may
+  also be started while it runs: they ask it to do their part as well, and follow it.
 
 Examples
   messina capture dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --enable-stream
@@ -118,8 +122,10 @@ Page apply_page() {
   return {"Bring the target up to the changes that wait in the spool",
           R"(
   The other half: what `messina capture` has kept is written to the target, the newest
-  state of each key, until it is stopped. It does not run beside a `capture` of the same
-  migration: `messina migrate` does both at once.
+  state of each key, until it is stopped. Where a `capture` of the same source and target
+  runs, that process is asked to apply as well, and followed; Ctrl-C leaves it running.
+  While no history was begun it waits, since history brings what changed until then; with
+  --into-existing it does not wait, for a target that was filled in another way.
 
 Examples
   messina apply dynamodb://us-east-1/orders alternator://scylla-1:8000/orders

@@ -65,7 +65,8 @@ TableOutcome outcome_of(const jobs::MigrateSummary& summary, bool until_in_step)
   if (summary.ended_by_itself)
     outcome.end = TableEnd::in_step;
   else
-    outcome.end = summary.history_done && !until_in_step ? TableEnd::followed : TableEnd::stopped;
+    outcome.end =
+        cli::exit_of(summary, until_in_step) == ExitCode::stopped ? TableEnd::stopped : TableEnd::followed;
   if (!summary.live.gaps.empty()) {
     outcome.end = TableEnd::failed;
     outcome.error =
@@ -78,19 +79,20 @@ TableOutcome outcome_of(const jobs::MigrateSummary& summary, bool until_in_step)
 
 }  // namespace
 
-LiveRun::LiveRun(const LiveFlags& live_flags, const jobs::Roles& live_roles, std::size_t tables_in_all,
-                 std::size_t at_once)
+LiveRun::LiveRun(const LiveFlags& live_flags, const jobs::Roles& live_roles, const plan::LivePlan& plan,
+                 std::size_t tables_in_all, std::size_t at_once)
     : flags(live_flags),
       roles(live_roles),
       tables(tables_in_all),
       spool_memory(std::make_shared<state::SpoolMemory>()),
       retries(tables_in_all),
+      joinables(tables_in_all, console::Joinable{.skips_expired = plan.skip_expired}),
       turns(at_once),
       together(tables_in_all),
       preparing(static_cast<std::ptrdiff_t>(at_once + kPreparedAhead)) {}
 
 void ManyRuns::go_live(const LiveFlags& flags, const jobs::Roles& roles) {
-  live_ = std::make_unique<LiveRun>(flags, roles, plans_.size(), parallel_);
+  live_ = std::make_unique<LiveRun>(flags, roles, plans_.front().live, plans_.size(), parallel_);
 }
 
 TableOutcome ManyRuns::migrate_table(std::size_t index) { return in_state(index, &ManyRuns::migrate_in); }

@@ -92,9 +92,20 @@ Result<void> ManyRuns::listen(const ListenAt& at, std::chrono::milliseconds stal
   return {};
 }
 
-console::ControlAnswer ManyRuns::obey(std::size_t index, const console::ControlRequest& request,
-                                      const std::string& by) {
+Result<console::ControlAnswer> ManyRuns::obey(std::size_t index, const console::ControlRequest& request,
+                                              const std::string& by) {
   const jobs::Hand hand{by, session_.clock().wall(), request.all_tables};
+  console::ControlAnswer answer;
+  if (request.verb == console::ControlRequest::Verb::join) {
+    // A run that only copies can be given nothing to do.
+    console::Joinable* const joinable = live_ ? &live_->joinables[index] : nullptr;
+    const auto wish = console::join(request, runs_.steering(index), runs_.snapshot(index), joinable, hand);
+    if (!wish) return fail(wish.error());
+    answer.snapshot = runs_.snapshot(index);
+    answer.run = console::run_of(progress(), false);
+    answer.wish = *wish;
+    return answer;
+  }
   const auto change = [&](jobs::Steering& steering) { console::apply(request, steering, hand); };
   if (request.all_tables) {
     console::apply(request, budgets_, session_.clock().now());
@@ -102,7 +113,8 @@ console::ControlAnswer ManyRuns::obey(std::size_t index, const console::ControlR
   } else {
     change(runs_.steering(index));
   }
-  console::ControlAnswer answer{runs_.snapshot(index), console::run_of(progress(), request.all_tables)};
+  answer.snapshot = runs_.snapshot(index);
+  answer.run = console::run_of(progress(), request.all_tables);
   if (live_) {
     jobs::RejectRetries& retries = live_->retries[index];
     if (request.verb == console::ControlRequest::Verb::retry_rejects) retries.ask();

@@ -31,14 +31,16 @@ inline constexpr std::size_t kPreparedAhead = 12;
 
 /// What the tables of a live run share beside the budgets.
 struct LiveRun {
-  LiveRun(const LiveFlags& live_flags, const jobs::Roles& live_roles, std::size_t tables,
-          std::size_t at_once);
+  LiveRun(const LiveFlags& live_flags, const jobs::Roles& live_roles, const plan::LivePlan& plan,
+          std::size_t tables, std::size_t at_once);
 
   LiveFlags flags;
   jobs::Roles roles;
   std::size_t tables;
   std::shared_ptr<state::SpoolMemory> spool_memory;
-  std::deque<jobs::RejectRetries> retries;  ///< by table
+  // By table; those that are joined belong to the loop that answers the sockets.
+  std::deque<jobs::RejectRetries> retries;
+  std::vector<console::Joinable> joinables;
   jobs::CopyTurns turns;
   jobs::InStepTogether together;
   std::counting_semaphore<> preparing;  ///< all run at once, but not all may ask and make at once
@@ -69,8 +71,8 @@ class ManyRuns {
   void serve(Work work);
   jobs::TablesProgress progress();
   /// What the socket of table `index` is asked.
-  console::ControlAnswer obey(std::size_t index, const console::ControlRequest& request,
-                              const std::string& by);
+  Result<console::ControlAnswer> obey(std::size_t index, const console::ControlRequest& request,
+                                      const std::string& by);
   /// Runs `work` under the lock of the table's migration, and keeps how it ended for `status`.
   jobs::TableOutcome in_state(std::size_t index,
                               jobs::TableOutcome (ManyRuns::*work)(std::size_t, OpenedState&));

@@ -36,7 +36,9 @@ Result<void> check_live(const plan::CopyPlan& plan) {
 
 ExitCode exit_of(const jobs::MigrateSummary& summary, bool until_in_step) {
   if (!summary.live.gaps.empty()) return ExitCode::needs_person;
-  if (!summary.ended_by_itself && (until_in_step || !summary.history_done)) return ExitCode::stopped;
+  const bool copies = console::roles_of(summary.live).copy;
+  if (!summary.ended_by_itself && (until_in_step || (copies && !summary.history_done)))
+    return ExitCode::stopped;
   return summary.live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
 }
 

@@ -233,14 +233,18 @@ Left left_in(const std::filesystem::path& folder, bool was_there) {
   return (status ? status->begun : was_there) ? Left::place : Left::no_place;
 }
 
+bool runs_here(const console::MigrationStatus& status) {
+  std::array<char, 256> here{};
+  return ::gethostname(here.data(), here.size() - 1) == 0 && status.holder_host == here.data();
+}
+
 Result<console::ControlAnswer> ask_running(const std::filesystem::path& folder,
                                            const console::MigrationStatus& status,
                                            const console::ControlRequest& request) {
   /// A control loop has nothing else to do: a process that takes longer hangs or is stopped.
   static constexpr auto kPatience = std::chrono::seconds(3);
   const std::string who = fmt::format("pid {} on host {}", status.holder_pid, status.holder_host);
-  std::array<char, 256> here{};
-  if (::gethostname(here.data(), here.size() - 1) != 0 || status.holder_host != here.data())
+  if (!runs_here(status))
     return fail(ErrorKind::not_found, fmt::format("{} runs it: give the command on that host", who));
   const auto answer =
       net::ask_local(folder / console::kControlSocket, console::control_request(request), kPatience);

@@ -54,6 +54,9 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
 /// before.
 Left left_in(const std::filesystem::path& folder, bool was_there);
 
+/// Whether the process that runs it does so on this host: elsewhere it cannot be asked.
+bool runs_here(const console::MigrationStatus& status);
+
 /// Sends a request to the process that runs it (`status.running`). Errors: usage (refused), not_found (runs
 /// on another host, or takes no commands), denied (another user's), stopped (gives no answer).
 Result<console::ControlAnswer> ask_running(const std::filesystem::path& folder,

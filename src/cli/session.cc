@@ -27,8 +27,9 @@ Session::Session(const OutputFlags& flags)
       quiet_(flags.quiet),
       board_(clock_),
       display_(board_, console::process_output(), style_of(flags), clock_),
-      signals_(stop_,
-               [this] { notice("info", "stopping at the next safe point; a second Ctrl-C stops at once"); }) {
+      signals_(stop_, [this] {
+        if (!looks_on_) notice("info", "stopping at the next safe point; a second Ctrl-C stops at once");
+      }) {
   log::init(spdlog::level::from_str(flags.log_level), flags.json);
 }
 

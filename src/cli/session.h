@@ -1,5 +1,6 @@
 // What every command works with: where it writes, how it is stopped, what time it is.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@ class Session {
   jobs::ProgressBoard& board() { return board_; }
   console::Display& display() { return display_; }
   bool json() const { return json_; }
+  /// The work is another process's: a stop ends only this one's view of it, and is not announced.
+  void only_looks_on() { looks_on_ = true; }
 
   /// One line for people on stderr, or a notice event there.
   void notice(std::string_view level, const std::string& message);
@@ -42,6 +45,7 @@ class Session {
   SystemClock clock_;
   const bool json_;
   const bool quiet_;
+  std::atomic<bool> looks_on_{false};
   Stop stop_;
   jobs::ProgressBoard board_;
   console::Display display_;

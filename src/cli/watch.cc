@@ -92,13 +92,16 @@ std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop
     const auto request = console::parse_control_request(line);
     if (!request) return console::control_refusal(request.error().message);
     const std::string by = console::asker(user_name(peer.uid), peer.uid, peer.pid);
-    console::ControlAnswer answered = obey(*request, by);
-    const bool nobody_does = request->verb == console::ControlRequest::Verb::retry_rejects && !answered.retry;
-    if (request->verb != console::ControlRequest::Verb::status && !nobody_does) {
+    const Result<console::ControlAnswer> answered = obey(*request, by);
+    if (!answered) return console::control_refusal(answered.error().message);
+    const bool looked_on = request->verb == console::ControlRequest::Verb::join && answered->wish == 0;
+    const bool nobody_does =
+        request->verb == console::ControlRequest::Verb::retry_rejects && !answered->retry;
+    if (request->verb != console::ControlRequest::Verb::status && !looked_on && !nobody_does) {
       const std::string of = name.empty() ? "" : (request->all_tables ? "all tables" : name) + ": ";
       session.notice("info", fmt::format("{}{} by {}", of, console::describe(*request), by));
     }
-    return console::control_answer(answered);
+    return console::control_answer(*answered);
   };
   auto started = net::LocalServer::start(loop, folder / console::kControlSocket, {}, answer);
   if (started) return std::move(*started);
@@ -107,16 +110,19 @@ std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop
   return nullptr;
 }
 
-Watch::Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags)
+Watch::Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags,
+             std::optional<console::Joinable> joinable)
     : session_(session),
+      joinable_(joinable),
       context_{{migration_name(plan).source, migration_name(plan).target, plan.source.table},
                MESSINA_VERSION,
                flags.stalled_after.value_or(console::kStalledAfter)},
       loop_("watch") {}
 
 Result<std::unique_ptr<Watch>> Watch::open(Session& session, const std::filesystem::path& folder,
-                                           const plan::CopyPlan& plan, const Flags& flags) {
-  std::unique_ptr<Watch> watch(new Watch(session, plan, flags));
+                                           const plan::CopyPlan& plan, const Flags& flags,
+                                           std::optional<console::Joinable> joinable) {
+  std::unique_ptr<Watch> watch(new Watch(session, plan, flags, joinable));
   Watch* const self = watch.get();
   if (flags.listen) {
     const auto at = parse_listen(*flags.listen, flags.listen_anyone);
@@ -129,14 +135,29 @@ Result<std::unique_ptr<Watch>> Watch::open(Session& session, const std::filesyst
     if (!pages) return fail(pages.error());
     watch->pages_ = std::move(*pages);
   }
-  watch->socket_ =
-      serve_control(session, watch->loop_, folder, "",
-                    [self](const console::ControlRequest& request, const std::string& by) {
-                      console::apply(request, self->steering_, {by, self->session_.clock().wall()});
-                      if (request.verb == console::ControlRequest::Verb::retry_rejects) self->retries_.ask();
-                      return console::ControlAnswer{self->snapshot(), {}, self->retries_.answer()};
-                    });
+  watch->socket_ = serve_control(session, watch->loop_, folder, "",
+                                 [self](const console::ControlRequest& request, const std::string& by) {
+                                   return self->obey(request, by);
+                                 });
   return watch;
+}
+
+Result<console::ControlAnswer> Watch::obey(const console::ControlRequest& request, const std::string& by) {
+  const jobs::Hand hand{by, session_.clock().wall()};
+  console::ControlAnswer answer;
+  if (request.verb != console::ControlRequest::Verb::join) {
+    console::apply(request, steering_, hand);
+    if (request.verb == console::ControlRequest::Verb::retry_rejects) retries_.ask();
+    answer.snapshot = snapshot();
+    answer.retry = retries_.answer();
+    return answer;
+  }
+  console::Joinable* const joinable = joinable_ ? &*joinable_ : nullptr;
+  const auto wish = console::join(request, steering_, session_.board().snapshot(), joinable, hand);
+  if (!wish) return fail(wish.error());
+  answer.snapshot = snapshot();
+  answer.wish = *wish;
+  return answer;
 }
 
 jobs::Progress Watch::snapshot() const {

@@ -38,10 +38,10 @@ Result<std::unique_ptr<net::HttpServer>> serve_pages(Session& session, net::Even
                                                      const ListenAt& at, PageOf page_of);
 
 /// Answers the control protocol on the socket in `folder`, on `loop`, and says who changed what: for `name`,
-/// unless that is empty. `obey` carries a request out and answers it. Null with a warning if there can be no
-/// socket, since a job need not be steered.
-using Obey =
-    std::function<console::ControlAnswer(const console::ControlRequest& request, const std::string& by)>;
+/// unless that is empty. `obey` carries a request out and answers it, or refuses. Null with a warning if
+/// there can be no socket, since a job need not be steered.
+using Obey = std::function<Result<console::ControlAnswer>(const console::ControlRequest& request,
+                                                          const std::string& by)>;
 std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop& loop,
                                                 const std::filesystem::path& folder, const std::string& name,
                                                 Obey obey);
@@ -49,23 +49,27 @@ std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop
 /// Of a process that copies one table.
 class Watch {
  public:
-  /// `folder`: the migration's, whose lock the caller holds as long as the watch lives. Errors: as of
-  /// serve_pages().
+  /// `folder`: the migration's, whose lock the caller holds as long as the watch lives. `joinable`: of a live
+  /// migration, which other commands may ask for more of its roles. Errors: as of serve_pages().
   static Result<std::unique_ptr<Watch>> open(Session& session, const std::filesystem::path& folder,
-                                             const plan::CopyPlan& plan, const Flags& flags);
+                                             const plan::CopyPlan& plan, const Flags& flags,
+                                             std::optional<console::Joinable> joinable = std::nullopt);
 
   /// For the job's context.
   jobs::Steering& steering() { return steering_; }
   jobs::RejectRetries& retries() { return retries_; }
 
  private:
-  Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags);
+  Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags,
+        std::optional<console::Joinable> joinable);
+  Result<console::ControlAnswer> obey(const console::ControlRequest& request, const std::string& by);
   /// The board's snapshot with the settings as they are now, which the job may not have looked at yet.
   jobs::Progress snapshot() const;
 
   Session& session_;
   jobs::Steering steering_;
   jobs::RejectRetries retries_;
+  std::optional<console::Joinable> joinable_;  ///< of loop_
   const console::PageContext context_;
   net::EventLoop loop_;
   std::unique_ptr<net::LocalServer> socket_;

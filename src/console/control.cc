@@ -1,5 +1,6 @@
 #include "console/control.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -20,7 +21,8 @@ constexpr std::array<std::pair<std::string_view, Verb>, 5> kVerbs{{{"status", Ve
                                                                    {"pause", Verb::pause},
                                                                    {"resume", Verb::resume},
                                                                    {"set", Verb::set},
-                                                                   {"retry-rejects", Verb::retry_rejects}}};
+                                                                   {"retry-rejects", Verb::retry_rejects},
+                                                                   {"join", Verb::join}}};
 
 std::string_view name_of(Verb verb) {
   for (const auto& [name, value] : kVerbs)
@@ -66,6 +68,51 @@ Result<NewValue<std::uint32_t>> concurrency_of(const json::value& value) {
   return NewValue<std::uint32_t>(batches);
 }
 
+Result<jobs::Roles> roles_of(const json::value& value) {
+  jobs::Roles roles = jobs::kNoRoles;
+  const json::array* names = value.if_array();
+  bool good = names != nullptr && !names->empty();
+  for (std::size_t i = 0; good && i < names->size(); ++i) {
+    const json::string* name = (*names)[i].if_string();
+    const auto role = name == nullptr ? std::nullopt : jobs::role_of(*name);
+    good = role.has_value();
+    if (role) jobs::add(roles, *role);
+  }
+  if (!good) return fail(ErrorKind::usage, "\"roles\" is a list of capture, copy and apply, at least one");
+  return roles;
+}
+
+/// A member of `join`; false if it has none of this name.
+Result<bool> take_join_member(std::string_view key, const json::value& value, jobs::RoleWish& wish) {
+  if (key == "roles") {
+    const auto roles = roles_of(value);
+    if (!roles) return fail(roles.error());
+    wish.roles = *roles;
+    return true;
+  }
+  if (key == "enableStream") {
+    if (value.is_string()) wish.enable_stream = endpoints::stream_view(value.get_string());
+    if (!wish.enable_stream)
+      return fail(ErrorKind::usage, "\"enableStream\" is a stream's view, as NEW_IMAGE");
+    return true;
+  }
+  bool* const flag = key == "skipExpired"    ? &wish.skip_expired
+                     : key == "intoExisting" ? &wish.into_existing
+                                             : nullptr;
+  if (flag == nullptr) return false;
+  if (!value.is_bool()) return fail(ErrorKind::usage, fmt::format("\"{}\" is true or false", key));
+  *flag = value.get_bool();
+  return true;
+}
+
+std::string join_members(const jobs::RoleWish& wish) {
+  std::string text;
+  for (const jobs::Role role : jobs::kAllRoles)
+    if (jobs::has(wish.roles, role))
+      text += fmt::format("{}\"{}\"", text.empty() ? "" : ",", to_string(role));
+  return "[" + text + "]";
+}
+
 Result<json::object> object_of(std::string_view line) {
   json::error_code error;
   json::value value = json::parse(json::string_view(line.data(), line.size()), error);
@@ -80,6 +127,13 @@ std::string control_request(const ControlRequest& request) {
   line.whole("v", kControlVersion).text("do", name_of(request.verb));
   if (request.rcu) line.raw("rcu", value_json(*request.rcu));
   if (request.concurrency) line.raw("concurrency", value_json(*request.concurrency));
+  if (request.verb == Verb::join) {
+    line.raw("roles", join_members(request.wish));
+    if (request.wish.enable_stream)
+      line.text("enableStream", endpoints::text_of(*request.wish.enable_stream));
+    if (request.wish.skip_expired) line.flag("skipExpired", true);
+    if (request.wish.into_existing) line.flag("intoExisting", true);
+  }
   if (request.all_tables) line.text("tables", "all");
   return line.str();
 }
@@ -96,7 +150,8 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
   const json::value* verb_text = object->if_contains("do");
   const auto verb =
       verb_text != nullptr && verb_text->is_string() ? verb_of(verb_text->get_string()) : std::nullopt;
-  if (!verb) return fail(ErrorKind::usage, "\"do\" is one of status, pause, resume, set and retry-rejects");
+  if (!verb)
+    return fail(ErrorKind::usage, "\"do\" is one of status, pause, resume, set, retry-rejects and join");
   ControlRequest request;
   request.verb = *verb;
   for (const auto& [key, value] : *object) {
@@ -109,19 +164,27 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
       auto concurrency = concurrency_of(value);
       if (!concurrency) return fail(concurrency.error());
       request.concurrency = *concurrency;
-    } else if (key == "tables") {
+    } else if (*verb == Verb::join && key != "tables") {
+      const auto taken = take_join_member(key, value, request.wish);
+      if (!taken) return fail(taken.error());
+      if (!*taken)
+        return fail(ErrorKind::usage, fmt::format("\"join\" takes no member \"{}\"", std::string(key)));
+    } else if (key == "tables" && *verb != Verb::join) {
       if (value != json::value("all"))
         return fail(ErrorKind::usage, "\"tables\" is \"all\"; without it the request is for one table");
       request.all_tables = true;
     } else {
       return fail(
           ErrorKind::usage,
-          fmt::format("\"{}\" takes no such member: all take tables, and set takes rcu and concurrency",
-                      name_of(*verb)));
+          fmt::format(
+              "\"{}\" takes no such member: all but join take tables, and set takes rcu and concurrency",
+              name_of(*verb)));
     }
   }
   if (*verb == Verb::set && !request.rcu && !request.concurrency)
     return fail(ErrorKind::usage, "set what? It takes rcu and concurrency");
+  if (*verb == Verb::join && request.wish.roles == jobs::kNoRoles)
+    return fail(ErrorKind::usage, "join as what? It takes roles");
   return request;
 }
 
@@ -135,6 +198,8 @@ std::string describe(const ControlRequest& request) {
       return "resumed";
     case Verb::retry_rejects:
       return "rejects are read again";
+    case Verb::join:
+      return "asked for " + jobs::text_of(request.wish.roles);
     case Verb::set:
       break;
   }
@@ -151,6 +216,29 @@ void apply(const ControlRequest& request, jobs::Steering& steering, const jobs::
   if (request.rcu) steering.set_read_rcu(*request.rcu, value_text(*request.rcu), hand);
   if (request.concurrency)
     steering.set_write_concurrency(*request.concurrency, value_text(*request.concurrency), hand);
+}
+
+Result<std::uint64_t> join(const ControlRequest& request, jobs::Steering& steering, const jobs::Progress& now,
+                           Joinable* joinable, const jobs::Hand& hand) {
+  const jobs::Roles& roles = request.wish.roles;
+  if (joinable == nullptr) {
+    if (!roles.capture && !roles.apply) return 0;
+    return fail(ErrorKind::needs_person,
+                "it copies, and no capture of the changes began before it did, so that what it copies counts "
+                "for none: stop it, then run `messina migrate`, which captures first");
+  }
+  const auto fresh = jobs::take_wish(request.wish, now, steering.wished(), joinable->skips_expired);
+  if (!fresh) return fail(fresh.error());
+  if (*fresh == jobs::kNoRoles) {
+    const jobs::Roles pending = steering.wished();
+    const bool asked = std::ranges::any_of(
+        jobs::kAllRoles, [&](jobs::Role role) { return jobs::has(roles, role) && jobs::has(pending, role); });
+    return asked ? steering.wish_number() : 0;
+  }
+  jobs::RoleWish wish = request.wish;
+  wish.roles = *fresh;
+  if (wish.roles.capture) joinable->skips_expired = wish.skip_expired;
+  return steering.wish(wish, hand);
 }
 
 void apply(const ControlRequest& request, jobs::SharedBudgets& budgets, MonoTime now) {
@@ -265,6 +353,7 @@ std::string control_answer(const ControlAnswer& answer) {
   line.whole("v", kControlVersion).flag("ok", true).raw("snapshot", jobs::progress_to_json(answer.snapshot));
   if (answer.run) line.raw("run", run_json(*answer.run));
   if (answer.retry) line.raw("retry", retry_json(*answer.retry));
+  if (answer.wish > 0) line.whole("wish", answer.wish);
   return line.str();
 }
 
@@ -276,16 +365,19 @@ Result<ControlAnswer> parse_control_answer(std::string_view line) {
   const auto object = object_of(line);
   const auto member = [&object](const char* key) { return object ? object->if_contains(key) : nullptr; };
   const json::value *ok = member("ok"), *snapshot = member("snapshot"), *message = member("message"),
-                    *run = member("run"), *retry = member("retry");
+                    *run = member("run"), *retry = member("retry"), *wish = member("wish");
   if (ok != nullptr && *ok == json::value(false) && message != nullptr && message->is_string())
     return fail(ErrorKind::usage, std::string(message->get_string()));
   if (ok == nullptr || *ok != json::value(true) || snapshot == nullptr)
     return fail(ErrorKind::corrupt, "the running job's answer is none of the control protocol");
   auto progress = jobs::progress_from_json(json::serialize(*snapshot));
   if (!progress) return fail(progress.error());
-  ControlAnswer answer{std::move(*progress), {}};
+  ControlAnswer answer;
+  answer.snapshot = std::move(*progress);
   if (retry != nullptr && retry->is_object()) answer.retry = retry_from(retry->get_object());
   if (run != nullptr && run->is_object()) answer.run = run_from(run->get_object());
+  json::error_code no_number;
+  if (wish != nullptr) answer.wish = wish->to_number<std::uint64_t>(no_number);
   return answer;
 }
 

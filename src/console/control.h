@@ -5,6 +5,8 @@
 //   {"v":1,"do":"pause"}   {"v":1,"do":"resume"}     {"v":1,"ok":false,"message":"…"}
 //   {"v":1,"do":"set","rcu":8000,"concurrency":"auto"}
 //   {"v":1,"do":"retry-rejects"}                     {"v":1,"ok":true,"snapshot":{…},"retry":{…}}
+//   {"v":1,"do":"join","roles":["copy"],"intoExisting":true}
+//                                                    {"v":1,"ok":true,"snapshot":{…},"wish":1}
 //   {"v":1,"do":"pause","tables":"all"}              {"v":1,"ok":true,"snapshot":{…},"run":{…}}
 #pragma once
 #include <cstdint>
@@ -36,13 +38,14 @@ template <class T>
 using NewValue = std::optional<T>;
 
 struct ControlRequest {
-  enum class Verb : std::uint8_t { status, pause, resume, set, retry_rejects };
+  enum class Verb : std::uint8_t { status, pause, resume, set, retry_rejects, join };
   Verb verb = Verb::status;
   std::optional<NewValue<double>> rcu;                 ///< with `set`: > 0, at most kMostReadRcu
   std::optional<NewValue<std::uint32_t>> concurrency;  ///< with `set`: 1 to kMostWriteConcurrency
   /// For all tables of the process, those that will begin, too; `set` then sets what they may take together.
   /// A process with one table takes it for that one.
   bool all_tables = false;
+  jobs::RoleWish wish = {};  ///< with `join`: at least one role; its number is the process's to give
 };
 
 std::string control_request(const ControlRequest& request);
@@ -50,9 +53,19 @@ std::string control_request(const ControlRequest& request);
 /// range, a `set` that sets nothing.
 Result<ControlRequest> parse_control_request(std::string_view line);
 
-/// "rcu=8000, concurrency=auto"; "paused", "resumed"; empty for `status`.
+/// "rcu=8000, concurrency=auto"; "paused", "resumed"; "asked for copy, apply"; empty for `status`.
 std::string describe(const ControlRequest& request);
+/// What pause, resume and set say.
 void apply(const ControlRequest& request, jobs::Steering& steering, const jobs::Hand& hand);
+/// What a live migration knows for those who join it. Of its control loop.
+struct Joinable {
+  bool skips_expired = false;  ///< its capture leaves deletes by TTL out
+};
+/// A `join` for a process that stands as `now`; `joinable`: null where it only copies. Returns the wish's
+/// number (of a former wish where nothing is new), 0 if the process does all of that already. needs_person,
+/// saying why, where it cannot do that.
+Result<std::uint64_t> join(const ControlRequest& request, jobs::Steering& steering, const jobs::Progress& now,
+                           Joinable* joinable, const jobs::Hand& hand);
 /// What a request for all tables sets for them together; each table's own settings are set beside it.
 void apply(const ControlRequest& request, jobs::SharedBudgets& budgets, MonoTime now);
 /// "anna (uid 1000, pid 4711)", or "uid 1000, pid 4711" where the uid has no name.
@@ -72,6 +85,7 @@ RunOfTables run_of(const jobs::TablesProgress& progress, bool with_names);
 struct ControlAnswer {
   jobs::Progress snapshot;         ///< of the table whose socket was asked
   std::optional<RunOfTables> run;  ///< absent: the process copies one table
+  std::uint64_t wish = 0;          ///< of a `join`: see join()
   /// Of `retry_rejects`: absent where the process does not do that. A client asks for the status until
   /// `done` has reached the `asked` of its own request.
   std::optional<jobs::RejectRetries::Answer> retry = {};

@@ -14,8 +14,17 @@ TEST(Control, RequestsComeBackAsTheyWent) {
   EXPECT_EQ(control_request(all), R"({"v":1,"do":"pause","tables":"all"})");
   ControlRequest automatic{Verb::set, NewValue<double>(), NewValue<std::uint32_t>()};
   EXPECT_EQ(control_request(automatic), R"({"v":1,"do":"set","rcu":"auto","concurrency":"auto"})");
+  ControlRequest joins;
+  joins.verb = Verb::join;
+  joins.wish.roles = {.capture = true, .copy = false, .apply = true};
+  EXPECT_EQ(control_request(joins), R"({"v":1,"do":"join","roles":["capture","apply"]})");
+  joins.wish.enable_stream = endpoints::StreamView::keys_only;
+  joins.wish.skip_expired = joins.wish.into_existing = true;
+  EXPECT_EQ(control_request(joins),
+            R"({"v":1,"do":"join","roles":["capture","apply"],"enableStream":"KEYS_ONLY","skipExpired":true,)"
+            R"("intoExisting":true})");
   for (const ControlRequest& request :
-       {set, automatic, all, ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
+       {set, automatic, all, joins, ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
         ControlRequest{Verb::status, {}, {}}, ControlRequest{Verb::retry_rejects, {}, {}}}) {
     const auto back = parse_control_request(control_request(request));
     ASSERT_TRUE(back) << back.error().message;
@@ -43,6 +52,16 @@ TEST(Control, RefusesWhatItDoesNotKnow) {
                            R"({"v":1,"do":"pause","tables":"some"})",
                            R"({"v":1,"do":"pause","tables":["orders"]})",
                            R"({"v":1,"do":"set","tables":"all"})",
+                           R"({"v":1,"do":"join"})",
+                           R"({"v":1,"do":"join","roles":[]})",
+                           R"({"v":1,"do":"join","roles":"copy"})",
+                           R"({"v":1,"do":"join","roles":["copy",1]})",
+                           R"({"v":1,"do":"join","roles":["verify"]})",
+                           R"({"v":1,"do":"join","roles":["copy"],"tables":"all"})",
+                           R"({"v":1,"do":"join","roles":["copy"],"rcu":1})",
+                           R"({"v":1,"do":"join","roles":["copy"],"enableStream":"ALL"})",
+                           R"({"v":1,"do":"join","roles":["copy"],"intoExisting":1})",
+                           R"({"v":1,"do":"pause","roles":["copy"]})",
                            R"({"v":1,"do":"set","concurrency":0})",
                            R"({"v":1,"do":"set","concurrency":1.5})",
                            R"({"v":1,"do":"set","concurrency":1000001})",
@@ -99,6 +118,92 @@ TEST(Control, SaysWhoSetWhat) {
   EXPECT_EQ(steering.settings().changes.at("paused").value, "no");
 }
 
+ControlRequest asks_for(const jobs::Roles& roles) {
+  ControlRequest request;
+  request.verb = Verb::join;
+  request.wish.roles = roles;
+  return request;
+}
+
+jobs::Progress standing(const std::vector<jobs::RoleNote>& roles) {
+  jobs::Progress progress;
+  progress.live.emplace().roles = roles;
+  return progress;
+}
+
+constexpr jobs::Roles kCopies{.capture = false, .copy = true, .apply = false};
+constexpr jobs::Roles kCaptures{.capture = true, .copy = false, .apply = false};
+
+TEST(Control, ALiveJobTakesOnWhatItDoesNotDo) {
+  jobs::Steering steering;
+  Joinable joinable;
+  const jobs::Hand anna{"anna", WallTime{}};
+  const jobs::Progress captures = standing({{"capture", jobs::role_state::kRunning, "", 0, 0}});
+  const auto ask = [&](const jobs::Roles& roles, const jobs::Progress& now) {
+    return join(asks_for(roles), steering, now, &joinable, anna);
+  };
+  EXPECT_EQ(ask(kCaptures, captures), 0u) << "it does that";
+  EXPECT_FALSE(steering.take_wish());
+  EXPECT_EQ(ask(kCopies, captures), 1u);
+  EXPECT_EQ(ask(kCopies, captures), 1u) << "it was asked, and has not looked yet";
+  EXPECT_EQ(ask(jobs::Roles(), captures), 2u) << "apply is new";
+  EXPECT_EQ(steering.settings().changes.at("roles").value, "apply");
+  const auto wish = steering.take_wish();
+  ASSERT_TRUE(wish);
+  EXPECT_EQ(wish->roles, (jobs::Roles{.capture = false, .copy = true, .apply = true}));
+  EXPECT_EQ(wish->number, 2u);
+  EXPECT_FALSE(steering.take_wish());
+  const jobs::Progress copied = standing({{"capture", jobs::role_state::kRunning, "", 0, 0},
+                                          {"copy", jobs::role_state::kDone, "", 0, 2},
+                                          {"apply", jobs::role_state::kFailed, "no", 2, 2}});
+  EXPECT_EQ(ask(kCopies, copied), 3u) << "whether what was copied is still worth something, the job must say";
+  EXPECT_EQ(ask(jobs::Roles(), copied), 4u) << "what has failed is tried again";
+}
+
+TEST(Control, ALiveJobRefusesWhatWouldBeWrong) {
+  jobs::Steering steering;
+  Joinable joinable{.skips_expired = true};
+  const jobs::Hand anna{"anna", WallTime{}};
+  const jobs::Progress copies = standing({{"copy", jobs::role_state::kRunning, "", 0, 1}});
+  const auto late = join(asks_for(kCaptures), steering, copies, &joinable, anna);
+  ASSERT_FALSE(late) << "history that is read without a capture counts for none";
+  EXPECT_EQ(late.error().kind, ErrorKind::needs_person);
+  const jobs::Progress captures = standing({{"capture", jobs::role_state::kRunning, "", 0, 0}});
+  EXPECT_FALSE(join(asks_for(kCaptures), steering, captures, &joinable, anna)) << "it skips, this does not";
+  ControlRequest skips = asks_for(kCaptures);
+  skips.wish.skip_expired = true;
+  EXPECT_EQ(join(skips, steering, captures, &joinable, anna), 0u);
+  EXPECT_FALSE(join(asks_for(kCaptures), steering, {}, nullptr, anna)) << "it only copies";
+  EXPECT_FALSE(join(asks_for(jobs::Roles()), steering, {}, nullptr, anna));
+  EXPECT_EQ(join(asks_for(kCopies), steering, {}, nullptr, anna), 0u);
+  EXPECT_FALSE(steering.take_wish());
+}
+
+TEST(Control, WhatWasAskedForAtOnceIsOneWish) {
+  jobs::Steering steering;
+  Joinable joinable;
+  const jobs::Hand anna{"anna", WallTime{}};
+  ControlRequest captures = asks_for(kCaptures);
+  captures.wish.enable_stream = endpoints::StreamView::new_image;
+  captures.wish.skip_expired = true;
+  EXPECT_EQ(
+      join(captures, steering, standing({{"apply", jobs::role_state::kRunning, "", 0, 0}}), &joinable, anna),
+      1u);
+  EXPECT_TRUE(joinable.skips_expired);
+  ControlRequest copies = asks_for(kCopies);
+  copies.wish.into_existing = true;
+  EXPECT_EQ(
+      join(copies, steering, standing({{"apply", jobs::role_state::kRunning, "", 0, 0}}), &joinable, anna),
+      2u)
+      << "the capture is asked for, and begins first";
+  const auto wish = steering.take_wish();
+  ASSERT_TRUE(wish);
+  EXPECT_EQ(wish->roles, (jobs::Roles{.capture = true, .copy = true, .apply = false}));
+  EXPECT_EQ(wish->enable_stream, endpoints::StreamView::new_image);
+  EXPECT_TRUE(wish->skip_expired);
+  EXPECT_TRUE(wish->into_existing);
+}
+
 TEST(Control, WhatIsSetForAllTablesIsWhatTheyTakeTogether) {
   jobs::SharedBudgets budgets({.memory_bytes = 1, .write_concurrency = 16, .read_rcu_per_s = 500},
                               MonoTime{});
@@ -122,6 +227,8 @@ TEST(Control, AnswersCarryTheSnapshotOrTheReason) {
   EXPECT_EQ(back->snapshot.counts.read_items, 7u);
   EXPECT_EQ(back->snapshot.steering, progress.steering);
   EXPECT_FALSE(back->run);
+  EXPECT_EQ(back->wish, 0u);
+  EXPECT_EQ(parse_control_answer(control_answer({progress, {}, 7}))->wish, 7u);
   jobs::TablesProgress tables;
   tables.tables = 5;
   tables.tables_done = 2;

@@ -48,8 +48,21 @@ std::string texts_json(const std::vector<std::string>& texts) {
   return list + "]";
 }
 
+std::string roles_json(const std::vector<jobs::RoleNote>& roles) {
+  std::string list = "[";
+  for (const jobs::RoleNote& note : roles) {
+    if (list.size() > 1) list += ',';
+    list += JsonLine().text("role", note.role).text("state", note.state).text("why", note.why).str();
+  }
+  return list + "]";
+}
+
 std::string live_json(const jobs::LiveProgress& live) {
+  std::optional<std::string> complete_until;
+  if (live.complete_until_unix_ms)
+    complete_until = iso_time(WallTime(std::chrono::milliseconds(*live.complete_until_unix_ms)));
   return JsonLine()
+      .raw("roles", roles_json(live.roles))
       .flag("capturing", live.capturing)
       .flag("applying", live.applying)
       .text("stream_view", live.stream_view)
@@ -77,6 +90,8 @@ std::string live_json(const jobs::LiveProgress& live) {
       .whole("gaps_healing", live.gaps_healing)
       .flag("in_step", live.in_step)
       .raw("not_in_step", texts_json(live.not_in_step))
+      .optional("complete_until", complete_until)
+      .text("needs_person", live.needs_person)
       .str();
 }
 
@@ -164,10 +179,19 @@ std::string summary_event(WallTime time, const Outcome& outcome) {
       .str();
 }
 
+jobs::Roles roles_of(const jobs::LiveProgress& live) {
+  jobs::Roles roles = jobs::kNoRoles;
+  for (const jobs::RoleNote& note : live.roles)
+    if (const auto role = jobs::role_of(note.role); role && note.state != jobs::role_state::kFailed)
+      jobs::add(roles, *role);
+  // A snapshot of a version that did not tell them.
+  return roles == jobs::kNoRoles ? jobs::Roles() : roles;
+}
+
 std::string migrate_summary_event(WallTime time, const MigrateOutcome& outcome) {
   const jobs::MigrateSummary& summary = outcome.summary;
   return JsonLine("summary", time)
-      .text("job", "migrate")
+      .text("job", jobs::job_name(roles_of(summary.live)))
       .text("source", outcome.source)
       .text("target", outcome.target)
       .raw("counts", counts_json(summary.copy.counts))

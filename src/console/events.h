@@ -46,6 +46,8 @@ struct MigrateOutcome {
   jobs::MigrateSummary summary;
   std::string state_flag = {};  ///< as of Outcome
 };
+/// What a live job did: the roles that it began, all three where it does not tell.
+jobs::Roles roles_of(const jobs::LiveProgress& live);
 /// Also a `summary`, with the fields of a copy's and what the changes add.
 std::string migrate_summary_event(WallTime time, const MigrateOutcome& outcome);
 std::string error_event(WallTime time, const Error& error, ExitCode exit);

@@ -57,6 +57,8 @@ jobs::Progress live_progress() {
   live.until_trimmed_s = live.last_polled_s = live.disk_full_in_s = live.oldest_change_s = live.lag_s = 1.5;
   live.gaps = {"g"};
   live.not_in_step = {"n"};
+  live.roles = {{"apply", jobs::role_state::kWaiting, "w", 0, 1}};
+  live.complete_until_unix_ms = 1'700'000'000'000;
   return progress;
 }
 

@@ -29,6 +29,17 @@ void add_line(std::string& text, const char* label, const std::string& what) {
   text += fmt::format("  {:<10} {}\n", label, one_line(what));
 }
 
+/// "capture, copy (done), apply (waiting: …)"
+std::string roles_text(const jobs::LiveProgress& live) {
+  std::string text;
+  for (const jobs::RoleNote& note : live.roles) {
+    text += (text.empty() ? "" : ", ") + note.role;
+    if (note.state == jobs::role_state::kRunning) continue;
+    text += fmt::format(" ({}{}{})", note.state, note.why.empty() ? "" : ": ", note.why);
+  }
+  return text;
+}
+
 std::string stream_text(const jobs::LiveProgress& live) {
   std::string text = live.stream_view.empty() ? "" : live.stream_view + ", ";
   text += fmt::format("{} captured, {} a second", counted(live.events, "change"), rate(live.events_per_s));
@@ -175,6 +186,7 @@ std::string live_status_text(const jobs::LiveProgress& live) {
   for (std::size_t i = 0; i < live.gaps.size() && i < live.gaps_healing; ++i)
     add_line(text, "healing", live.gaps[i]);
   if (live.spool_full) add_line(text, "FULL", "the spool has no room: nothing is captured until it has");
+  if (!live.roles.empty()) add_line(text, "does", roles_text(live));
   add_line(text, "stream", stream_text(live));
   add_line(
       text, "shards",

@@ -434,5 +434,52 @@ TEST(LiveSummary, OfOneThatWasStoppedSaysWhyItIsNotInStep) {
   EXPECT_THAT(migrate_summary_text(stopped), Not(HasSubstr("followed no more")));
 }
 
+MigrateOutcome alone(const char* role) {
+  MigrateOutcome outcome;
+  outcome.source = "dynamodb://us-east-1/orders";
+  outcome.target = "alternator://scylla-1:8000/orders";
+  outcome.summary.live = live();
+  outcome.summary.live.roles = {{role, jobs::role_state::kRunning, "", 0, 0}};
+  outcome.summary.live.in_step = false;
+  outcome.summary.live.not_in_step = {"history is not all copied", "changes are not applied"};
+  return outcome;
+}
+
+TEST(LiveText, HalfOfAMigrationTellsWhatItDidAndWhatComesNext) {
+  const MigrateOutcome captured = alone("capture");
+  EXPECT_EQ(migrate_summary_text(captured),
+            "captured the changes of dynamodb://us-east-1/orders for alternator://scylla-1:8000/orders\n"
+            "  shards    4 read, 0 waiting for their parents, 2 read to their end\n"
+            "  captured  812 changes\n"
+            "  waiting   at most 17 keys in the spool, 1.0 MB, the oldest change for 0.4 s\n"
+            "next: `messina migrate` goes on from here, or `messina copy`, then `messina apply`\n"
+            "nothing is captured any more: go on within 23 h 59 min, or changes are missed\n");
+  MigrateOutcome applied = alone("apply");
+  applied.summary.live.spool_keys_at_most = 0;
+  applied.summary.history_done = true;
+  EXPECT_EQ(migrate_summary_text(applied),
+            "applied the changes of dynamodb://us-east-1/orders to alternator://scylla-1:8000/orders\n"
+            "  applied   790 keys written, 5 removed, 3 read again\n"
+            "  waiting   no change\n"
+            "next: `messina migrate` captures and applies, and tells when the target is in step\n");
+  MigrateOutcome waited = alone("apply");
+  waited.summary.live.roles[0].why = "history has not begun";
+  EXPECT_THAT(migrate_summary_text(waited), HasSubstr("not applied: history has not begun\n"));
+  EXPECT_THAT(migrate_summary_text(waited), HasSubstr("next: history is not all copied: `messina migrate`"));
+  MigrateOutcome missed = alone("capture");
+  missed.summary.live.gaps = {"a gap"};
+  EXPECT_THAT(migrate_summary_text(missed), HasSubstr("GAP: a gap\nto mend that, "));
+}
+
+TEST(LiveText, StatusSaysWhichPartsAProcessDoes) {
+  jobs::LiveProgress progress = live();
+  EXPECT_THAT(live_status_text(progress), Not(HasSubstr("does")));
+  progress.roles = {{"capture", jobs::role_state::kRunning, "", 0, 0},
+                    {"copy", jobs::role_state::kDone, "", 0, 1},
+                    {"apply", jobs::role_state::kWaiting, "history has not begun", 0, 2}};
+  EXPECT_THAT(live_status_text(progress),
+              StartsWith("  does       capture, copy (done), apply (waiting: history has not begun)\n"));
+}
+
 }  // namespace
 }  // namespace messina::console

@@ -77,7 +77,66 @@ std::string summary_text(const Outcome& outcome) {
   return text + rejects_text(summary.live_rejects, outcome.state_flag);
 }
 
+namespace {
+
+void add_gaps(std::string& text, const jobs::LiveProgress& live) {
+  for (const std::string& gap : live.gaps) text += fmt::format("GAP: {}\n", one_line(gap));
+  if (!open_gaps(live).empty()) text += "to mend that, " + heal_text(false) + "\n";
+}
+
+std::string waiting_text(const jobs::LiveProgress& live) {
+  if (live.spool_keys_at_most == 0) return "  waiting   no change\n";
+  std::string text =
+      fmt::format("  waiting   at most {} in the spool, {}", counted(live.spool_keys_at_most, "key"),
+                  bytes(static_cast<double>(live.spool_bytes)));
+  if (live.oldest_change_s)
+    text += fmt::format(", the oldest change for {}", duration(*live.oldest_change_s));
+  return text + "\n";
+}
+
+/// Of a process that only captured: what waits, and what comes next.
+std::string capture_summary_text(const MigrateOutcome& outcome) {
+  const jobs::LiveProgress& live = outcome.summary.live;
+  std::string text = fmt::format("captured the changes of {} for {}\n", outcome.source, outcome.target);
+  text +=
+      fmt::format("  shards    {} read, {} waiting for their parents, {} read to their end\n",
+                  grouped(live.shards_reading), grouped(live.shards_waiting), grouped(live.shards_drained));
+  text += fmt::format("  captured  {}\n", counted(live.events, "change"));
+  text += waiting_text(live);
+  add_gaps(text, live);
+  const char* next = outcome.summary.history_done
+                         ? "`messina migrate` or `messina apply` brings them to the target"
+                         : "`messina migrate` goes on from here, or `messina copy`, then "
+                           "`messina apply`";
+  text += fmt::format("next: {}\n", next);
+  if (live.until_trimmed_s && *live.until_trimmed_s >= 0)
+    text += fmt::format("nothing is captured any more: go on within {}, or changes are missed\n",
+                        duration(*live.until_trimmed_s));
+  return text;
+}
+
+/// Of a process that only applied.
+std::string apply_summary_text(const MigrateOutcome& outcome) {
+  const jobs::LiveProgress& live = outcome.summary.live;
+  std::string text = fmt::format("applied the changes of {} to {}\n", outcome.source, outcome.target);
+  text += fmt::format("  applied   {} written, {} removed, {} read again\n", counted(live.applied, "key"),
+                      grouped(live.removed), grouped(live.reread));
+  text += waiting_text(live);
+  add_gaps(text, live);
+  for (const jobs::RoleNote& note : live.roles)
+    if (!note.why.empty()) text += fmt::format("not applied: {}\n", one_line(note.why));
+  text += outcome.summary.history_done
+              ? "next: `messina migrate` captures and applies, and tells when the target is in step\n"
+              : "next: history is not all copied: `messina migrate`, or `messina copy`\n";
+  return text + rejects_text(outcome.summary.live_rejects, outcome.state_flag);
+}
+
+}  // namespace
+
 std::string migrate_summary_text(const MigrateOutcome& outcome) {
+  const std::string job = jobs::job_name(roles_of(outcome.summary.live));
+  if (job == "capture") return capture_summary_text(outcome);
+  if (job == "apply") return apply_summary_text(outcome);
   const jobs::MigrateSummary& summary = outcome.summary;
   const jobs::LiveProgress& live = summary.live;
   const state::Counts& counts = summary.copy.counts;
@@ -101,10 +160,8 @@ std::string migrate_summary_text(const MigrateOutcome& outcome) {
   text += fmt::format("  applied   {} written, {} removed, {} read again\n", counted(live.applied, "key"),
                       grouped(live.removed), grouped(live.reread));
   if (live.lag_s) text += fmt::format("  lag       {}\n", duration(*live.lag_s));
-  for (const std::string& gap : live.gaps) text += fmt::format("GAP: {}\n", one_line(gap));
-  const bool open = !open_gaps(live).empty();
-  if (open) text += "to mend that, " + heal_text(false) + "\n";
-  if (!live.in_step && !open)
+  add_gaps(text, live);
+  if (!live.in_step && open_gaps(live).empty())
     text += "changes are followed no more: run the same command again before their records are trimmed\n";
   return text + rejects_text(summary.live_rejects, outcome.state_flag);
 }

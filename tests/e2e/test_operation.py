@@ -37,7 +37,7 @@ def test_stop_resume_and_status(sims, messina):
     out, _ = messina.run("status", "--json")
     beside = json.loads(out.splitlines()[0])
     assert beside["running"] and beside["holder"]["pid"] == process.pid
-    _, err = messina.run(*args, expect=4)
+    _, err = messina.run(*args, "--restart", expect=4)
     assert str(process.pid) in err and "since" in err
 
     process.send_signal(signal.SIGTERM)
