@@ -61,9 +61,9 @@ Names others_pace(const plan::CopyPlan& asked, const plan::CopyPlan& running, co
   add(asked.memory_bytes, running.memory_bytes, nothing.memory_bytes, "--memory");
   add(asked.clock_error, running.clock_error, nothing.clock_error, "--clock-error");
   add(asked.dead_after, running.dead_after, nothing.dead_after, "--dead-after");
-  if (flags.live.spool_max_bytes) names.emplace_back("--spool-max");
-  if (flags.live.stream_retention) names.emplace_back("--stream-retention");
-  if (flags.live.allowed_lag) names.emplace_back("--allowed-lag");
+  if (flags.draft.spool_max_bytes) names.emplace_back("--spool-max");
+  if (flags.draft.stream_retention) names.emplace_back("--stream-retention");
+  if (flags.draft.allowed_lag) names.emplace_back("--allowed-lag");
   if (flags.listen) names.emplace_back("--listen");
   return names;
 }
@@ -107,8 +107,8 @@ std::optional<ExitCode> join_holder(Session& session, const plan::CopyPlan& plan
   console::ControlRequest request;
   request.verb = console::ControlRequest::Verb::join;
   request.wish.roles = roles;
-  request.wish.enable_stream = flags.live.enable_stream;
-  request.wish.skip_expired = flags.live.skip_expired;
+  request.wish.enable_stream = plan.live.enable_stream;
+  request.wish.skip_expired = plan.live.skip_expired;
   request.wish.into_existing = plan.into_existing;
   const bool was_done = status->begun && status->phase == state::JobPhase::done;
   const std::int64_t asked = jobs::unix_ms(session.clock().wall());
