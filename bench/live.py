@@ -195,7 +195,7 @@ class Bench:
 
     def capture(self):
         """The job, all of it, beside a bare RocksDB loop that writes as many images of the size."""
-        events, size, shards = 300_000 if self.options.quick else 1_000_000, 1000, 64
+        events, size, shards = 600_000 if self.options.quick else 1_000_000, 1000, 64
         bare, jobs = [], []
         server = self.sim("--table", f"{TABLE}:pk=S", "--stream-shards", shards, core=self.both)
         with server as at:
@@ -413,12 +413,14 @@ class Bench:
                 migrate.until(lambda e: e["live"]["in_step"], 60, "in step")
                 for step, rate in enumerate(rates):
                     before = len(migrate.events())
+                    began = time.monotonic()
                     used = {"messina": threads_of(migrate.process.pid), "messina-sim": threads_of(server.process.pid)}
                     done = self.write(at, "--per-s", rate, "--seconds", seconds, "--bytes", 200, "--keys", 1_000_000, "--seen-at",
                                       at["alternator"], "--seen-table", TABLE, "--first-mark", step * 100_000)
                     lags = [e["live"]["lag_s"] for e in migrate.events()[before:] if e["live"]["lag_s"] is not None]
-                    used = {"messina": since(used["messina"], threads_of(migrate.process.pid), done["seconds"]),
-                            "messina-sim": since(used["messina-sim"], threads_of(server.process.pid), done["seconds"])}
+                    took = time.monotonic() - began
+                    used = {"messina": since(used["messina"], threads_of(migrate.process.pid), took),
+                            "messina-sim": since(used["messina-sim"], threads_of(server.process.pid), took)}
                     rows.append({"rate": rate, "told_s": max(lags, default=0), **done, "used": used})
                     print(f"lag: {rows[-1]}", flush=True)
                     if not report_live.lag_holds(rows[-1]):
@@ -444,7 +446,7 @@ class Bench:
                     time.sleep(4 if self.options.quick else 15)
                     live = run.progress()["live"]
                     _, peak, _ = run.stop()
-                results.append({"name": name, "waiting": live["spool_keys_at_most"], "applied": live["applied"], "peak": peak,
+                results.append({"name": name, "keys": keys, "waiting": live["spool_keys_at_most"], "applied": live["applied"], "peak": peak,
                                 "budget": budget * MIB})
                 print(f"memory: {results[-1]}", flush=True)
                 self.ask(at["alternator"], "faults", {"clear": 1})
@@ -458,16 +460,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--quick", action="store_true", help="small runs, to see that all of it works; nothing is written")
-    parser.add_argument("--only", choices=FIGURES, action="append", help="measure only this; nothing is written")
+    parser.add_argument("--only", choices=FIGURES, action="append", help="measure only this; without --again nothing is written")
+    parser.add_argument("--again", action="store_true",
+                        help="take what is measured now into the results of the last run on this machine, and write them")
     parser.add_argument("--folder", type=pathlib.Path, help="on the disk that is to be measured")
     options = parser.parse_args()
+    raw = options.build / "bench" / "results-live.json"
     results = {"machine": machine(options.build), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory(prefix="messina-bench-", dir=options.folder) as folder:
         bench = Bench(options, pathlib.Path(folder))
         for figure in options.only or FIGURES:
             results[figure] = getattr(bench, figure)()
+    if options.again:
+        results = json.loads(raw.read_text()) | results
     text = report_live.render(results)
-    if not options.quick and not options.only:
+    if not options.quick and (options.again or not options.only):
+        raw.write_text(json.dumps(results, indent=1))
         (HERE / "RESULTS-live.md").write_text(text, encoding="utf-8")
     print(text)
 
