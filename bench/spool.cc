@@ -14,6 +14,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -38,6 +39,7 @@ struct Options {
   bool in_order = false;
   /// The folder is the spool of a migration that has captured: its stream and its positions stay.
   bool into_migration = false;
+  bool rest = false;  ///< ends only when RocksDB has nothing more to compact, which is not in the figures
 };
 
 /// The same keys and images for all that measure, cheaply.
@@ -98,6 +100,17 @@ class Watch {
   double cpu_ = cpu_now();
 };
 
+/// Waits until this process has next to nothing to do: what was put is compacted.
+void rest() {
+  constexpr auto kWhile = std::chrono::seconds(2);
+  constexpr double kIdleCpuSeconds = 0.05;
+  for (;;) {
+    const Watch watch;
+    std::this_thread::sleep_for(kWhile);
+    if (watch.cpu_seconds() < kIdleCpuSeconds) return;
+  }
+}
+
 struct Result {
   std::uint64_t events = 0;
   double seconds = 0, cpu_seconds = 0;  ///< without opening and closing
@@ -122,7 +135,9 @@ Result run_bare(const Options& options) {
     }
     check(db->Write(synced, &batch));
   }
-  return {options.events, watch.seconds(), watch.cpu_seconds(), {}};
+  const Result result{options.events, watch.seconds(), watch.cpu_seconds(), {}};
+  if (options.rest) rest();
+  return result;
 }
 
 struct Progress {
@@ -205,7 +220,9 @@ Result run_spool(const Options& options) {
     asio::co_spawn(loop, apply_all(spool, options, progress), rethrow);
   }
   loop.run();
-  return {progress.begun, watch.seconds(), watch.cpu_seconds(), spool.stats()};
+  const Result result{progress.begun, watch.seconds(), watch.cpu_seconds(), spool.stats()};
+  if (options.rest) rest();
+  return result;
 }
 
 /// "VmHWM" and the like of this process, in MiB.
@@ -263,6 +280,7 @@ int main(int argc, char** argv) {
   app.add_flag("--in-order", options.in_order, "every key once");
   app.add_flag("--into-migration", options.into_migration,
                "put into the spool of a migration, which has captured");
+  app.add_flag("--rest", options.rest, "end only when all is compacted");
   app.add_option("--from", options.from, "number of the first key, with --in-order");
   CLI11_PARSE(app, argc, argv);
   try {
