@@ -295,7 +295,7 @@ class Bench:
         rows = []
         for name, rcu, write_ms, changes in settings:
             seconds = 10 if self.options.quick else 20
-            per_s = rcu * 4 if rcu else 400_000
+            per_s = rcu * 4 if rcu else 1_000_000
             bench = f"items={int(per_s * seconds)},size=1000,table={TABLE},write-ms={write_ms}"
             speeds = {}
             for live in (False, True):
