@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 using Verb = ControlRequest::Verb;
 
-constexpr std::array<std::pair<std::string_view, Verb>, 5> kVerbs{{{"status", Verb::status},
+constexpr std::array<std::pair<std::string_view, Verb>, 6> kVerbs{{{"status", Verb::status},
                                                                    {"pause", Verb::pause},
                                                                    {"resume", Verb::resume},
                                                                    {"set", Verb::set},

@@ -19,7 +19,7 @@ constexpr std::int64_t kLeastPageBytes = 128 << 10;
 /// Pages may be empty although there is more to read (jobs/shard_map.h, PollSeen::caught_up), and no server
 /// says how many. So many in a row, the first of them made at full speed, are taken to say that nothing is
 /// unread that could be read when the first of them was asked for.
-constexpr std::uint32_t kEmptyAtFullSpeed = 8;
+constexpr std::uint32_t kEmptyAtFullSpeed = 4;
 /// Positions of shards that tell nothing are stored so often at most, and synced so often at least: they must
 /// not age by a part of the retention's margin that matters.
 constexpr Duration kStoreEvery = std::chrono::seconds(5), kSyncEvery = std::chrono::minutes(1);
@@ -214,7 +214,15 @@ bool Capture::State::has_caught_up(const Reader& reader) const {
 /// Times of a server's records are whole seconds, and its clock is not ours: only differences of its own
 /// times are used.
 void Capture::State::note_poll(const Reader& reader, const PollSeen& poll, MonoTime sent_at) {
-  Polled& noted = polled[reader.shard];
+  const auto [at, is_first] = polled.try_emplace(reader.shard);
+  Polled& noted = at->second;
+  // What a child holds was written after its parent was closed: before that, nothing of it is missing that is
+  // not missing of the parent.
+  if (is_first) {
+    const ShardRow* const row = map.find(reader.shard);
+    const auto parent = row != nullptr && row->parent ? polled.find(*row->parent) : polled.end();
+    if (parent != polled.end()) noted.whole_until = parent->second.whole_until;
+  }
   MonoTime whole_until = (poll.caught_up ? reader.empties.front().sent_at : sent_at) - limits.lateness;
   std::chrono::seconds behind{0};
   constexpr std::chrono::seconds kRounding{1};
@@ -222,7 +230,10 @@ void Capture::State::note_poll(const Reader& reader, const PollSeen& poll, MonoT
     const auto age = std::chrono::ceil<std::chrono::seconds>(poll.answered_at - *poll.last_created);
     behind = std::max(age, std::chrono::seconds(0));
     whole_until = std::min(whole_until, sent_at - behind - kRounding);
-  } else if (!poll.end && !poll.caught_up) {
+  } else if (poll.end) {
+    // When it was closed is not known, and its children begin there.
+    whole_until = noted.whole_until;
+  } else if (!poll.caught_up) {
     // Nothing new is known to be read.
     whole_until = noted.whole_until;
     behind = std::chrono::ceil<std::chrono::seconds>(sent_at - std::min(sent_at, whole_until + kRounding));

@@ -2,6 +2,7 @@
 
 MESSINA_CHAOS_RUNS and MESSINA_CHAOS_SEED are those of test_chaos.py.
 """
+import itertools
 import json
 import random
 import signal
@@ -224,14 +225,14 @@ def test_another_migration_is_kept_out(written, messina):
 
 def test_changes_that_nobody_captured_are_a_gap(written, messina):
     """Down for longer than the records live: said, not claimed, and healed by --heal. Keys are deleted in the gap."""
-    sim, keys = written(7, 200, "--stream-retention-seconds", 8)
-    args = migrate_args(messina, sim, "live", "--json", "--stream-retention", "8s", *TIMES)
+    sim, keys = written(7, 200, "--stream-retention-seconds", 20)
+    args = migrate_args(messina, sim, "live", "--json", "--stream-retention", "20s", *TIMES)
     messina.run(*args, "--until", "in-step")
     for key in keys[:20]:
         sim.dynamodb.delete_item(TableName="live", Key=key)
     sim.control("dynamodb", "tables/live/stream", {"roll": "all"})
     sim.control("dynamodb", "tables/live/stream", {"trim": "all"})
-    threading.Event().wait(8.5)  # the retention: the records would be gone, whoever asked
+    threading.Event().wait(20.5)  # the retention: the records would be gone, whoever asked
     out, err = messina.run(*args, "--until", "in-step", expect=4)
     assert "--heal" in out + err
     assert oracle.differences(oracle.read_all(sim.dynamodb, "live"), oracle.read_all(sim.alternator, "live")) != []
@@ -340,7 +341,7 @@ def test_a_spool_over_its_bound_becomes_marks(written, messina, started):
     eventually(lambda: live_status(messina).get("in_step"), "it does not come in step")
     sim.control("alternator", "faults", {"kind": "stop", "ms": away_ms, "count": 1})
     filler = "x" * 50_000
-    rounds = iter(range(1_000))
+    rounds = itertools.count()
 
     def reduced():
         for key in keys[:20]:

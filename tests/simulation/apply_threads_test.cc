@@ -115,7 +115,7 @@ class Store final : public state::JobStore {
   Task<Result<void>> commit(const state::Commit& step) override {
     const AsyncSemaphore::Lease alone = co_await one_.acquire(1);
     co_await loop_.sleep_for(1ms, nullptr);
-    state::apply(*job, rejects, step);
+    state::apply(*job, recorded, step);
     co_return Result<void>();
   }
   Task<Result<std::vector<std::string>>> live_reject_keys() override { co_return std::vector<std::string>(); }
@@ -123,7 +123,7 @@ class Store final : public state::JobStore {
     co_return std::vector<state::Reject>();
   }
   std::optional<state::JobState> job = state::JobState();
-  std::vector<state::Reject> rejects;
+  std::vector<state::Reject> recorded;
 
  private:
   Loop& loop_;

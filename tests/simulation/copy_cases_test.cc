@@ -25,7 +25,7 @@ class CopyCases : public testing::Test {
   }
   Answer run() {
     const auto process = start();
-    while (!process->result && process->step()) {
+    while (!process->result && process->loop.step()) {
     }
     progress = process->board.snapshot();
     return process->result ? *process->result : Answer(fail(ErrorKind::internal, "it waits for nothing"));
@@ -34,7 +34,7 @@ class CopyCases : public testing::Test {
   void run_and_crash(Duration time) {
     const auto process = start();
     const MonoTime end = universe.now() + time;
-    while (universe.now() < end && process->step()) {
+    while (universe.now() < end && process->loop.step()) {
     }
     disk.drop_pending();
     world.sender_died();
@@ -137,10 +137,10 @@ TEST_F(CopyCases, ATableMadeAgainDuringTheCopyIsNoticed) {
   options.read = {pace::Wish::Kind::fixed, 1};  // slowly enough to look twice
   options.memory_bytes = 1;
   const auto process = start();
-  while (universe.now() < MonoTime(1h) + 1s && process->step()) {
+  while (universe.now() < MonoTime(1h) + 1s && process->loop.step()) {
   }
   world.target_table.id = "another-id";
-  while (!process->result && process->step()) {
+  while (!process->result && process->loop.step()) {
   }
   ASSERT_TRUE(process->result);
   expect_error(*process->result, ErrorKind::needs_person, "deleted and made again");
@@ -181,7 +181,7 @@ TEST_F(CopyCases, WhatIsKnownOfATableStaysWhileItsCopyBegins) {
   known.phase = "queued";
   known.counts.read_items = known.counts.written_items = 7;
   process->board.publish(known);
-  while (process->board.snapshot().phase == "queued" && process->step()) {
+  while (process->board.snapshot().phase == "queued" && process->loop.step()) {
   }
   const jobs::Progress now = process->board.snapshot();
   EXPECT_EQ(now.phase, "preparing");
@@ -194,12 +194,12 @@ TEST_F(CopyCases, AfterACrashItWaitsForThePredecessorAndSaysSo) {
   ASSERT_TRUE(disk.job);
   const MonoTime restarted = universe.now();
   const auto process = start();
-  while (universe.now() < restarted + 20s && process->step()) {
+  while (universe.now() < restarted + 20s && process->loop.step()) {
   }
   EXPECT_EQ(process->board.snapshot().phase, "waiting");
   EXPECT_EQ(process->board.snapshot().holder, "requests of a former process");
   EXPECT_EQ(process->observed.puts, 0u);
-  while (!process->result && process->step()) {
+  while (!process->result && process->loop.step()) {
   }
   ASSERT_TRUE(process->result && *process->result);
   EXPECT_GT(universe.now() - restarted, 31s);
@@ -285,7 +285,7 @@ struct Weathered {
     process = std::make_unique<Process>(universe, world, disk, options, jobs::CopyTuning(), 1);
   }
   void run_until(MonoTime end) {
-    while (!process->result && universe.now() < end && process->step()) {
+    while (!process->result && universe.now() < end && process->loop.step()) {
     }
   }
   Universe universe{1};
@@ -362,7 +362,7 @@ TEST(CopyWeather, ADiskThatHoldsTheWritesUpIsNamed) {
   plan.faults_until = 10h;
   Weathered run(plan);
   bool said = false;
-  while (!said && !run.process->result && run.universe.now() < MonoTime(2h) && run.process->step()) {
+  while (!said && !run.process->result && run.universe.now() < MonoTime(2h) && run.process->loop.step()) {
     said = run.process->board.snapshot().holder_detail.find("for one commit") != std::string::npos;
   }
   EXPECT_TRUE(said);

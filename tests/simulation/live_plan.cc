@@ -61,9 +61,9 @@ StreamPlan draw_stream(Random& random, const WorldPlan& world, const LiveWeather
   plan.splits = static_cast<std::uint32_t>(random.below(4));
   plan.splitting = world.writing;
   plan.page_records = static_cast<std::uint32_t>(1 + random.below(8));
-  // Longer than a few polls are apart: who cannot poll a shard several times in a row never catches up.
-  if (random.chance(0.2))
-    plan.iterator_life = 4 * Duration(plan.shard_interval) + seconds(1 + random.below(10));
+  // Longer than several idle polls: who cannot poll a shard so often in a row never catches up. (DynamoDB's
+  // live for 15 minutes.)
+  if (random.chance(0.2)) plan.iterator_life = seconds(30 + random.below(30));
   plan.throttled = sometimes(0.2);
   plan.lost = sometimes(0.1);
   plan.slow = sometimes(0.03);

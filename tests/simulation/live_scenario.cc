@@ -187,8 +187,11 @@ class Story {
       }
     }
     if (!process_->result) {
-      if (const auto live = process_->board.snapshot().live)
-        note(fmt::format("it goes on: {}", fmt::join(live->not_in_step, "; ")));
+      const jobs::Progress now = process_->board.snapshot();
+      if (now.live)
+        note(fmt::format("it goes on: {} ({}, {} of {} units, held by {}: {})",
+                         fmt::join(now.live->not_in_step, "; "), now.phase, now.units_done, now.units,
+                         now.holder, now.holder_detail));
       return false;
     }
     const bool ended = end(last, without_leave);
@@ -287,10 +290,12 @@ class Story {
     }
   }
 
-  /// Somebody pauses it now and then, and thinks better of it.
+  /// Somebody pauses it now and then, and thinks better of it, until all is calm: who waits for a small
+  /// budget gives up his place with each pause.
   void steer() {
     if (!plan_.plot.paused) return;
     const bool paused = process_->paused_since.has_value();
+    if (!paused && universe_.now() >= calm_at_) return;
     if (!random_.chance(paused ? 0.01 : 0.001)) return;
     if (!paused) tell_of("paused");
     process_->pause(!paused);

@@ -15,7 +15,7 @@
 namespace messina::simulation {
 
 /// Fewer than what a capture takes for the end of what there is to read.
-inline constexpr std::uint32_t kMostEmptyPages = 6;
+inline constexpr std::uint32_t kMostEmptyPages = 3;
 
 struct StreamPlan {
   endpoints::StreamView view = endpoints::StreamView::new_image;
