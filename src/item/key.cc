@@ -179,13 +179,14 @@ std::string key_json(const Key& key, const KeySchema& schema) {
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
   auto found = find_values(raw, schema);
   if (!found) return fail(std::move(found.error()));
+  const Key& key = found->key;
   std::string out = "{" + json_string(schema.partition.name) + ":";
-  append_as_written(out, found->key.partition, found->partition);
-  if (found->key.sort && schema.sort) {
+  append_as_written(out, key.partition, found->partition);
+  if (key.sort && schema.sort) {
     out += ',';
     append_json_string(out, schema.sort->name);
     out += ':';
-    append_as_written(out, *found->key.sort, found->sort);
+    append_as_written(out, *key.sort, found->sort);
   }
   out += '}';
   return out;

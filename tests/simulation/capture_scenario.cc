@@ -50,7 +50,8 @@ StreamPlan draw_stream(Random& random, const WorldPlan& world, CaptureWeather we
   plan.splits = static_cast<std::uint32_t>(random.below(weather == CaptureWeather::rough ? 8 : 4));
   plan.splitting = world.writing;
   plan.page_records = static_cast<std::uint32_t>(1 + random.below(8));
-  if (random.chance(0.3)) plan.iterator_life = seconds(1 + random.below(10));
+  // Longer than several polls, since who cannot poll a shard so often in a row never catches up.
+  if (random.chance(0.3)) plan.iterator_life = seconds(10 + random.below(20));
   plan.throttled = sometimes(0.3);
   plan.lost = sometimes(0.2);
   plan.slow = sometimes(0.05);
