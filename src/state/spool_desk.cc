@@ -86,6 +86,7 @@ SpoolDesk::Candidates SpoolDesk::hold_next(std::size_t most, const TakeRequest& 
                                            const Incarnation& incarnation) {
   Candidates candidates;
   bool announced = false;
+  std::vector<Place> overtaken;
   std::unique_lock lock(mutex_);
   for (auto at = records_.upper_bound(pass_); at != records_.end() && candidates.found.size() < most; ++at) {
     const auto& [place, record] = *at;
@@ -97,11 +98,18 @@ SpoolDesk::Candidates SpoolDesk::hold_next(std::size_t most, const TakeRequest& 
     if (fresh) {
       candidates.found.push_back({place, record.key});
       announced = announced || announced_.contains(std::hash<std::string>()(record.key));
+    } else if (place < hold->second.place) {
+      // The entry that the key is held by was found under a later record: this one leads nowhere any more.
+      overtaken.push_back(place);
     } else if (candidates.found.empty()) {
       pass_ = place;
     } else if (hold->second.place >= candidates.found.front().place) {
       break;  // perhaps by a record found here, which may turn out to be dead: this one is looked at after it
     }
+  }
+  for (const Place& place : overtaken) {
+    erase_record(place);
+    dead_.push_back(place);
   }
   // A put that was announced before the hold was there is not noted in it: its entry must be read after it.
   // The others need not wait for the disk, which would make every taking as slow as a sync.
@@ -137,6 +145,10 @@ std::optional<std::int64_t> SpoolDesk::oldest_change() const {
   const std::lock_guard lock(mutex_);
   std::optional<std::int64_t> oldest;
   for (const auto& [place, record] : records_) {
+    // A held key's earlier records lead nowhere: what was put by them is settled, or in what the key is held
+    // by.
+    const auto hold = held_.find(record.key);
+    if (hold != held_.end() && place < hold->second.place) continue;
     oldest = std::min(oldest.value_or(record.changed_unix_ms), record.changed_unix_ms);
   }
   return oldest;

@@ -48,6 +48,22 @@ TEST(SpoolDesk, AHoldDoesNotWaitForOtherKeys) {
   EXPECT_EQ(keys_of(desk.hold_next(10, kAll, kProcess)), std::vector<std::string>{"a"});
 }
 
+// Keys that change all the time are always held: their records of long ago must not make what waits look old.
+TEST(SpoolDesk, EarlierRecordsOfAHeldKeyLeadNowhere) {
+  SpoolDesk desk;
+  desk.remember({0, 5}, {"hot", {}, 300}, 0);
+  EXPECT_EQ(keys_of(desk.hold_next(10, kAll, kProcess)), std::vector<std::string>{"hot"});
+  desk.remember({0, 2}, {"hot", {}, 100}, 0);
+  desk.remember({0, 7}, {"hot", {}, 400}, 0);
+  EXPECT_EQ(desk.oldest_change(), 300);
+  desk.restart_pass();
+  EXPECT_TRUE(desk.hold_next(10, kAll, kProcess).found.empty());
+  EXPECT_EQ(desk.take_dead(), (std::vector<Place>{{0, 2}}));
+  EXPECT_EQ(desk.oldest_change(), 300);
+  desk.settled(std::vector<SpoolDesk::Gone>{{"hot", {0, 5}}});
+  EXPECT_EQ(desk.oldest_change(), 400);
+}
+
 TEST(SpoolDesk, ARecordBehindAnotherOfItsKeyIsLookedAtAfterThat) {
   SpoolDesk desk;
   desk.remember({0, 1}, {"a", {}, 0}, 0);
