@@ -133,7 +133,7 @@ class Story {
     ++told_.result.lives;
     ground_->spool.crash(universe_.random());
     const bool last = universe_.now() >= calm_at_;
-    touch_spool();
+    if (!last) touch_spool();  // when all is calm, nothing fails
     LiveProcess::Setting with = setting();
     with.options.heal = gap() && (last ? unhealed() || random_.chance(0.5) : random_.chance(0.5));
     if (!last && random_.chance(0.02)) with.options.heal = true;
