@@ -126,7 +126,7 @@ LiveProgress live_progress(Migration& m, const Look& look) {
     live.shards_drained = figures.shards_drained;
     if (figures.until_trimmed)
       live.until_trimmed_s = std::chrono::duration<double>(*figures.until_trimmed).count();
-    if (const auto polled = m.capture->claim().polled_at)
+    if (const auto polled = look.facts.polled_at)
       live.last_polled_s = std::chrono::duration<double>(m.loop.now() - *polled).count();
     live.spool_full = figures.spool_full;
   }
@@ -173,19 +173,17 @@ Progress progress_of(Migration& m, LiveProgress live) {
       progress.application_rcu_per_s = m.read_pace->application();
     }
   }
+  const auto add = [&progress](const auto& figures) {
+    progress.retries += figures.retries;
+    progress.throttles += figures.throttles;
+    if (!figures.trouble.empty() && progress.holder_detail.empty()) progress.holder_detail = figures.trouble;
+  };
   if (m.apply) {
     const ApplyFigures figures = m.apply->figures();
     progress.unknown_outcomes += figures.unknown_outcomes;
-    progress.retries += figures.retries;
-    progress.throttles += figures.throttles;
-    if (!figures.trouble.empty() && progress.holder_detail.empty()) progress.holder_detail = figures.trouble;
+    add(figures);
   }
-  if (m.capture) {
-    const CaptureFigures figures = m.capture->figures();
-    progress.retries += figures.retries;
-    progress.throttles += figures.throttles;
-    if (!figures.trouble.empty() && progress.holder_detail.empty()) progress.holder_detail = figures.trouble;
-  }
+  if (m.capture) add(m.capture->figures());
   progress.live = std::move(live);
   return progress;
 }
