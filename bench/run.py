@@ -90,7 +90,8 @@ class Bench:
         self.states += 1
         state = self.work / f"state-{self.states}"
         scheme = "alternators" if case.tls else "alternator"
-        target = f"{scheme}://{at['alternator']}/bench_copy"
+        # A table of its own: a target belongs to the migration whose tags it bears. As long a name as the pump writes to.
+        target = f"{scheme}://{at['alternator']}/bench_{self.states:04}"
         source = "dynamodb://us-east-1/bench" if case.signed else f"{scheme}://{at['alternator']}/bench"
         command = [self.messina, "copy", source, target, "--state", state, "--json", "--loops", 1,
                    "--target-max-batch-items", case.batch]

@@ -85,7 +85,7 @@ bool DynamoDbClient::curable(const Error& refusal, const net::Origin& origin, co
   return expired_token && options_.credentials->refused(credentials);
 }
 
-Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view body) {
+Task<Result<Answer>> DynamoDbClient::call(Operation operation, net::Body body) {
   std::shared_ptr<const Credentials> credentials;
   if (options_.credentials) {
     credentials = options_.credentials->at_hand();
@@ -104,8 +104,8 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
   Slab packed;
   if (compressed) {
     packed = loop_.slabs().take(body.size() + body.size() / 1024 + 128);  // room for bytes that do not shrink
-    append_gzip(packed, body);
-    body = packed.view();
+    append_gzip(packed, body.whole());
+    body = net::Body(packed.view());
   }
 
   auto picked = nodes_->use();
@@ -126,7 +126,7 @@ Task<Result<Answer>> DynamoDbClient::call(Operation operation, std::string_view 
     SigningRequest signing;
     signing.send_session_token = !options_.alternator;
     signing.headers = &request.headers;
-    signing.body_digest = sha256(body);
+    signing.body_digest = sha256(body.whole());
     signing.region = options_.region;
     signing.service = options_.service;
     signing.time = signed_at;

@@ -51,7 +51,9 @@ class DynamoDbClient {
   /// `body` is the request's JSON and stays alive until the answer is there. An Error says by its kind
   /// whether the call was executed (see classify.h). What new credentials or the server's own time may cure
   /// is `transient`.
-  Task<Result<Answer>> call(Operation operation, std::string_view body);
+  Task<Result<Answer>> call(Operation operation, net::Body body);
+  /// True if a body may come in pieces: they go out as they lie, neither signed nor compressed nor encrypted.
+  bool takes_pieces() const { return !options_.credentials && !gzip_ && !nodes_->tls(); }
 
   const std::string& display() const { return options_.display; }
 

@@ -361,6 +361,23 @@ TEST(DynamoDbClient, GivesUpCompressionThatTheServerDoesNotKnow) {
   EXPECT_EQ(request.body.view(), large);
 }
 
+TEST(DynamoDbClient, TakesPiecesOnlyWhereTheyGoOutAsTheyLie) {
+  net::EventLoop loop("client");
+  const auto takes = [&loop](bool tls, bool gzip, bool signs) {
+    NodeSetOptions set;
+    set.contact = {"127.0.0.1", 1, tls};
+    DynamoDbClientOptions options;
+    options.gzip_requests = gzip;
+    if (signs) options.credentials = keys();
+    return DynamoDbClient(loop, NodePools::make(loop, std::make_shared<NodeSet>(set), {}, {}), options)
+        .takes_pieces();
+  };
+  EXPECT_TRUE(takes(false, false, false));
+  EXPECT_FALSE(takes(true, false, false));
+  EXPECT_FALSE(takes(false, true, false));
+  EXPECT_FALSE(takes(false, false, true));
+}
+
 TEST(DynamoDbClient, AsksForNodesFirstAndFallsBackFromDatacenterToCluster) {
   Script script;
   DynamoDbClientOptions options;

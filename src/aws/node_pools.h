@@ -39,6 +39,8 @@ class NodePools : public std::enable_shared_from_this<NodePools> {
     NodeSet::NodePtr node_;
     std::shared_ptr<net::HttpClient> client_;
   };
+  bool tls() const { return nodes_->options().contact.tls; }
+
   /// Picks a node, and sees to the chores that are due. Nothing if the cluster's nodes have to be looked for
   /// first: then use_after_refresh().
   std::optional<Use> use();

@@ -79,7 +79,7 @@ Task<Result<T>> ask_signed(net::EventLoop& loop, StsAccess access, Operation ope
     request.headers.add("Host", host_header(access.origin));
     SigningRequest signing;
     signing.headers = &request.headers;
-    signing.body_digest = sha256(request.body);
+    signing.body_digest = sha256(request.body.whole());
     signing.region = access.region;
     signing.service = "sts";
     signing.time = access.clocks->at(access.origin, loop.wall());

@@ -78,6 +78,19 @@ void BatchWriteBody::build(std::span<const std::string_view> records, Slab& out)
   put(tail_);
 }
 
+void BatchWriteBody::pieces(std::span<const std::string_view> records,
+                            std::vector<std::string_view>& out) const {
+  out.clear();
+  out.reserve(2 * records.size() + 3);
+  out.push_back(head_);
+  for (const auto record : records) {
+    out.push_back(out.size() == 1 ? kItemHead : kBetweenItems);
+    out.push_back(record);
+  }
+  if (!records.empty()) out.push_back(kItemTail);
+  out.push_back(tail_);
+}
+
 std::size_t BatchWriteBody::size(std::span<const WriteRequest> requests) const {
   std::size_t size = head_.size() + tail_.size();
   for (const auto& request : requests) {

@@ -13,8 +13,8 @@
 
 namespace messina::endpoints {
 
-/// Builds the bodies of one table's writes. Each is one contiguous buffer into which the raw items are
-/// copied.
+/// Builds the bodies of one table's writes: each one contiguous buffer into which the raw items are copied,
+/// or pieces between which the items stay where they lie.
 class BatchWriteBody {
  public:
   BatchWriteBody(std::string_view table, bool report_capacity);
@@ -22,6 +22,9 @@ class BatchWriteBody {
   std::size_t size(std::span<const std::string_view> records) const;
   /// Replaces what `out` holds; does not allocate if its capacity is size().
   void build(std::span<const std::string_view> records, Slab& out) const;
+
+  /// Replaces `out` by pieces of size(records) bytes in all: views of the records and of this object.
+  void pieces(std::span<const std::string_view> records, std::vector<std::string_view>& out) const;
 
   std::size_t size(std::span<const WriteRequest> requests) const;
   void build(std::span<const WriteRequest> requests, Slab& out) const;

@@ -21,6 +21,24 @@ TEST(BatchWriteBody, CopiesTheItemsByteForByte) {
   EXPECT_GE(body.size(records), out.size());
 }
 
+TEST(BatchWriteBody, ItsPiecesAreTheSameBytes) {
+  const BatchWriteBody body("orders", true);
+  const std::vector<std::string_view> records = {R"({"p":{"S":"a"}})", R"({"p":{"S":"b"}})",
+                                                 R"({"p":{"S":"c"}})"};
+  for (std::size_t count = 0; count <= records.size(); ++count) {
+    const std::span some = std::span(records).first(count);
+    Slab together;
+    body.build(some, together);
+    std::vector<std::string_view> pieces = {"what was there before"};
+    body.pieces(some, pieces);
+    std::string joined;
+    for (const auto piece : pieces) joined += piece;
+    EXPECT_EQ(joined, together.view());
+    for (const auto record : some)
+      EXPECT_TRUE(std::ranges::any_of(pieces, [&](auto piece) { return piece.data() == record.data(); }));
+  }
+}
+
 TEST(BatchWriteBody, ReusesItsBufferWithoutGrowing) {
   const std::string large(100'000, 'x');
   const std::vector<std::string_view> many(100, large), one(1, "{}");

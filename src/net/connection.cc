@@ -10,6 +10,8 @@ namespace messina::net {
 namespace {
 /// Holds any usual head at once. What it takes of a body is copied, so it is not larger.
 constexpr std::size_t kBufferBytes = 16u << 10;
+/// In one system call; Linux takes 1,024 (UIO_MAXIOV).
+constexpr std::size_t kPiecesAtOnce = 256;
 /// Encrypted before it is sent.
 constexpr std::size_t kTlsPieceBytes = 64u << 10;
 }  // namespace
@@ -152,7 +154,7 @@ void skip_bytes(std::span<asio::const_buffer>& buffers, std::size_t bytes) {
 
 /// sendmsg() that neither waits nor raises SIGPIPE.
 ssize_t send_some(int socket, std::span<const asio::const_buffer> buffers) {
-  std::array<iovec, 16> pieces;
+  std::array<iovec, kPiecesAtOnce> pieces;
   const std::size_t count = std::min(buffers.size(), pieces.size());
   for (std::size_t i = 0; i < count; ++i)
     pieces[i] = {const_cast<void*>(buffers[i].data()), buffers[i].size()};  // sendmsg() only reads

@@ -106,7 +106,9 @@ class Connection {
   /// Ends it: whatever is under way returns with an error. `reset`: with RST instead of FIN.
   void cut(bool reset = false);
 
-  std::string head_out;   ///< scratch of the owner, kept for its memory
+  /// Scratch of the owner, kept for its memory.
+  std::string head_out;
+  std::vector<asio::const_buffer> buffers_out;
   MonoTime idle_since{};  ///< the owner's
 
  private:

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,13 +37,39 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+/// A request's body: bytes that lie together, or pieces that go out one behind the other from where they lie,
+/// which saves copying large ones. On TLS each piece becomes a record of its own, or several. Views: what
+/// they name must stay alive until send() has returned.
+class Body {
+ public:
+  Body() = default;
+  template <class Text>
+    requires std::is_convertible_v<Text, std::string_view>
+  Body(const Text& whole) : whole_(whole) {}  // NOLINT(google-explicit-constructor): most bodies are a text
+  explicit Body(std::span<const std::string_view> pieces) : pieces_(pieces) {}
+
+  std::size_t size() const {
+    std::size_t size = whole_.size();
+    for (const auto piece : pieces_) size += piece.size();
+    return size;
+  }
+  bool empty() const { return size() == 0; }
+  /// Bytes that lie together; those of pieces do not.
+  std::string_view whole() const { return whole_; }
+  std::span<const std::string_view> pieces() const { return pieces_; }
+
+ private:
+  std::string_view whole_;
+  std::span<const std::string_view> pieces_;
+};
+
 /// A request. The sender adds Content-Length and, unless `headers` has it already (it is signed, so the
-/// signer sets it), Host. `body` must stay alive until send() has returned.
+/// signer sets it), Host.
 struct Request {
   std::string_view method = "POST";
   std::string target = "/";
   Headers headers = {};
-  std::string_view body = {};
+  Body body = {};
 };
 
 struct Response {

@@ -156,8 +156,9 @@ void HttpClient::Impl::write_head(std::string& out, const Request& request) cons
   }
   for (const auto& [field, value] : request.headers.fields())
     out.append(field).append(": ").append(value).append("\r\n");
-  if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", request.body.size());
+  const std::size_t size = request.body.size();
+  if (size > 0 || (request.method != "GET" && request.method != "HEAD"))
+    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", size);
   if (to_proxy && !dialler.proxy->authorization.empty())
     out.append("Proxy-Authorization: ").append(dialler.proxy->authorization.reveal()).append("\r\n");
   out += "\r\n";
@@ -205,7 +206,11 @@ Task<Answer> HttpClient::Impl::exchange(Connection& connection, const Request& r
                                         bool& reusable) {
   const MonoTime start = dialler.loop.now();
   write_head(connection.head_out, request);
-  std::array<asio::const_buffer, 2> buffers{asio::buffer(connection.head_out), asio::buffer(request.body)};
+  auto& buffers = connection.buffers_out;
+  buffers.clear();
+  buffers.push_back(asio::buffer(connection.head_out));
+  buffers.push_back(asio::buffer(request.body.whole()));
+  for (const auto piece : request.body.pieces()) buffers.push_back(asio::buffer(piece));
   Write write{buffers, {}};
   const bool at_once = connection.write_now(write);
   if (!at_once) write.result = co_await connection.finish(write);

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "net/raw_peer.h"
 
@@ -166,6 +167,31 @@ TEST_F(HttpClientTest, SendsWhatItWasGiven) {
   EXPECT_EQ(received.get_future().get(),
             "POST /x?y=1 HTTP/1.1\r\nHost: signed.example.org\r\nX-Amz-Target: T\r\nContent-Length: "
             "7\r\n\r\n{\"a\":1}");
+}
+
+TEST_F(HttpClientTest, SendsABodyInPieces) {
+  std::promise<std::string> received;
+  RawServer server({[&](RawPeer& peer) {
+    received.set_value(peer.read_message());
+    peer.write(kOk);
+  }});
+  HttpClient client(loop_, at(server), {});
+  // More pieces than one system call takes, more bytes than a socket does, and some of none.
+  std::string whole;
+  for (std::size_t i = 0; whole.size() < (8u << 20); ++i)
+    whole.append(i % 20'000, static_cast<char>('a' + i % 26));
+  std::vector<std::string_view> pieces;
+  std::size_t at_byte = 0;
+  for (std::size_t i = 0; at_byte < whole.size(); ++i) {
+    pieces.push_back(std::string_view(whole).substr(at_byte, i * 7 % 9'000));
+    at_byte += pieces.back().size();
+  }
+  ASSERT_GT(pieces.size(), 1'200u);
+  const Answer answer = send(client, {.body = Body(pieces)});
+  ASSERT_TRUE(answer.has_value()) << answer.error().error.message;
+  const std::string message = received.get_future().get();
+  EXPECT_THAT(message, HasSubstr(fmt::format("Content-Length: {}\r\n\r\n", whole.size())));
+  EXPECT_TRUE(message.ends_with(whole));
 }
 
 TEST_F(HttpClientTest, NeverUsesAConnectionThatThePeerHasEnded) {
