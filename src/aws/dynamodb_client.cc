@@ -1,5 +1,6 @@
 #include "aws/dynamodb_client.h"
 
+#include <algorithm>
 #include <charconv>
 #include <stdexcept>
 
@@ -51,13 +52,20 @@ DynamoDbClient::DynamoDbClient(net::EventLoop& loop, std::shared_ptr<NodePools> 
 }
 
 net::Headers DynamoDbClient::headers_for(const Operation& operation, const net::Origin& origin,
-                                         bool compressed) const {
+                                         bool compressed) {
+  const bool plain = !options_.credentials && !compressed;
+  if (plain) {
+    const auto known =
+        std::ranges::find(plain_headers_, operation.name, [](const auto& one) { return one.first; });
+    if (known != plain_headers_.end()) return known->second;
+  }
   net::Headers headers;
   // What is signed has to be known here; else the HTTP client names the host by itself.
   if (options_.credentials) headers.add("Host", host_header(origin));
   headers.add("X-Amz-Target", fmt::format("{}.{}", options_.api, operation.name));
   if (!options_.alternator) headers.add("Content-Type", "application/x-amz-json-1.0");
   if (compressed) headers.add("Content-Encoding", "gzip");
+  if (plain) plain_headers_.emplace_back(operation.name, headers);
   return headers;
 }
 

@@ -58,7 +58,7 @@ class DynamoDbClient {
   const std::string& display() const { return options_.display; }
 
  private:
-  net::Headers headers_for(const Operation& operation, const net::Origin& origin, bool compressed) const;
+  net::Headers headers_for(const Operation& operation, const net::Origin& origin, bool compressed);
   Result<void> check(const Operation& operation, const net::Response& response) const;
   bool curable(const Error& refusal, const net::Origin& origin, const net::Headers& headers,
                WallTime signed_at, const std::shared_ptr<const Credentials>& credentials);
@@ -68,6 +68,8 @@ class DynamoDbClient {
   DynamoDbClientOptions options_;
   Signer signer_;
   bool gzip_ = false;
+  /// Of each operation, where neither a signature nor a compression adds to them.
+  std::vector<std::pair<std::string_view, net::Headers>> plain_headers_;
 };
 
 /// gzip at the fastest level, appended to `out`.

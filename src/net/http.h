@@ -14,27 +14,30 @@
 
 namespace messina::net {
 
-/// Header fields in order. Names compare without case.
+/// Header fields in order. Names compare without case. Copies share their fields until one of them is
+/// changed: a client's many requests, and the answers to them, have the same ones again and again.
 class Headers {
  public:
-  void add(std::string name, std::string value) {
-    if (fields_.capacity() == 0) fields_.reserve(kUsualFields);
-    fields_.emplace_back(std::move(name), std::move(value));
-  }
-  void append(Headers&& others) {
-    for (auto& field : others.fields_) fields_.push_back(std::move(field));
-  }
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+
+  void add(std::string name, std::string value);
+  void append(Headers&& others);
   /// Replaces all of that name.
   void set(std::string_view name, std::string value);
   /// The first of that name.
   std::optional<std::string_view> find(std::string_view name) const;
-  const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  const Fields& fields() const;
+  /// False if a line break stands in one of them, which would make what follows a header of its own.
+  bool clean() const { return shared_ == nullptr || shared_->clean; }
 
  private:
-  /// Most heads have no more: one allocation instead of four.
-  static constexpr std::size_t kUsualFields = 8;
+  struct Shared {
+    Fields fields;
+    bool clean = true;
+  };
+  Shared& own();
 
-  std::vector<std::pair<std::string, std::string>> fields_;
+  std::shared_ptr<Shared> shared_;
 };
 
 /// A request's body: bytes that lie together, or pieces that go out one behind the other from where they lie,

@@ -19,22 +19,22 @@ constexpr int kMaxInterimAnswers = 16;
 /// First room for a body of unknown length.
 constexpr std::size_t kUnknownBodyBytes = 64u << 10;
 
+/// Of an answer whose like is expected soon.
+constexpr std::size_t kMostKeptHeadBytes = 1024;
+
 using Answer = std::expected<Response, SendError>;
 
 std::unexpected<SendError> failed(Error error, bool may_have_been_sent) {
   return std::unexpected(SendError{std::move(error), may_have_been_sent});
 }
 
-/// Line breaks would let a value become a header of its own.
-/// (find_first_of would make a call for each character.)
-bool clean(std::string_view text) {
-  return text.find('\r') == std::string_view::npos && text.find('\n') == std::string_view::npos;
+bool has_line_break(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n'; });
 }
 
+/// Line breaks would let a value become a header of its own.
 bool clean(const Request& request) {
-  return clean(request.method) && clean(request.target) &&
-         std::ranges::all_of(request.headers.fields(),
-                             [](const auto& field) { return clean(field.first) && clean(field.second); });
+  return !has_line_break(request.method) && !has_line_break(request.target) && request.headers.clean();
 }
 
 /// How far the search for an answer's head has come.
@@ -57,10 +57,11 @@ struct HttpClient::Impl {
   void write_head(std::string& out, const Request& request) const;
   /// One request and its answer on `connection`. `unused` becomes true if nothing of the request was written.
   Task<Answer> exchange(Connection& connection, const Request& request, bool& unused, bool& reusable);
+  std::expected<Head, std::string> parse_head(std::string_view text, bool head_request);
   /// The answer's head once the connection has all of it; nothing while more has to come. Passes over interim
   /// answers. Errors: corrupt.
   std::expected<std::optional<Head>, Error> next_head(Connection& connection, bool head_request,
-                                                      HeadSearch& search) const;
+                                                      HeadSearch& search);
   bool answered_by_proxy(const Head& head) const {
     return head.status == 407 && dialler.proxy && !dialler.origin.tls;
   }
@@ -78,6 +79,9 @@ struct HttpClient::Impl {
   std::vector<std::unique_ptr<Connection>> idle;  // the newest at the end
   std::atomic<std::size_t> open = 0;              // open_connections() may be asked from anywhere
   std::size_t usual_unsized_bytes = kUnknownBodyBytes;
+  // Of the last answer whose head was parsed.
+  std::string last_head_text;
+  Head last_head;
   bool closed = false;
 };
 
@@ -281,9 +285,19 @@ Error HttpClient::Impl::no_connection_free() const {
                       std::max<std::size_t>(dialler.options.max_connections, 1), waited)};
 }
 
+/// A server that names no request answers with the same head until its clock has gone on by a second.
+std::expected<Head, std::string> HttpClient::Impl::parse_head(std::string_view text, bool head_request) {
+  if (!head_request && text == last_head_text) return last_head;
+  auto head = parse_response_head(text, head_request);
+  if (head && !head_request && text.size() <= kMostKeptHeadBytes) {
+    last_head_text = text;
+    last_head = *head;
+  }
+  return head;
+}
+
 std::expected<std::optional<Head>, Error> HttpClient::Impl::next_head(Connection& connection,
-                                                                      bool head_request,
-                                                                      HeadSearch& search) const {
+                                                                      bool head_request, HeadSearch& search) {
   const auto corrupt = [this](std::string_view why) {
     return std::unexpected(
         Error{ErrorKind::corrupt, fmt::format("{}: the answer is not HTTP: {}", name, why)});
@@ -294,7 +308,7 @@ std::expected<std::optional<Head>, Error> HttpClient::Impl::next_head(Connection
     const std::optional<std::size_t> end = find_head_end(bytes, search.searched);
     if (end.value_or(bytes.size()) > kMaxHeadBytes) return corrupt("its header is over 64 KB");
     if (!end) return std::nullopt;
-    auto head = parse_response_head(bytes.substr(0, *end), head_request);
+    auto head = parse_head(bytes.substr(0, *end), head_request);
     if (!head) return corrupt(head.error());
     connection.consume(*end);
     if (head->status >= 200) return std::move(*head);
