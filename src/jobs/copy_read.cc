@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "jobs/copy_run.h"
+#include "jobs/read_charge.h"
 #include "jobs/retry.h"
 
 namespace messina::jobs {
@@ -14,42 +15,22 @@ using pace::SpeedHolder;
 /// How often a paused reader looks whether it may go on.
 constexpr Duration kPausedNap = std::chrono::milliseconds(100);
 
-/// A page's requests to the job's own budget and to the one of all tables.
-struct ReadRequest {
-  ReadBudget::Request own;
-  SharedBudgets::Reads::Request shared;
-};
-
-/// The place in the lines, or what was charged already, is given back.
-void give_up(CopyRun& run, MonoTime now, ReadRequest& request, bool charged) {
-  if (charged)
-    run.read_budget.answered(now, request.own, 0, 0);
-  else
-    run.read_budget.give_up(request.own);
-  if (run.context.shared != nullptr) run.context.shared->reads.give_up(request.shared);
-}
-
 /// Waits until the page may be asked for; false if the job was halted or paused meanwhile.
-Task<bool> may_read(CopyRun& run, Loop& loop, UnitWork& work, ReadRequest& request) {
-  bool charged = false;  // to the job's own budget
+Task<bool> may_read(CopyRun& run, Loop& loop, UnitWork& work, ReadCharge& charge) {
   while (!run.halt.requested() && !run.paused) {
     const MonoTime now = loop.now();
     if (work.read_not_before > now) {
-      give_up(run, now, request, std::exchange(charged, false));
+      charge.give_up(now);
       const Waits::Guard waiting(run.waits, SpeedHolder::hot_partition);
       co_await loop.sleep_until(work.read_not_before, &run.halt);
       continue;
     }
-    std::optional<Duration> nap;
-    if (!charged) nap = run.read_budget.ask(now, request.own);
-    charged = !nap;
-    if (charged && run.context.shared != nullptr)
-      nap = run.context.shared->reads.ask(now, request.shared, request.own.charge);
+    const std::optional<Duration> nap = charge.ask(now);
     if (!nap) co_return true;
     const Waits::Guard waiting(run.waits, SpeedHolder::read_budget);
     co_await loop.sleep_for(*nap, &run.halt);
   }
-  give_up(run, loop.now(), request, charged);
+  charge.give_up(loop.now());
   co_return false;
 }
 
@@ -90,21 +71,17 @@ Task<void> read_page(std::shared_ptr<CopyRun> run, std::shared_ptr<UnitWork> wor
       const std::int64_t bytes = run->page_lease();
       lease = co_await run->memory.acquire(bytes);
     }
-    ReadRequest request;
-    const bool granted = co_await may_read(*run, loop, *work, request);
+    ReadCharge charge(run->read_budget, run->context.shared);
+    const bool granted = co_await may_read(*run, loop, *work, charge);
     if (!granted) continue;
-    if (work->most_items != 0 && (request.own.items == 0 || request.own.items > work->most_items))
-      request.own.items = work->most_items;
+    if (work->most_items != 0) charge.at_most(work->most_items);
     PageMark mark(run->tuning.faults.pages_unmarked ? nullptr : run->context.companion, loop.now());
     Result<endpoints::Page> page;
     {
       const Waits::Guard waiting(run->waits, SpeedHolder::source_latency);
-      page = co_await scan.read_some(work->unit, cursor, request.own.items);
+      page = co_await scan.read_some(work->unit, cursor, charge.items());
     }
-    run->read_budget.answered(loop.now(), request.own, page ? page->records.size() : 0,
-                              page ? page->cost_rcu : 0);
-    if (run->context.shared != nullptr)
-      run->context.shared->reads.answered(loop.now(), request.shared, page ? page->cost_rcu : 0);
+    charge.answered(loop.now(), page ? page->records.size() : 0, page ? page->cost_rcu : 0);
     if (page) {
       work->hot.answered();
       work->read_not_before = loop.now() + work->hot.pause();
