@@ -29,6 +29,26 @@ class HmacKey {
   std::unique_ptr<Context> context_;
 };
 
+__extension__ using Uint128 = unsigned __int128;
+
+/// A keyed hash of 128 bits, SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"): to
+/// whoever does not know the key, the hashes of different texts are as good as drawn. Movable; not
+/// thread-safe.
+class KeyedHash {
+ public:
+  using Key = std::array<std::uint8_t, 16>;
+  explicit KeyedHash(const Key& key);
+  KeyedHash(KeyedHash&&) noexcept;
+  KeyedHash& operator=(KeyedHash&&) noexcept;
+  ~KeyedHash();
+  Uint128 operator()(std::string_view bytes);
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+  Key key_;
+};
+
 /// CRC-32 (IEEE 802.3), as in DynamoDB's x-amz-crc32 header.
 std::uint32_t crc32(std::string_view bytes);
 

@@ -1,0 +1,141 @@
+#include "item/difference.h"
+
+#include <algorithm>
+
+#include "base/json_text.h"
+#include "item/compare.h"
+#include "item/item_json.h"
+#include "item/json_cursor.h"
+
+namespace messina::item {
+namespace {
+
+bool plain(std::string_view name) {
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !name.empty() && std::ranges::all_of(name, in_name);
+}
+
+std::string path_to(const std::string& parent, std::string_view name) {
+  std::string path = parent;
+  if (!path.empty()) path += '.';
+  if (plain(name))
+    path += name;
+  else
+    path += json_string(name);
+  return path;
+}
+
+std::string path_to(const std::string& parent, std::size_t index) {
+  return parent + '[' + std::to_string(index) + ']';
+}
+
+/// Walks both values down to where they differ. Nesting is bounded by the parser (kMaxParsedNesting).
+class Differ {
+ public:
+  Differ(std::vector<Difference>& out, std::size_t most) : out_(out), most_(most) {}
+
+  void add(std::string path, Difference::Kind kind,
+           std::partial_ordering target_is = std::partial_ordering::unordered) {
+    if (out_.size() < most_) out_.push_back({std::move(path), kind, target_is});
+  }
+
+  void compare(const std::string& path, const Map& source, const Map& target) {
+    for (const auto& [name, value] : source) {
+      const auto found = target.find(name);
+      if (found == target.end())
+        add(path_to(path, name), Difference::Kind::missing);
+      else
+        compare(path_to(path, name), value, found->second);
+    }
+    for (const auto& [name, value] : target)
+      if (!source.contains(name)) add(path_to(path, name), Difference::Kind::extra);
+  }
+
+ private:
+  void compare(const std::string& path, const Value& source, const Value& target) {
+    if (out_.size() >= most_ || equal(source, target)) return;
+    if (source.data.index() != target.data.index()) {
+      add(path, Difference::Kind::type);
+    } else if (const auto* map = std::get_if<Map>(&source.data)) {
+      compare(path, *map, std::get<Map>(target.data));
+    } else if (const auto* list = std::get_if<List>(&source.data)) {
+      compare(path, *list, std::get<List>(target.data));
+    } else {
+      add(path, Difference::Kind::value, item::compare(target, source));
+    }
+  }
+
+  void compare(const std::string& path, const List& source, const List& target) {
+    const std::size_t both = std::min(source.size(), target.size());
+    for (std::size_t i = 0; i < both; ++i) compare(path_to(path, i), source[i], target[i]);
+    for (std::size_t i = both; i < source.size(); ++i) add(path_to(path, i), Difference::Kind::missing);
+    for (std::size_t i = both; i < target.size(); ++i) add(path_to(path, i), Difference::Kind::extra);
+  }
+
+  std::vector<Difference>& out_;
+  const std::size_t most_;
+};
+
+/// Two attribute values whose bytes differ.
+bool equal_values(std::string_view source, std::string_view target) {
+  const Result<Value> a = parse_value(source);
+  const Result<Value> b = parse_value(target);
+  return a && b && equal(*a, *b);
+}
+
+}  // namespace
+
+bool ItemComparer::read(std::string_view raw, Attributes& attributes) {
+  attributes.clear();
+  ByteCursor cursor(raw);
+  const bool whole = walk_object(cursor, [&](std::string_view name) {
+    const char* const first = cursor.position();
+    if (!skip_value(cursor, 1)) return false;
+    if (name.contains('\\')) {
+      std::string& text = unescaped_.emplace_back();
+      unescape_json(name, text);
+      name = text;
+    }
+    attributes.push_back({name, {first, static_cast<std::size_t>(cursor.last_end() - first)}});
+    return true;
+  });
+  return whole && cursor.at_end();
+}
+
+bool ItemComparer::equal_by_attributes(std::string_view source, std::string_view target) {
+  unescaped_.clear();
+  if (!read(source, source_) || !read(target, target_) || source_.size() != target_.size()) return false;
+  if (!std::ranges::equal(source_, target_, {}, &Attribute::name, &Attribute::name)) {
+    for (Attributes* const side : {&source_, &target_}) {
+      std::ranges::sort(*side, {}, &Attribute::name);
+      // Which of two counts is told by their order, which is gone.
+      if (std::ranges::adjacent_find(*side, {}, &Attribute::name) != side->end()) return false;
+    }
+    if (!std::ranges::equal(source_, target_, {}, &Attribute::name, &Attribute::name)) return false;
+  }
+  return std::ranges::equal(source_, target_, [](const Attribute& a, const Attribute& b) {
+    return a.value == b.value || equal_values(a.value, b.value);
+  });
+}
+
+bool ItemComparer::equal(std::string_view source, std::string_view target) {
+  return differences(source, target, 1).empty();
+}
+
+std::vector<Difference> ItemComparer::differences(std::string_view source, std::string_view target,
+                                                  std::size_t most) {
+  std::vector<Difference> found;
+  if (source == target || equal_by_attributes(source, target)) return found;
+  const Result<Item> a = parse_item(source);
+  const Result<Item> b = parse_item(target);
+  Differ differ(found, most);
+  if (a && b)
+    differ.compare("", *a, *b);
+  else
+    differ.add("", Difference::Kind::value);
+  return found;
+}
+
+}  // namespace messina::item

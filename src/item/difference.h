@@ -1,0 +1,56 @@
+// Whether two items are equal as DynamoDB compares values, and where they are not.
+#pragma once
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace messina::item {
+
+/// One place in which a target's item is not its source's.
+struct Difference {
+  enum class Kind : std::uint8_t {
+    missing,  ///< the source has it, the target has not
+    extra,    ///< only the target has it
+    type,     ///< both have it, with values of two types
+    value,    ///< both have it, with two values of one type; also what is no value at all
+  };
+  /// A document path, address.lines[2]. Names of other characters than letters, digits, '_' and '-' stand as
+  /// JSON strings: a."b.c". Empty: the item as a whole is no item.
+  std::string path;
+  Kind kind = Kind::value;
+  /// The target's value beside the source's, where both have an order (S, N, B): `less` where the target has
+  /// the smaller one.
+  std::partial_ordering target_is = std::partial_ordering::unordered;
+  bool operator==(const Difference&) const = default;
+};
+
+/// Compares raw items (DynamoDB JSON): attributes by their bytes first, parsed only where those differ, so
+/// that items which both sides render alike cost no parsing. Order of attributes, white space, how numbers
+/// and strings are written and the order of sets do not count; a set's repeated members count once, and of an
+/// attribute that stands twice the first counts. Text that is no item differs from every other text. Keeps
+/// memory between calls; not thread-safe.
+class ItemComparer {
+ public:
+  bool equal(std::string_view source, std::string_view target);
+  /// The first `most` differences, in the order of the source's names, then what only the target has. Empty
+  /// if they are equal.
+  std::vector<Difference> differences(std::string_view source, std::string_view target, std::size_t most);
+
+ private:
+  struct Attribute {
+    std::string_view name;   ///< unescaped
+    std::string_view value;  ///< raw
+  };
+  using Attributes = std::vector<Attribute>;
+  /// False if they have to be parsed to tell.
+  bool equal_by_attributes(std::string_view source, std::string_view target);
+  bool read(std::string_view raw, Attributes& attributes);
+
+  Attributes source_, target_;
+  std::deque<std::string> unescaped_;  ///< what names may view
+};
+
+}  // namespace messina::item

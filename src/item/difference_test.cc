@@ -1,0 +1,139 @@
+#include "item/difference.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "item/compare.h"
+#include "item/item_json.h"
+
+namespace messina::item {
+namespace {
+
+using Kind = Difference::Kind;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<Difference> differences(std::string_view source, std::string_view target) {
+  ItemComparer comparer;
+  std::vector<Difference> found = comparer.differences(source, target, 100);
+  EXPECT_EQ(comparer.equal(source, target), found.empty());
+  return found;
+}
+
+auto is(std::string path, Kind kind) {
+  return testing::AllOf(testing::Field(&Difference::path, path), testing::Field(&Difference::kind, kind));
+}
+
+TEST(ItemComparer, WhatDynamoDbHoldsEqualIsEqual) {
+  const std::pair<const char*, const char*> pairs[] = {
+      {R"({"a":{"S":"x"},"b":{"N":"1"}})", R"({"b":{"N":"1"},"a":{"S":"x"}})"},
+      {R"({"a":{"S":"x"}})", R"( { "a" : { "S" : "x" } } )"},
+      {R"({"n":{"N":"1"}})", R"({"n":{"N":"1.0"}})"},
+      {R"({"n":{"N":"1000"}})", R"({"n":{"N":"1E+3"}})"},
+      {R"({"n":{"N":"0"}})", R"({"n":{"N":"-0"}})"},
+      {R"({"s":{"SS":["a","b"]}})", R"({"s":{"SS":["b","a"]}})"},
+      {R"({"s":{"NS":["1","2"]}})", R"({"s":{"NS":["2.0","1"]}})"},
+      {R"({"s":{"SS":["a","b"]}})", R"({"s":{"SS":["b","a","b"]}})"},
+      {R"({"a":{"S":"\u00e9\/"}})", "{\"a\":{\"S\":\"\xC3\xA9/\"}}"},
+      {R"({"\u0061":{"S":"x"}})", R"({"a":{"S":"x"}})"},
+      {R"({"\u0061\n":{"S":"x"},"b\t":{"S":"y"}})", R"({"b\u0009":{"S":"y"},"a\n":{"S":"x"}})"},
+      {R"({"m":{"M":{"x":{"N":"1"},"y":{"L":[{"NULL":true}]}}}})",
+       R"({"m":{"M":{"y":{"L":[{"NULL":true}]},"x":{"N":"1.00"}}}})"},
+      {R"({"a":{"S":"1"},"a":{"S":"2"}})", R"({"a":{"S":"1"}})"},
+      {R"({"b":{"B":"AA=="}})", R"({"b":{"B":"AA=="}})"},
+  };
+  for (const auto& [source, target] : pairs) {
+    EXPECT_THAT(differences(source, target), IsEmpty()) << source << ' ' << target;
+    EXPECT_THAT(differences(target, source), IsEmpty()) << target << ' ' << source;
+  }
+}
+
+TEST(ItemComparer, NamesWhatDiffers) {
+  EXPECT_THAT(differences(R"({"a":{"S":"x"},"b":{"S":"y"}})", R"({"a":{"S":"x"}})"),
+              ElementsAre(is("b", Kind::missing)));
+  EXPECT_THAT(differences(R"({"a":{"S":"x"}})", R"({"a":{"S":"x"},"b":{"S":"y"}})"),
+              ElementsAre(is("b", Kind::extra)));
+  EXPECT_THAT(differences(R"({"a":{"N":"1"}})", R"({"a":{"S":"1"}})"), ElementsAre(is("a", Kind::type)));
+  EXPECT_THAT(differences(R"({"a":{"NULL":true}})", R"({})"), ElementsAre(is("a", Kind::missing)));
+  EXPECT_THAT(differences(R"({"a":{"S":""}})", R"({})"), ElementsAre(is("a", Kind::missing)));
+  EXPECT_THAT(differences(R"({"a":{"B":"AQ=="}})", R"({"a":{"B":"AA=="}})"),
+              ElementsAre(is("a", Kind::value)));
+  EXPECT_THAT(differences(R"({"a":{"SS":["x","y"]}})", R"({"a":{"SS":["x"]}})"),
+              ElementsAre(is("a", Kind::value)));
+  EXPECT_THAT(differences(R"({"a":{"L":[{"N":"1"},{"N":"2"}]}})", R"({"a":{"L":[{"N":"2"},{"N":"1"}]}})"),
+              ElementsAre(is("a[0]", Kind::value), is("a[1]", Kind::value)));
+}
+
+TEST(ItemComparer, NamesNestedPlaces) {
+  EXPECT_THAT(
+      differences(R"({"order":{"M":{"lines":{"L":[{"S":"a"},{"M":{"price":{"N":"5"}}}]},"x.y":{"S":"1"}}}})",
+                  R"({"order":{"M":{"lines":{"L":[{"S":"a"},{"M":{"price":{"N":"6"}}},{"S":"c"}]}}}})"),
+      ElementsAre(is("order.lines[1].price", Kind::value), is("order.lines[2]", Kind::extra),
+                  is(R"(order."x.y")", Kind::missing)));
+  EXPECT_THAT(differences(R"({"":{"S":"x"}})", R"({"":{"S":"y"}})"), ElementsAre(is(R"("")", Kind::value)));
+}
+
+TEST(ItemComparer, TellsWhichIsSmaller) {
+  const auto order = [](std::string_view source, std::string_view target) {
+    return differences(source, target).at(0).target_is;
+  };
+  EXPECT_EQ(order(R"({"t":{"S":"2026-02"}})", R"({"t":{"S":"2026-01"}})"), std::partial_ordering::less);
+  EXPECT_EQ(order(R"({"t":{"N":"9"}})", R"({"t":{"N":"10"}})"), std::partial_ordering::greater);
+  EXPECT_EQ(order(R"({"t":{"BOOL":true}})", R"({"t":{"BOOL":false}})"), std::partial_ordering::unordered);
+  EXPECT_EQ(order(R"({"t":{"N":"9"}})", R"({"t":{"S":"9"}})"), std::partial_ordering::unordered);
+}
+
+TEST(ItemComparer, OfTwoAttributesOfOneNameTheFirstCounts) {
+  EXPECT_THAT(differences(R"({"x":{"N":"0"},"a":{"N":"1"},"a":{"N":"2"}})",
+                          R"({"a":{"N":"2"},"a":{"N":"1"},"x":{"N":"0"}})"),
+              ElementsAre(is("a", Kind::value)));
+}
+
+TEST(ItemComparer, WhatIsNoItemDiffersFromAllElse) {
+  for (const char* broken :
+       {"", "[]", "{", R"({"a":{"S":"x"})", R"({"a":{"N":"one"}})", R"({"a":{"X":"x"}})"}) {
+    EXPECT_THAT(differences(broken, R"({"a":{"S":"x"}})"), ElementsAre(is("", Kind::value))) << broken;
+    EXPECT_THAT(differences(R"({"a":{"S":"x"}})", broken), ElementsAre(is("", Kind::value))) << broken;
+    EXPECT_THAT(differences(broken, broken), IsEmpty());
+  }
+}
+
+TEST(ItemComparer, TellsNoMoreThanAskedFor) {
+  std::string source = "{", target = "{";
+  for (int i = 0; i < 300; ++i) {
+    source += (i > 0 ? "," : "") + std::string("\"a") + std::to_string(i) + R"(":{"N":"1"})";
+    target += (i > 0 ? "," : "") + std::string("\"a") + std::to_string(i) + R"(":{"N":"2"})";
+  }
+  ItemComparer comparer;
+  EXPECT_EQ(comparer.differences(source + "}", target + "}", 10).size(), 10u);
+  EXPECT_EQ(comparer.differences(source + "}", target + "}", 1000).size(), 300u);
+}
+
+// By attributes or parsed: one answer.
+TEST(ItemComparer, AgreesWithValuesOnRandomItems) {
+  const std::uint64_t seed = entropy_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  const std::vector<std::string> values = {
+      R"({"N":"1"})",           R"({"N":"1.0"})",           R"({"S":"1"})",
+      R"({"SS":["a","b"]})",    R"({"SS":["b","a"]})",      R"({"L":[{"N":"1"}]})",
+      R"({"L":[{"N":"1.0"}]})", R"({"M":{"x":{"N":"1"}}})", R"({"M":{}})"};
+  const std::vector<std::string> names = {"a", "b", "c", R"(\u0061)", R"(d\n)"};
+  const auto draw = [&] {
+    std::string item = "{";
+    for (std::uint64_t n = random.below(5); n > 0; --n) {
+      if (item.size() > 1) item += ',';
+      item += '"' + names[random.below(names.size())] + "\":" + values[random.below(values.size())];
+    }
+    return item + "}";
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string source = draw(), target = draw();
+    const bool same = equal(*parse_item(source), *parse_item(target));
+    EXPECT_EQ(differences(source, target).empty(), same) << source << ' ' << target;
+  }
+}
+
+}  // namespace
+}  // namespace messina::item
