@@ -16,6 +16,16 @@ Counts& Counts::operator+=(const Counts& other) {
   return *this;
 }
 
+bool skips_units(const JobState& job) {
+  return std::ranges::find(job.units, UnitState::skipped, &UnitRecord::state) != job.units.end();
+}
+
+std::vector<Reject> kept_by_begin(const JobState& fresh, std::vector<Reject> former) {
+  const bool skips = skips_units(fresh);
+  std::erase_if(former, [&](const Reject& reject) { return !skips || !reject.unit.empty() || !reject.live; });
+  return former;
+}
+
 void apply(JobState& state, const Commit& step) {
   for (const Commit::UnitStep& unit_step : step.steps) {
     UnitRecord& unit = state.units.at(unit_step.unit);

@@ -133,13 +133,18 @@ class JobStore {
   virtual Task<Result<std::optional<JobState>>> load() = 0;
   /// Begins a job: replaces whatever was there (the caller has asked for --restart, or load() found nothing
   /// planned), but for the live record and the spool's stamp, which stay; of `fresh.live` the history_epoch
-  /// counts.
+  /// counts. Where units are skipped, rejects stay as well, as kept_by_begin() says.
   virtual Task<Result<void>> begin(const JobState& fresh) = 0;
   virtual Task<Result<void>> commit(const Commit& step) = 0;
   /// Reject::key of all live rejects that have one.
   virtual Task<Result<std::vector<std::string>>> live_reject_keys() = 0;
   virtual Task<Result<std::vector<Reject>>> rejects(const RejectFilter& filter) = 0;
 };
+
+/// Of the former job's rejects, those that a begin() keeps: live ones of changes, if units of `fresh` are
+/// skipped, since history does not bring all of their keys again. They become its live_rejects.
+std::vector<Reject> kept_by_begin(const JobState& fresh, std::vector<Reject> former);
+bool skips_units(const JobState& job);
 
 /// Applies a commit to a state in memory, without its settled_keys: a state does not know its rejects. Steps
 /// count in their order; several of one unit add up. Throws std::out_of_range if a step names no unit.

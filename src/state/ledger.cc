@@ -200,10 +200,12 @@ Result<std::optional<JobState>> Ledger::load() {
 Result<void> Ledger::begin(const JobState& fresh) {
   Transaction transaction(impl_->db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
-  if (auto ok =
-          impl_->db.exec("DELETE FROM reject_key; DELETE FROM reject; DELETE FROM unit; DELETE FROM job");
-      !ok)
-    return ok;
+  const bool keeps = skips_units(fresh);
+  auto forgotten = impl_->db.exec(keeps ? "DELETE FROM reject WHERE unit IS NOT NULL OR live = 0;"
+                                          "DELETE FROM reject_key WHERE reject NOT IN (SELECT id FROM reject)"
+                                        : "DELETE FROM reject_key; DELETE FROM reject");
+  if (!forgotten) return forgotten;
+  if (auto ok = impl_->db.exec("DELETE FROM unit; DELETE FROM job"); !ok) return ok;
   auto insert_unit = impl_->db.prepare("INSERT INTO unit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert_unit) return fail(std::move(insert_unit.error()));
   for (std::size_t position = 0; position < fresh.units.size(); ++position) {
@@ -214,13 +216,14 @@ Result<void> Ledger::begin(const JobState& fresh) {
                                      counts.written_items, counts.rejected_items, counts.rcu, counts.wcu);
     if (!inserted) return fail(std::move(inserted.error()));
   }
-  auto insert_job = impl_->db.prepare("INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto insert_job = impl_->db.prepare(
+      "INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM reject), ?, ?)");
   if (!insert_job) return fail(std::move(insert_job.error()));
   const JobIdentity& identity = fresh.identity;
-  auto inserted = insert_job->run(
-      identity.source, identity.target, identity.source_table_id, identity.target_table_id,
-      identity.plan_fingerprint, name_of(kPhases, fresh.phase), fresh.begun_limit, fresh.heartbeat_unix_ms,
-      fresh.source_ttl_attribute, fresh.live_rejects, fresh.created_unix_ms, fresh.snapshot_json);
+  auto inserted = insert_job->run(identity.source, identity.target, identity.source_table_id,
+                                  identity.target_table_id, identity.plan_fingerprint,
+                                  name_of(kPhases, fresh.phase), fresh.begun_limit, fresh.heartbeat_unix_ms,
+                                  fresh.source_ttl_attribute, fresh.created_unix_ms, fresh.snapshot_json);
   if (!inserted) return fail(std::move(inserted.error()));
   auto epoch = impl_->set_history_epoch.run(fresh.live.history_epoch);
   if (!epoch) return fail(std::move(epoch.error()));

@@ -78,7 +78,8 @@ struct Contents {
 
   void begin(const JobState& fresh) {
     const JobState former = job.value_or(JobState());
-    *this = {fresh, {}};
+    *this = {fresh, kept_by_begin(fresh, rejects)};
+    job->live_rejects = rejects.size();
     job->live = former.live;
     job->live.history_epoch = fresh.live.history_epoch;
     job->spool = former.spool;

@@ -45,6 +45,7 @@ Result<void> Spool::Impl::open(Random& random) {
     const auto known = status.ok() ? decode_counters(state) : std::nullopt;
     if (!known) return fail(error(status.ok() ? rocksdb::Status::Corruption("its counters") : status));
     counters = *known;
+    newest_undated = counters.generation;
     status = read(kDomainRecord, domain);
     if (!status.ok() && !status.IsNotFound()) return fail(error(status));
   } else if (status.IsNotFound()) {

@@ -47,6 +47,8 @@ struct Spool::Impl {
   SpoolCounters published;  ///< as of the last commit
   std::string domain;
   std::atomic<bool> full = false;
+  /// Of the newest put that told no time; as far as is known: what lay there when it was opened may be such.
+  std::atomic<Generation> newest_undated = 0;
 
   // The writer's.
   SpoolCounters counters;

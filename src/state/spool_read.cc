@@ -142,7 +142,10 @@ std::optional<std::int64_t> Spool::Impl::oldest_change() const {
   at->Seek(slice(place_key({behind.epoch, behind.generation + 1})));
   if (!at->Valid()) return oldest;
   const auto record = decode_queue_record(view(at->value()));
-  if (!record) return oldest;
+  const auto place = decode_place(view(at->key()));
+  if (!record || !place) return oldest;
+  // Dated ones go ahead of what tells no time, whose age is not known.
+  if (place->generation <= newest_undated) return 0;
   return std::min(oldest.value_or(record->changed_unix_ms), record->changed_unix_ms);
 }
 

@@ -112,6 +112,7 @@ void Spool::Impl::add_puts(Step& step, Put& call) {
   }
   for (const SpoolPut& put : given.puts) {
     const Generation generation = step.next.generation++;
+    if (put.changed_unix_ms <= 0) newest_undated = generation;
     if (!queued_keys.knew(put.key)) {
       add_record(step, {put.key, context.captured, put.changed_unix_ms}, generation);
     }
