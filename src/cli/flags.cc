@@ -249,12 +249,19 @@ void add_live_flags(CLI::App& command, Flags& flags) {
           "--enable-stream",
           [&draft](const std::string& text) {
             const auto view = plan::parse_stream_view(text);
-            if (!view) throw FlagError{{ErrorKind::usage, "--enable-stream: " + view.error().message}};
+            if (!view) {
+              const bool address = text.find("://") != std::string::npos;
+              throw FlagError{
+                  {ErrorKind::usage,
+                   fmt::format(
+                       "--enable-stream: {}{}", view.error().message,
+                       address ? "; if that is an address, put --enable-stream behind the addresses" : "")}};
+            }
             draft.enable_stream = *view;
           },
           "switch the source's stream on if it is off (default view: NEW_IMAGE)")
       ->expected(0, 1)
-      ->type_name("VIEW")
+      ->type_name("[VIEW]")
       ->group("Changes");
   add_flag(command, "--skip-expired", draft.skip_expired, "do not carry over deletes by the source's TTL")
       ->group("Changes");
@@ -289,7 +296,8 @@ void add_migrate_flags(CLI::App& command, Flags& flags) {
       ->group("Changes");
   command
       .add_flag("--heal", live.heal,
-                "copy history again and look for keys that only the target has, where changes were missed")
+                "after missed changes: copy history again and look for keys that only the target has (of "
+                "many tables: where changes were missed)")
       ->group("Changes");
 }
 

@@ -225,9 +225,10 @@ Examples
 Page pause_page() {
   return {"Pause a running job, until `messina resume`",
           R"(
-  What is on the wire is finished and recorded; then nothing is read or written. The
-  process stays, and so does its lock. A pause is the running process's: a new start
-  copies on. `messina status` shows who paused it and when.
+  What is on the wire is finished and recorded; then no item is read and none written.
+  Changes are captured on into the spool, so that none is missed. The process stays, and
+  so does its lock. A pause is the running process's: a new start copies on.
+  `messina status` shows who paused it and when.
   Without addresses: the only job that runs.
 
   Of many tables: SOURCE TARGET pauses one, which keeps its turn; --tables or --plan pauses
@@ -257,7 +258,7 @@ Page set_page() {
           R"(
 Settings
   rcu=RATE        read at most so many RCU a second, as --read-rcu
-  concurrency=N   requests to the target at once, as --write-concurrency
+  concurrency=N   requests to the target at once, as --write-concurrency; of the copy alone
   rcu=auto, concurrency=auto   back to what the job was started with
 
   They hold for the running process only: a new start takes its own flags.

@@ -42,6 +42,7 @@ void be_one_of_many(jobs::MigrateOptions& options, std::size_t tables, std::int6
   options.apply.write_concurrency = std::min(options.apply.write_concurrency, part);
   const auto turn = std::chrono::ceil<std::chrono::seconds>(kBetweenListings * tables);
   options.capture.list_every = std::min(kListAtLeastEvery, std::max(options.capture.list_every, turn));
+  options.heal_known_gaps_alone = true;
 }
 
 /// While somebody prepares, there is room for so many fewer.

@@ -23,6 +23,7 @@ class TableCatalog final : public Catalog {
   explicit TableCatalog(std::shared_ptr<Table> table) : table_(std::move(table)) {}
 
   Task<Result<TableDescription>> describe(std::vector<std::string>* notes) override;
+  Task<Result<std::string>> table_id() override;
   Task<Result<void>> create(const TableDescription& wanted) override;
   Task<Result<bool>> empty() override;
   Task<Result<void>> remove() override;
@@ -51,6 +52,12 @@ Task<Result<TableDescription>> TableCatalog::describe(std::vector<std::string>* 
   const auto tags = co_await read_tags(*description);
   if (!tags && !dispensable(tags.error(), "tags", notes)) co_return fail(tags.error());
   co_return description;
+}
+
+Task<Result<std::string>> TableCatalog::table_id() {
+  auto description = co_await table_->describe_table();
+  if (!description) co_return fail(description.error());
+  co_return std::move(description->id);
 }
 
 Task<Result<void>> TableCatalog::read_ttl(TableDescription& description) {

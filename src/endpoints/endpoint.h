@@ -78,6 +78,12 @@ class Catalog {
   /// not_found, denied, expired, transient…. Tags and TTL are left out (and said in `notes`) where the caller
   /// may not read them.
   virtual Task<Result<TableDescription>> describe(std::vector<std::string>* notes = nullptr) = 0;
+  /// The description's id alone, by one request.
+  virtual Task<Result<std::string>> table_id() {
+    Result<TableDescription> description = co_await describe(nullptr);
+    if (!description) co_return fail(description.error());
+    co_return std::move(description->id);
+  }
   /// Asks for the table to be made: keys, indexes, billing, tags (never TTL: PROTOCOL rule 19). Returns when
   /// the request is accepted; the caller polls describe() until it is active. `exists` if it is there
   /// already.

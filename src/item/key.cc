@@ -177,14 +177,18 @@ std::string key_json(const Key& key, const KeySchema& schema) {
 }
 
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
+  return key_text(raw, schema, schema);
+}
+
+Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
   auto found = find_values(raw, schema);
   if (!found) return fail(std::move(found.error()));
   const Key& key = found->key;
-  std::string out = "{" + json_string(schema.partition.name) + ":";
+  std::string out = "{" + json_string(names.partition.name) + ":";
   append_as_written(out, key.partition, found->partition);
-  if (key.sort && schema.sort) {
+  if (key.sort && names.sort) {
     out += ',';
-    append_json_string(out, schema.sort->name);
+    append_json_string(out, names.sort->name);
     out += ':';
     append_as_written(out, *key.sort, found->sort);
   }

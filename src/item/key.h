@@ -44,5 +44,8 @@ std::string key_json(const Key& key, const KeySchema& schema);
 /// server that keeps 1000 and 1e3 apart, only that names the item (PROTOCOL rule 21). Errors as of
 /// find_key().
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema);
+/// The same under the names of another schema of as many attributes: of a target's item, whose key attributes
+/// are called otherwise there, the key as its source has it.
+Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names);
 
 }  // namespace messina::item

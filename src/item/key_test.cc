@@ -32,6 +32,11 @@ TEST(KeyText, NumbersStayAsTheyAreWritten) {
             "{\"p\":{\"S\":\"\xc3\xa9\"},\"c\":{\"N\":\"1e1\"}}");
   EXPECT_EQ(key_text(R"({"p":{"S":"\"1\""},"c":{"N":"1"}})", kHashRange),
             R"({"p":{"S":"\"1\""},"c":{"N":"1"}})");
+  KeySchema names = kHashRange;
+  names.partition.name = "P\"";
+  names.sort->name = "q";
+  EXPECT_EQ(key_text(R"({"c":{"N":"1e1"},"p":{"S":"c"}})", kHashRange, names),
+            R"({"P\"":{"S":"c"},"q":{"N":"1e1"}})");
   EXPECT_EQ(key_text(R"({"p":{"N":"x"},"c":{"N":"1"}})", number).error().kind, ErrorKind::refused);
   EXPECT_EQ(key_text(R"({"p":{"N":"1"}})", number).error().kind, ErrorKind::refused);
 }

@@ -23,6 +23,7 @@
 #include "item/transform.h"
 #include "jobs/copy.h"
 #include "jobs/live_ledger.h"
+#include "jobs/sight.h"
 #include "jobs/watermark.h"
 #include "state/spool_store.h"
 
@@ -77,6 +78,10 @@ class Apply {
     std::vector<Lane>* lanes = nullptr;  ///< it runs on the first; writes go out on all of them
     state::SpoolStore* spool = nullptr;
     LiveLedger* ledger = nullptr;
+    const Sight* owner = nullptr;  ///< of the target; null: nobody looks
+    /// Of the source: what is absent there is deleted only when the table was seen to be the same since it
+    /// was asked for (PROTOCOL rule 6). Null: nobody looks.
+    Sight* source = nullptr;
     Watermark* watermark = nullptr;
     ReadBudget* reads = nullptr;  ///< what re-reads take of the source; may be null: a budget of their own
     std::atomic<std::uint64_t>* source_throttles = nullptr;  ///< counted for whoever sets that budget's rate

@@ -126,7 +126,8 @@ void ApplyKeeper::reject(Change change, const Error& error, bool was_unknown) {
   state::Reject reject;
   reject.reason = error.message;
   reject.code = error.code;
-  reject.item = change.remove ? change.key : std::move(change.image);
+  const bool has_item = !change.remove && !change.image.empty();  // a mark that could not be read has none
+  reject.item = has_item ? std::move(change.image) : change.key;
   reject.at_unix_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(run_.home.wall().time_since_epoch()).count();
   reject.key = pending.key;

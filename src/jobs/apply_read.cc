@@ -91,12 +91,21 @@ MonoTime ApplyReader::watermark() const {
   return run_.options.faults.no_watermark ? MonoTime::max() : run_.context.watermark->value(run_.home.now());
 }
 
+/// A table that was deleted and made again lacks everything.
+bool ApplyReader::same_source_since(const Held& held) const {
+  Sight* const source = run_.context.source;
+  if (source == nullptr || std::ranges::none_of(held.changes, &Change::remove)) return true;
+  if (source->seen_at() > held.sent_at) return true;
+  source->want();
+  return false;
+}
+
 void ApplyReader::let_through() {
   const MonoTime watermark_now = watermark();
   const MonoTime now = run_.home.now();
   std::deque<Held> still;
   for (Held& held : std::exchange(held_, {})) {
-    const bool passed = held.sent_at < watermark_now;
+    const bool passed = held.sent_at < watermark_now && same_source_since(held);
     if (!passed && now - held.sent_at <= kLongestHold) {
       still.push_back(std::move(held));
       continue;
@@ -166,24 +175,14 @@ Task<void> ApplyReader::look_up(std::shared_ptr<ApplyRun> run, Lane* lane, std::
   lane->source.get->recycle(std::move(*page));
 }
 
-Task<bool> ApplyReader::wait_for_budget(std::shared_ptr<ApplyRun> run, Budgeted& request, std::size_t keys) {
-  const double amount = std::max(rcu_per_key_ * static_cast<double>(keys), 0.5);
-  SharedBudgets* const shared = run->context.shared;
-  bool charged = false;  // to the table's own budget
+Task<bool> ApplyReader::wait_for_budget(std::shared_ptr<ApplyRun> run, ReadCharge& charge, std::size_t keys) {
+  const double units = std::max(rcu_per_key_ * static_cast<double>(keys), 0.5);
   while (!run->halt.requested()) {
-    const MonoTime now = run->home.now();
-    std::optional<Duration> nap;
-    if (!charged) nap = budget_.ask_units(now, request.own, amount);
-    charged = !nap;
-    if (charged && shared != nullptr) nap = shared->reads.ask(now, request.shared, amount);
+    const std::optional<Duration> nap = charge.ask_units(run->home.now(), units);
     if (!nap) co_return true;
     co_await run->home.sleep_for(*nap, &run->halt);
   }
-  if (charged)
-    budget_.answered_units(run->home.now(), request.own, 0);
-  else
-    budget_.give_up(request.own);
-  if (shared != nullptr) shared->reads.give_up(request.shared);
+  charge.give_up(run->home.now());
   co_return false;
 }
 
@@ -263,15 +262,13 @@ Task<void> ApplyReader::read_marks(std::shared_ptr<ApplyRun> run, Lane* lane, st
   Retry retry;
   bool again = true;
   while (again && !run->halt.requested()) {
-    Budgeted request;
-    const bool granted = co_await wait_for_budget(run, request, marks.size());
+    ReadCharge charge(budget_, run->context.shared);
+    const bool granted = co_await wait_for_budget(run, charge, marks.size());
     if (!granted) break;
     const auto reading = std::make_shared<Reading>();
     for (const Change& mark : marks) reading->keys.push_back(mark.key);
     co_await run->on_lane(*lane, look_up(run, lane, reading));
-    budget_.answered_units(run->home.now(), request.own, reading->rcu);
-    if (run->context.shared != nullptr)
-      run->context.shared->reads.answered(run->home.now(), request.shared, reading->rcu);
+    charge.answered_units(run->home.now(), reading->rcu);
     again = co_await after_read(run, *reading, marks, retry);
   }
   --reading_;

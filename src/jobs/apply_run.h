@@ -16,11 +16,13 @@
 #include "base/async.h"
 #include "base/error.h"
 #include "jobs/apply.h"
+#include "jobs/authority.h"
 #include "jobs/bell.h"
 #include "jobs/blame.h"
 #include "jobs/budgets.h"
 #include "jobs/hold_book.h"
 #include "jobs/rate_window.h"
+#include "jobs/read_charge.h"
 #include "jobs/retry.h"
 #include "jobs/shared_budgets.h"
 #include "jobs/task_group.h"
@@ -139,17 +141,13 @@ class ApplyReader {
 
   Task<void> read_marks(std::shared_ptr<ApplyRun> run, Lane* lane, std::vector<Change> marks);
   static Task<void> look_up(std::shared_ptr<ApplyRun> run, Lane* lane, std::shared_ptr<Reading> reading);
-  /// A lookup's requests to the budget of its table, and to the one of all tables.
-  struct Budgeted {
-    ReadBudget::Request own;
-    SharedBudgets::Reads::Request shared;
-  };
-  Task<bool> wait_for_budget(std::shared_ptr<ApplyRun> run, Budgeted& request, std::size_t keys);
+  Task<bool> wait_for_budget(std::shared_ptr<ApplyRun> run, ReadCharge& charge, std::size_t keys);
   void answered(Reading& reading, std::vector<Change>& marks);
   Task<bool> after_read(std::shared_ptr<ApplyRun> run, Reading& reading, std::vector<Change>& marks,
                         Retry& retry);
   void ask_apart(std::vector<Change> marks);
   bool memory_allows() const;
+  bool same_source_since(const Held& held) const;
   MonoTime watermark() const;
 
   ApplyRun& run_;
@@ -239,7 +237,8 @@ struct ApplyRun : std::enable_shared_from_this<ApplyRun> {
   std::optional<Error> failure() const;
   /// Whether a write may be sent now. Any thread.
   bool may_send(MonoTime now) const {
-    return !halt.requested() && !paused && now <= context.ledger->send_until();
+    const bool ours = context.owner == nullptr || now <= context.owner->counts_until(kOwnerSeenLasts);
+    return !halt.requested() && !paused && ours && now <= context.ledger->send_until();
   }
   std::atomic<bool> paused{false};
 

@@ -163,6 +163,8 @@ Duration ApplyWriter::judge(Slot& slot, Batch& batch, endpoints::WriteOutcome& o
     case ErrorKind::throttled:
     case ErrorKind::transient:
     case ErrorKind::busy:
+      // ScyllaDB writes the partitions of a batch side by side, and answers for all of them with one failure.
+      for (Change& change : batch.changes) change.perhaps_written_at = run_.home.now();
       return not_written(slot, batch, *outcome.error);
     case ErrorKind::refused:
     case ErrorKind::too_large:

@@ -42,11 +42,11 @@ Result<void> check_authority(const std::optional<state::Authority>& on_target, c
                              const std::string& display) {
   if (!on_target || *on_target == ours) return {};
   if (on_target->owner == ours.owner) {
-    return fail(
-        ErrorKind::needs_person,
-        fmt::format("{} was switched over since this migration wrote to it last: its epoch is {}, ours "
-                    "is {}. Nothing was written",
-                    display, on_target->epoch, ours.epoch));
+    return fail(ErrorKind::needs_person,
+                fmt::format("{} carries this migration's owner with another epoch ({}; ours is {}): this "
+                            "state directory is older than the one that wrote to it last. Use the newer "
+                            "--state; if it is lost, take the target over with --take-over",
+                            display, on_target->epoch, ours.epoch));
   }
   return fail(ErrorKind::needs_person,
               fmt::format("{} belongs to another migration ({}; ours is {}): stop that one and use its "
@@ -83,7 +83,7 @@ Task<Result<void>> outwait_former_owner(Loop& loop, ProgressBoard& board, Stop* 
 }
 
 Task<Result<void>> claim_target(Loop& loop, endpoints::Endpoint& target, Stop* stop, Random& random,
-                                const state::Authority& ours) {
+                                const state::Authority& ours, const std::optional<state::Authority>& before) {
   const std::map<std::string, std::string> tags = tags_of(ours);
   endpoints::Catalog* catalog = target.catalog.get();
   auto put = [catalog, &tags] { return catalog->tag(tags); };
@@ -95,8 +95,9 @@ Task<Result<void>> claim_target(Loop& loop, endpoints::Endpoint& target, Stop* s
     Result<TableDescription> seen = co_await with_retries<TableDescription>(loop, stop, random, look);
     if (!seen) co_return fail(seen.error());
     const std::optional<state::Authority> there = authority_on(*seen);
-    if (there) co_return check_authority(there, ours, target.display);
-    if (loop.now() - began > kLookFor) {
+    const bool late = loop.now() - began > kLookFor;
+    if (there && (there != before || late)) co_return check_authority(there, ours, target.display);
+    if (late) {
       co_return fail(ErrorKind::config,
                      fmt::format("{} does not show the tags {} and {} that were put there {} s ago, by which "
                                  "two migrations are kept from writing to it: is dynamodb:ListTagsOfResource "

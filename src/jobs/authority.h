@@ -35,9 +35,13 @@ Result<state::Authority> choose_authority(const std::optional<state::Authority>&
 /// once. A look is one ListTagsOfResource a table; an account has 10 of these a second (Amazon DynamoDB API
 /// Reference, ListTagsOfResource), so that 16 tables at once take a sixth of them.
 inline constexpr Duration kLookAtOwnerEvery = std::chrono::seconds(10);
-/// After so long the former owner of a target that was taken over has looked, even if it was not stopped, and
-/// what it had begun to send is sent: a look, and the longest that sending may take (copy_internal.h).
-inline constexpr Duration kFormerOwnerLeaves = kLookAtOwnerEvery + std::chrono::seconds(60);
+/// Whoever has not seen for so long that the target is its own writes nothing until it does: looks may fail
+/// while writes go well.
+inline constexpr Duration kOwnerSeenLasts = std::chrono::seconds(30);
+/// After so long the former owner of a target that was taken over has stopped, even if nobody stopped it, and
+/// what it had begun to send is sent: what it saw last counts no more, and the longest that sending may take
+/// (copy_internal.h) is over.
+inline constexpr Duration kFormerOwnerLeaves = kOwnerSeenLasts + std::chrono::seconds(60);
 
 /// Waits that long, and shows it. Then the former owner counts as a process that has just ended uncleanly:
 /// what it sent last may land D later (PROTOCOL rule 3). Error: stopped.
@@ -50,9 +54,10 @@ Result<void> check_authority(const std::optional<state::Authority>& on_target, c
 /// The tags that say so.
 std::map<std::string, std::string> tags_of(const state::Authority& authority);
 
-/// Puts ours on the target and looks until it is to be seen there. Errors: needs_person (another one was put
-/// there at the same time), denied, stopped, and what the target answers for good.
+/// Puts ours on the target, which carried `before`, and looks until it is to be seen there. Errors:
+/// needs_person (another one was put there at the same time), denied, stopped, and what the target answers
+/// for good.
 Task<Result<void>> claim_target(Loop& loop, endpoints::Endpoint& target, Stop* stop, Random& random,
-                                const state::Authority& ours);
+                                const state::Authority& ours, const std::optional<state::Authority>& before);
 
 }  // namespace messina::jobs

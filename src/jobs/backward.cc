@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "jobs/copy_start.h"
+#include "jobs/read_charge.h"
 #include "jobs/reread_rejects.h"
 #include "jobs/retry.h"
 #include "jobs/task_group.h"
@@ -24,6 +25,10 @@ namespace json = boost::json;
 
 /// Pieces in which the target is read, at once.
 constexpr std::uint32_t kPieces = 4;
+/// How often a paused pass looks whether it may go on.
+constexpr Duration kPausedNap = std::chrono::milliseconds(200);
+/// Of what a lookup's key costs, how much the newest one counts.
+constexpr double kNewestCounts = 0.1;
 
 struct Piece {
   std::string spec, cursor;
@@ -66,33 +71,63 @@ struct Pass {
   Loop& loop;
   std::vector<Piece> pieces;
   std::optional<Error> failure;
+  double rcu_per_key = 1;
 
   bool over() const { return failure.has_value() || context.stop->requested(); }
+  bool paused() const { return context.steering != nullptr && context.steering->settings().paused; }
 };
 using Shared = std::shared_ptr<Pass>;
 
-/// Keys of a page, as the spool has them: as the target writes them, since there they may be deleted.
-Result<std::vector<std::string>> keys_in(const endpoints::Page& page, const item::KeySchema& schema) {
-  std::vector<std::string> keys;
-  keys.reserve(page.records.size());
+/// Keys of a page, as the spool has them: by the source's names, and numbers as the target writes them, since
+/// there they may be deleted. Each once: ScyllaDB shows 1000 and 1E+3, two items, by one key.
+Result<std::vector<std::string>> keys_in(const endpoints::Page& page, const BackwardContext& context) {
+  std::set<std::string> keys;
   for (const std::string_view record : page.records) {
-    Result<std::string> key = item::key_text(record, schema);
+    Result<std::string> key = item::key_text(record, context.target_key, context.source_key);
     if (!key) return fail(key.error());
-    keys.push_back(std::move(*key));
+    keys.insert(std::move(*key));
   }
-  return keys;
+  return std::vector<std::string>(keys.begin(), keys.end());
+}
+
+/// One lookup at the source, within its budget.
+Task<Result<endpoints::LookupPage>> look_up(Shared pass, std::span<const std::string_view> keys) {
+  const BackwardContext& context = pass->context;
+  ReadCharge charge(*context.reads, context.shared);
+  const auto count = static_cast<double>(keys.size());
+  for (;;) {
+    if (pass->over()) {
+      charge.give_up(pass->loop.now());
+      co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
+    }
+    Duration nap = kPausedNap;
+    if (!pass->paused()) {
+      const std::optional<Duration> turn = charge.ask_units(pass->loop.now(), pass->rcu_per_key * count);
+      if (!turn) break;
+      nap = *turn;
+    }
+    co_await pass->loop.sleep_for(nap, context.stop);
+  }
+  Result<endpoints::LookupPage> page = co_await context.lane->source.get->get(keys);
+  const double cost = page ? page->cost_rcu : 0;
+  charge.answered_units(pass->loop.now(), cost);
+  if (page)
+    pass->rcu_per_key = std::max(0.5, (1 - kNewestCounts) * pass->rcu_per_key + kNewestCounts * cost / count);
+  else if (page.error().kind == ErrorKind::throttled)
+    ++*context.source_throttles;
+  co_return page;
 }
 
 /// Takes out of `keys` what the source has.
 Task<Result<void>> keep_absent(Shared pass, std::vector<std::string>& keys) {
   endpoints::Lookup* source = pass->context.lane->source.get.get();
-  const item::KeySchema& schema = pass->context.key;
+  const item::KeySchema& schema = pass->context.source_key;
   std::set<std::string> there;
   std::vector<std::string> asked = keys;
   while (!asked.empty()) {
     const std::size_t count = std::min(asked.size(), source->max_keys());
     std::vector<std::string_view> some(asked.begin(), asked.begin() + static_cast<std::ptrdiff_t>(count));
-    auto attempt = [source, &some] { return source->get(some); };
+    auto attempt = [pass, &some] { return look_up(pass, some); };
     Result<endpoints::LookupPage> answer = co_await with_retries<endpoints::LookupPage>(
         pass->loop, pass->context.stop, pass->context.random, attempt);
     if (!answer) co_return fail(answer.error());
@@ -126,7 +161,7 @@ Task<Result<void>> look_at(Shared pass, Piece& piece) {
     Result<endpoints::Page> page =
         co_await with_retries<endpoints::Page>(pass->loop, pass->context.stop, pass->context.random, attempt);
     if (!page) co_return fail(page.error());
-    Result<std::vector<std::string>> keys = keys_in(*page, pass->context.key);
+    Result<std::vector<std::string>> keys = keys_in(*page, pass->context);
     const bool end = page->end;
     std::string next = page->next.bytes;
     target->recycle(std::move(*page));

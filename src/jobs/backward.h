@@ -8,6 +8,7 @@
 #include "item/key.h"
 #include "jobs/copy.h"
 #include "jobs/live_ledger.h"
+#include "jobs/steering.h"
 #include "state/spool_store.h"
 
 namespace messina::jobs {
@@ -17,7 +18,11 @@ struct BackwardContext {
   state::SpoolStore* spool = nullptr;
   LiveLedger* ledger = nullptr;
   Stop* stop = nullptr;
-  item::KeySchema key;  ///< of the source's table
+  item::KeySchema source_key, target_key;
+  ReadBudget* reads = nullptr;      ///< of the source
+  SharedBudgets* shared = nullptr;  ///< may be null
+  std::atomic<std::uint64_t>* source_throttles = nullptr;
+  const Steering* steering = nullptr;  ///< may be null: nobody pauses it
   Random random{0};
   bool looks = true;  ///< false: a mutation test's
 };

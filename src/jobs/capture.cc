@@ -84,6 +84,11 @@ CaptureFigures Capture::figures() const {
   return figures;
 }
 
+WallTime Capture::server_now() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->server_now();
+}
+
 CaptureClaim Capture::claim() const {
   const State& state = *state_;
   const std::lock_guard lock(state.mutex);
@@ -91,7 +96,7 @@ CaptureClaim Capture::claim() const {
   claim.following = state.seen.running;
   if (!state.listing) return claim;
   claim.listed_at = state.listing->asked_at;
-  claim.closed_drained = state.map.closed_are_drained(*state.listing);
+  claim.closed_drained = !state.losing_a_shard && state.map.closed_are_drained(*state.listing);
   std::set<endpoints::ShardId> open;
   MonoTime oldest = MonoTime::max(), whole_until = MonoTime::max();
   for (const endpoints::ShardInfo& shard : state.listing->shards) {

@@ -128,6 +128,8 @@ class Capture {
   /// open has answered a poll that was sent after it and that left nothing of that time unread (PROTOCOL rule
   /// 17; how late records may become readable is counted in).
   bool polled_since(MonoTime since) const;
+  /// The source's clock, as its answers tell it: in whole seconds, so up to one behind.
+  WallTime server_now() const;
 
  private:
   struct State;

@@ -123,6 +123,7 @@ struct Capture::State {
   std::set<std::string> failing;
   mutable RateWindow rate;
   Duration server_ahead{};
+  bool losing_a_shard = false;  ///< it counts as drained already, and its gap is on its way to the ledger
 };
 
 /// A shard that is being read.

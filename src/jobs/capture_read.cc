@@ -125,11 +125,15 @@ Task<Result<bool>> Capture::State::recover(Reader& reader, const Error& error) {
   if (halt->requested()) co_return false;
   {
     const AsyncSemaphore::Lease alone = co_await lineage.acquire(1);
-    ShardMap::Step step =
-        change_map([&](ShardMap& shards) { return shards.lost(reader.shard, server_now()); });
+    ShardMap::Step step = change_map([&](ShardMap& shards) {
+      losing_a_shard = true;
+      return shards.lost(reader.shard, server_now());
+    });
     state::SpoolBatch batch;
     auto stored = co_await store(std::move(step), batch);
     if (!stored) co_return fail(std::move(stored.error()));
+    const std::lock_guard lock(mutex);
+    losing_a_shard = false;
   }
   start_readers();
   co_return false;

@@ -15,9 +15,8 @@ Task<Result<void>> Capture::State::put(const state::SpoolBatch& batch) {
 }
 
 Task<Result<void>> Capture::State::declare(std::vector<state::GapRecord> gaps) {
-  auto declared = co_await context.ledger->declare_gaps(std::move(gaps));
-  if (declared || !put_again_after(declared.error())) co_return declared;
-  // The ledger has them; the spool's marks are what is missing.
+  auto recorded = co_await context.ledger->record_gaps(std::move(gaps));
+  if (!recorded) co_return recorded;
   state::SpoolStore* const spool = context.spool;
   const auto call = [spool] { return spool->declare_gap(); };
   auto marked = co_await with_room<void>(call);

@@ -38,9 +38,12 @@ Task<void> announce_end(std::shared_ptr<Workers> workers) {
 /// and writes will meet, too.
 Task<void> check_now(std::shared_ptr<CopyRun> run, Lane& lane, LookAt look, MonoTime* next) {
   if (run->tuning.faults.owner_unchecked) co_return;
-  const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, look);
-  if (same) co_return;
-  if (same.error().kind == ErrorKind::needs_person) run->fail_with(same.error());
+  const MonoTime asked = lane.loop->now();
+  const Result<bool> same = co_await check_tables(lane, run->pinned, run->authority, look);
+  const std::optional<Error> unseen = note_look(same, asked, run->pinned.target, run->owner);
+  if (!unseen) co_return;
+  if (unseen->kind == ErrorKind::needs_person) run->fail_with(*unseen);
+  if (lane.loop->now() > run->may_send_until()) run->note_trouble(*unseen, lane.loop->now());
   *next = lane.loop->now() + kLookAgain;
 }
 
@@ -261,7 +264,7 @@ Task<void> Conductor::end() {
     auto attempt = [run = run_, &lane] {
       return check_tables(lane, run->pinned, run->authority, LookAt::both);
     };
-    const Result<void> same = co_await with_retries<void>(loop_, &run_->halt, random, attempt);
+    const Result<bool> same = co_await with_retries<bool>(loop_, &run_->halt, random, attempt);
     if (same) {
       done_ = co_await commit(Last::done);
       co_return;
@@ -414,8 +417,10 @@ Task<Result<CopySummary>> run_copy(CopyContext& context, const CopyOptions& opti
   if (context.companion != nullptr) context.companion->history_begun.request();
   const bool already_done = opened->state->phase == state::JobPhase::done;
   if (!already_done && context.companion == nullptr && only_unit == nullptr) {
+    const MonoTime asked = context.lanes->front().loop->now();
     const Result<void> taken = co_await take_target(run, *tables, *opened);
     if (!taken) co_return fail(taken.error());
+    if (!run->tuning.faults.owner_unchecked) run->owner.seen(asked);
   }
   Conductor conductor(run, std::move(*tables), std::move(*opened));
   if (already_done) {

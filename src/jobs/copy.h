@@ -21,6 +21,7 @@
 #include "jobs/budgets.h"
 #include "jobs/progress_board.h"
 #include "jobs/shared_budgets.h"
+#include "jobs/sight.h"
 #include "jobs/steering.h"
 #include "jobs/watermark.h"
 #include "pace/capacity_share.h"
@@ -76,6 +77,7 @@ struct Companion {
   /// Of the source: pages of history and keys that are read again draw on the same.
   ReadBudget reads;
   std::atomic<std::uint64_t> source_throttles{0};  ///< of those who read keys again
+  Sight owner;                                     ///< of the target: looked at by the others
   state::Authority authority;                      ///< taken already
   std::uint64_t capture_epoch = 0;                 ///< that runs: units that are begun now are read under it
   /// The heartbeat that this process found when it started; the present one is its own.

@@ -31,6 +31,7 @@ CopyRun::CopyRun(CopyContext& job_context, const CopyOptions& job_options, const
       own_reads(started),
       read_budget(job_context.companion != nullptr ? job_context.companion->reads : own_reads),
       write_budget(started),
+      owner(job_context.companion != nullptr ? job_context.companion->owner : own_sight),
       page_lease_(lease_bytes(kPageBytes, kPageBytes, !job_options.transform.empty())) {}
 
 void CopyRun::fail_with(Error error) {

@@ -1,5 +1,6 @@
 // What the coroutines of one running copy share.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "base/async.h"
 #include "base/error.h"
+#include "jobs/authority.h"
 #include "jobs/budgets.h"
 #include "jobs/copy.h"
 #include "jobs/copy_internal.h"
@@ -86,6 +88,11 @@ struct CopyRun {
 
   /// PROTOCOL rule 3's other side: nothing is sent to an unstamped target after this time.
   std::atomic<MonoTime> send_until{MonoTime{}};
+  /// Of the target's; a companion's, if there is one.
+  Sight own_sight;
+  Sight& owner;
+  /// Of the two the sooner (rules 3 and 20).
+  MonoTime may_send_until() const { return std::min(send_until.load(), owner.counts_until(kOwnerSeenLasts)); }
 
   std::atomic<std::uint64_t> acknowledged{0};      ///< write() calls that were acknowledged whole
   std::atomic<std::uint64_t> unknown_outcomes{0};  ///< batches that wait out rule 1

@@ -139,6 +139,19 @@ Task<Result<void>> owe_backward_pass(std::shared_ptr<CopyRun> run, const PinnedT
   co_return committed;
 }
 
+/// Those that the store kept when the job was begun.
+Task<Result<void>> know_kept_rejects(std::shared_ptr<CopyRun> run, state::JobState& fresh) {
+  const Result<std::optional<state::JobState>> begun = co_await run->context.store->load();
+  if (!begun) co_return fail(begun.error());
+  if (*begun) fresh.live_rejects = (*begun)->live_rejects;
+  const Companion* companion = run->context.companion;
+  if (companion == nullptr || companion->rejects == nullptr) co_return Result<void>();
+  Result<std::vector<std::string>> keys = co_await run->context.store->live_reject_keys();
+  if (!keys) co_return fail(keys.error());
+  for (std::string& key : *keys) companion->rejects->add(std::move(key));
+  co_return Result<void>();
+}
+
 /// Begins a job where none is, where only changes were captured until now, or over `former` (--restart).
 Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTables& tables,
                                   const UnitRun* only_unit, const state::JobState* former) {
@@ -190,6 +203,10 @@ Task<Result<OpenedJob>> begin_job(std::shared_ptr<CopyRun> run, const PinnedTabl
   const Result<void> begun = co_await run->context.store->begin(fresh);
   if (!begun) co_return fail(begun.error());
   if (companion != nullptr && companion->rejects != nullptr) companion->rejects->clear();
+  if (state::skips_units(fresh)) {
+    const Result<void> kept = co_await know_kept_rejects(run, fresh);
+    if (!kept) co_return fail(kept.error());
+  }
   opened.state = std::make_shared<const state::JobState>(std::move(fresh));
   co_return opened;
 }
@@ -237,7 +254,8 @@ Task<Result<void>> take_target(std::shared_ptr<CopyRun> run, const PinnedTables&
   if (tables.authority != run->authority) {
     Random random = run->context.random.fork();
     endpoints::Endpoint& target = run->context.lanes->front().target;
-    const Result<void> claimed = co_await claim_target(loop, target, &run->halt, random, run->authority);
+    const Result<void> claimed =
+        co_await claim_target(loop, target, &run->halt, random, run->authority, tables.authority);
     if (!claimed) co_return claimed;
   }
   if (!commit.live->awaits_former_owner) co_return Result<void>();
@@ -359,7 +377,7 @@ Task<Result<OpenedJob>> open_job(std::shared_ptr<CopyRun> run, const PinnedTable
   co_return resumed;
 }
 
-Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
+Task<Result<bool>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
                                 LookAt look) {
   state::JobIdentity now = pinned;
   if (look == LookAt::both) {
@@ -370,19 +388,35 @@ Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, co
   Result<TableDescription> target = co_await lane.target.catalog->describe(nullptr);
   if (!target) co_return fail(target.error());
   now.target_table_id = target->id;
+  const std::optional<state::Authority> there = authority_on(*target);
   if (!ours.owner.empty()) {
-    const Result<void> still_ours = check_authority(authority_on(*target), ours, lane.target.display);
+    const Result<void> still_ours = check_authority(there, ours, lane.target.display);
     if (!still_ours) co_return fail(still_ours.error());
   }
   const std::string differs = difference(pinned, now);
-  if (differs.empty()) co_return Result<void>();
+  if (differs.empty()) co_return ours.owner.empty() || there.has_value();
   co_return fail(ErrorKind::needs_person,
                  differs + ". What was copied may be of either: look at it, then start over with --restart");
 }
 
+std::optional<Error> note_look(const Result<bool>& look, MonoTime asked, const std::string& target,
+                               Sight& sight) {
+  if (!look) return look.error();
+  if (*look) {
+    sight.seen(asked);
+    return std::nullopt;
+  }
+  return Error{
+      ErrorKind::transient,
+      fmt::format("{} shows neither of the tags {} and {}, by which two migrations are kept from writing "
+                  "to it: nothing is written until it does. Is ListTagsOfResource allowed? Where the "
+                  "tags were removed, start messina again",
+                  target, kOwnerTag, kEpochTag)};
+}
+
 Task<void> end_by(std::shared_ptr<CopyRun> run, Lane& lane, Error error) {
   if (error.kind == ErrorKind::not_found) {
-    const Result<void> same = co_await check_tables(lane, run->pinned, run->authority, LookAt::both);
+    const Result<bool> same = co_await check_tables(lane, run->pinned, run->authority, LookAt::both);
     if (!same && same.error().kind == ErrorKind::needs_person) error = same.error();
   }
   run->fail_with(std::move(error));

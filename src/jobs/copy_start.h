@@ -48,9 +48,15 @@ inline constexpr std::uint32_t kSourceOnceIn = 6;
 enum class LookAt : std::uint8_t { target, both };
 /// Describes tables by the lane's endpoints, once, and compares them with what was pinned. needs_person if
 /// one was deleted and made again, or the target carries another authority than `ours` (an empty owner: that
-/// of whoever gave the work out); an error that a repetition may cure is returned as it is.
-Task<Result<void>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
+/// of whoever gave the work out); an error that a repetition may cure is returned as it is. False: the target
+/// carries none, or may not be asked for it any more.
+Task<Result<bool>> check_tables(Lane& lane, const state::JobIdentity& pinned, const state::Authority& ours,
                                 LookAt look);
+
+/// What an answer of check_tables(), asked for at `asked`, means for the `sight` of the target's owner. An
+/// error says why it was not seen.
+std::optional<Error> note_look(const Result<bool>& look, MonoTime asked, const std::string& target,
+                               Sight& sight);
 
 /// When a former process's requests are dead (PROTOCOL rule 3). Pure; the unit tests call it.
 /// `former_heartbeat_unix_ms`: nullopt after a clean end.

@@ -88,7 +88,7 @@ Task<Permits::Permit> permission(PageWrite& page, bool tried_before) {
     const bool halted = run.halt.requested();
     if (run.failed() || (halted && tried_before) || page.stale()) break;
     const MonoTime now = loop.now();
-    const bool ledger_late = !page.caps.stamped && now > run.send_until.load();
+    const bool ledger_late = !page.caps.stamped && now > run.may_send_until();
     if ((ledger_late || page.work->paused_until > now) && halted) break;
     if (run.paused && !halted) {
       co_await loop.sleep_for(kPausedNap, &run.halt);
@@ -107,7 +107,7 @@ Task<Permits::Permit> permission(PageWrite& page, bool tried_before) {
     Permits::Permit permit = co_await run.permits.acquire(1);
     // The wait for it may have been long.
     if (run.failed() || page.stale() || (run.paused && !run.halt.requested())) continue;
-    if (page.caps.stamped || loop.now() <= run.send_until.load()) co_return permit;
+    if (page.caps.stamped || loop.now() <= run.may_send_until()) co_return permit;
   }
   co_return Permits::Permit();
 }
@@ -118,7 +118,7 @@ bool may_go_on(const PageWrite& page) {
   const MonoTime now = page.work->lane->loop->now();
   const bool paused = run.paused && !run.halt.requested();
   return !run.failed() && !paused && !page.stale() && page.work->paused_until <= now &&
-         (page.caps.stamped || now <= run.send_until.load());
+         (page.caps.stamped || now <= run.may_send_until());
 }
 
 Task<void> write_batches(std::shared_ptr<PageWrite> page, Batch batch, Permits::Permit permit);

@@ -46,7 +46,7 @@ void judge_keys(FindingWriter& out, const CheckFacts& facts, const endpoints::Ta
       out.note(id,
                number +
                    ": ScyllaDB keeps items written under 1000 and 1E+3 apart but shows both as 1000; of such "
-                   "items only one arrives",
+                   "items only one arrives, and following a table takes a change of 1E+3 for a deletion",
                "look for keys that a scan of the source shows twice, and settle there which item is right");
     } else if (facts.target.alternator) {
       out.note(id, number + ": ScyllaDB keeps 1000 and 1E+3 apart, as two items, where DynamoDB has one",

@@ -69,8 +69,8 @@ void judge_streams(FindingWriter& out, const SideFacts& side) {
   out.call("list_streams", "dynamodb:ListStreams", side.streams, Level::note, needs);
   const auto& view = (*side.described)->table.stream_view_type;
   if (!view) {
-    out.note("stream", "it has no stream: what changes while the copy runs cannot be captured",
-             "for a live move, switch a stream on with NEW_AND_OLD_IMAGES before the copy begins");
+    out.note("stream", "it has no stream: `messina copy` does not follow what changes while it runs",
+             "for a live move use `messina migrate … --enable-stream`, which switches on one with NEW_IMAGE");
     return;
   }
   out.call("describe_stream", "dynamodb:DescribeStream", side.stream, Level::note, needs);
@@ -83,8 +83,8 @@ void judge_streams(FindingWriter& out, const SideFacts& side) {
             "its stream has the view type {}: changes come without the new item, and each key is read "
             "again",
             *view),
-        "a view type cannot be changed: for fewer reads, make the stream anew with NEW_AND_OLD_IMAGES when "
-        "nobody reads it");
+        "a view type cannot be changed: for fewer reads, make the stream anew with NEW_IMAGE when nobody "
+        "reads it");
   } else {
     out.ok("stream", fmt::format("its stream has the view type {}", *view));
   }

@@ -34,6 +34,7 @@ std::vector<std::string> not_in_step_because(const StepFacts& facts, MonoTime no
   add(facts.backward_owed, "keys that only the target has were not looked for");
   add(!facts.capturing, "changes are not captured");
   add(!facts.applying, "changes are not applied");
+  add(!facts.owner_unseen.empty(), facts.owner_unseen);
   add(facts.live_rejects > 0,
       count(facts.live_rejects, "an item was refused by the target", "items were refused by the target"));
   add(facts.unknown_outcomes > 0,

@@ -16,6 +16,7 @@ struct StepFacts {
   bool backward_owed = false;  ///< the pass for extra keys is still to be made
   std::uint64_t gaps = 0;
   std::uint64_t unknown_outcomes = 0;
+  std::string owner_unseen;  ///< why nothing is written: who owns the target was not to be seen for too long
   std::uint64_t live_rejects = 0;
   bool capturing = false, applying = false;
   std::optional<MonoTime> listed_at;  ///< the newest complete listing was asked for

@@ -73,7 +73,7 @@ Task<Result<void>> LiveLedger::change_record(std::function<void(state::LiveRecor
   co_return Result<void>();
 }
 
-Task<Result<void>> LiveLedger::declare_gaps(std::vector<state::GapRecord> gaps) {
+Task<Result<void>> LiveLedger::record_gaps(std::vector<state::GapRecord> gaps) {
   const auto add = [&gaps](state::LiveRecord& record) {
     for (state::GapRecord& gap : gaps) {
       if (record.gaps.size() < state::LiveRecord::kMostGaps)
@@ -85,6 +85,11 @@ Task<Result<void>> LiveLedger::declare_gaps(std::vector<state::GapRecord> gaps) 
     }
   };
   const Result<void> recorded = co_await update(add);
+  co_return recorded;
+}
+
+Task<Result<void>> LiveLedger::declare_gaps(std::vector<state::GapRecord> gaps) {
+  const Result<void> recorded = co_await record_gaps(std::move(gaps));
   if (!recorded) co_return fail(recorded.error());
   const Result<void> marked = co_await spool_.declare_gap();
   co_return marked;

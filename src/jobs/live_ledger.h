@@ -57,6 +57,8 @@ class LiveLedger {
   }
   /// PROTOCOL rule 15: durable in the ledger first, then every image of the spool becomes a mark.
   Task<Result<void>> declare_gaps(std::vector<state::GapRecord> gaps);
+  /// The first half of it.
+  Task<Result<void>> record_gaps(std::vector<state::GapRecord> gaps);
   /// Rejects of changes, durable before their entries go; and keys that were written since they were refused.
   /// A key in both counts as refused: its former rejects are live no more, this one is.
   Task<Result<void>> record_rejects(std::vector<state::Reject> rejects,

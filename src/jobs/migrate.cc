@@ -18,6 +18,8 @@ constexpr Duration kKeepSnapshot = std::chrono::seconds(5);
 constexpr Duration kBoundSpool = std::chrono::seconds(5);
 /// How often the spool is looked at where no applier does it.
 constexpr Duration kLookAtSpool = std::chrono::seconds(1);
+/// For deletes of what was absent: they wait for it. One DescribeTable.
+constexpr Duration kLookAtSourceEvery = std::chrono::seconds(2);
 
 using Shared = SharedMigration;
 
@@ -73,10 +75,11 @@ void obey(const Shared& m) {
 
 /// Looks at everything a few times a second until all parts have ended.
 Task<void> conduct(Shared m, Stop* over) {
-  MonoTime next_snapshot{}, next_bound{}, next_spool{}, next_check = m->loop.now() + kCheckTablesEvery;
+  MonoTime next_snapshot{}, next_bound{}, next_spool{}, next_source{};
+  MonoTime next_check = m->looked_at_start + kCheckTablesEvery;
   std::uint32_t looked = 0;
   std::uint64_t steered = 0;
-  TaskGroup looks, bounding, backward, marking;
+  TaskGroup looks, sources, bounding, backward, marking;
   if (m->context.retries != nullptr) m->context.retries->serve();
   while (!over->requested()) {
     if (m->context.steering != nullptr && m->context.steering->version() != steered && !m->halt.requested()) {
@@ -112,6 +115,10 @@ Task<void> conduct(Shared m, Stop* over) {
       const LookAt at = ++looked % kSourceOnceIn == 0 ? LookAt::both : LookAt::target;
       looks.spawn(m->loop.executor(), check_tables_now(m, at, &next_check));
     }
+    if (now >= next_source && sources.idle() && m->source_sight.take_wish()) {
+      next_source = now + kLookAtSourceEvery;
+      sources.spawn(m->loop.executor(), look_at_source(m));
+    }
     if (m->context.retries != nullptr && marking.idle()) {
       if (const auto wish = m->context.retries->wanted())
         marking.spawn(m->loop.executor(), mark_rejects(m, *wish));
@@ -119,6 +126,7 @@ Task<void> conduct(Shared m, Stop* over) {
     co_await m->loop.sleep_for(kTick, over);
   }
   co_await looks.wait();
+  co_await sources.wait();
   co_await bounding.wait();
   co_await backward.wait();
   co_await marking.wait();

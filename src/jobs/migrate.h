@@ -44,8 +44,10 @@ struct MigrateOptions {
   std::chrono::milliseconds allowed_lag{10'000};
   std::uint64_t spool_max_bytes = 0;  ///< PROTOCOL rule 12; 0: as much as the disk has
   /// PROTOCOL rule 15: where changes were missed, history is copied again, and keys that only the target has
-  /// are looked for.
+  /// are looked for. Goes on with a healing that was begun and is not done.
   bool heal = false;
+  /// Only where a gap is known at the start; else also where none is.
+  bool heal_known_gaps_alone = false;
   /// Keys that only the target has are deleted although it was not empty at the start, or segments were left
   /// out.
   bool delete_extra = false;

@@ -45,7 +45,8 @@ Task<Result<void>> take_authority(SharedMigration m) {
     if (!recorded) co_return fail(recorded.error());
   }
   if (m->tables.authority != *ours) {
-    const Result<void> claimed = co_await claim_target(m->loop, m->lane().target, &m->halt, m->random, *ours);
+    const Result<void> claimed =
+        co_await claim_target(m->loop, m->lane().target, &m->halt, m->random, *ours, m->tables.authority);
     if (!claimed) co_return claimed;
   }
   const bool waits = m->ledger->record().awaits_former_owner && !m->options.faults.former_owner_not_outwaited;
@@ -86,6 +87,12 @@ Task<Result<void>> begin_healing(SharedMigration m) {
   };
   const Result<void> begun = co_await m->ledger->update(begin);
   co_return begun;
+}
+
+bool begins_healing(const Migration& m) {
+  const state::LiveRecord& record = m.ledger->record();
+  const bool under_way = record.gap() && record.gaps_healing == record.gaps.size();
+  return m.options.heal && !under_way && (record.gap() || !m.options.heal_known_gaps_alone);
 }
 
 /// Whether history is to be copied from its start, by this run: also where what was copied was read before
@@ -130,6 +137,16 @@ Task<Result<void>> allow_deleting(SharedMigration m) {
   co_return allowed;
 }
 
+/// Whoever copies from the start forgets what was refused: history brings it again. Of segments that are left
+/// out it does not; refused changes stay rejects then, and marks have their keys tried again.
+Task<Result<void>> mark_what_history_leaves_out(SharedMigration m) {
+  if (m->options.copy.skip_segments.empty() || m->ledger->rejects().empty()) co_return Result<void>();
+  const Result<std::uint64_t> marked =
+      co_await reread_rejects(m->loop, *m->context.store, *m->context.spool, m->tables.source_key, &m->halt);
+  if (!marked) co_return fail(marked.error());
+  co_return Result<void>();
+}
+
 /// The capture runs, if it is this process's: what is read of history from now on is read under its epoch.
 Task<Result<void>> begin_history(SharedMigration m) {
   const bool by_this_process = m->copied.units > 0;
@@ -155,6 +172,8 @@ Task<Result<void>> begin_history(SharedMigration m) {
     };
     const Result<void> begun = co_await m->ledger->update(begin);
     if (!begun) co_return fail(begun.error());
+    const Result<void> marked = co_await mark_what_history_leaves_out(m);
+    if (!marked) co_return fail(marked.error());
   }
   const Result<void> allowed = co_await allow_deleting(m);
   if (!allowed) co_return fail(allowed.error());
@@ -180,6 +199,8 @@ void begin_apply(SharedMigration m) {
   const Apply::Context context{.lanes = m->context.lanes,
                                .spool = m->context.spool,
                                .ledger = m->ledger.get(),
+                               .owner = &m->companion.owner,
+                               .source = &m->source_sight,
                                .watermark = &m->companion.watermark,
                                .reads = &m->companion.reads,
                                .source_throttles = &m->companion.source_throttles,
@@ -202,6 +223,7 @@ void Part::failed(const Error& error) {
 }
 
 Task<Result<void>> prepare(SharedMigration m) {
+  m->looked_at_start = m->loop.now();
   Result<PinnedTables> tables =
       co_await pin_tables(m->lane(), &m->halt, m->random, m->options.copy.plan_fingerprint);
   if (!tables) co_return fail(tables.error());
@@ -217,11 +239,17 @@ Task<Result<void>> prepare(SharedMigration m) {
   const Result<void> loaded = co_await m->ledger->load_rejects();
   if (!loaded) co_return fail(loaded.error());
   m->companion.rejects = &m->ledger->rejects();
-  const Result<void> taken = co_await take_authority(m);
-  if (!taken) co_return fail(taken.error());
+  // Before any other commit, since each tells the ledger of the spool as it is.
   const Result<void> spool = co_await check_spool(m);
   if (!spool) co_return fail(spool.error());
-  if (m->options.heal) {
+  const Result<void> taken = co_await take_authority(m);
+  if (!taken) co_return fail(taken.error());
+  if (!m->options.copy_tuning.faults.owner_unchecked) {
+    m->companion.owner.seen(m->looked_at_start);
+    m->source_sight.seen(m->looked_at_start);
+  }
+  m->heal_owed = begins_healing(*m);
+  if (m->heal_owed) {
     const Result<void> healing = co_await begin_healing(m);
     if (!healing) co_return fail(healing.error());
   }

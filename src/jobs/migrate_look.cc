@@ -15,11 +15,16 @@ namespace {
 /// A spool that is smaller than this grows by its first files, which says nothing of the disk.
 constexpr std::uint64_t kTellingSpoolBytes = 256u << 20;
 
+/// A server's Date is cut to seconds.
+constexpr std::chrono::seconds kServerTellsSeconds{1};
+
 std::optional<std::chrono::milliseconds> age_of_oldest(const Migration& m, const state::SpoolFigures& spool) {
   const std::optional<std::int64_t> oldest = spool.oldest_change_unix_ms;
   if (!oldest) return std::nullopt;
   if (*oldest <= 0) return std::chrono::milliseconds::max();
-  return std::chrono::milliseconds(unix_ms(m.loop.wall()) - *oldest);
+  // What waits was timed by the source: by our clock it might seem young.
+  const WallTime now = m.capture ? m.capture->server_now() + kServerTellsSeconds : m.loop.wall();
+  return std::chrono::milliseconds(unix_ms(now) - *oldest);
 }
 
 StepFacts facts_of(const Migration& m) {
@@ -30,6 +35,7 @@ StepFacts facts_of(const Migration& m) {
       record.backward == state::BackwardPass::owed || record.backward == state::BackwardPass::due;
   facts.gaps = record.gaps.size();
   facts.live_rejects = m.ledger->rejects().size();
+  if (m.loop.now() > m.companion.owner.counts_until(kOwnerSeenLasts)) facts.owner_unseen = m.owner_unseen;
   facts.capturing = m.capturing;
   facts.applying = m.applying;
   if (m.capture) {

@@ -124,7 +124,12 @@ Task<void> pass_backward(SharedMigration m) {
                           .spool = m->context.spool,
                           .ledger = m->ledger.get(),
                           .stop = &m->halt,
-                          .key = m->tables.source_key,
+                          .source_key = m->tables.source_key,
+                          .target_key = m->tables.target_key,
+                          .reads = &m->companion.reads,
+                          .shared = m->context.shared,
+                          .source_throttles = &m->companion.source_throttles,
+                          .steering = m->context.steering,
                           .random = m->random.fork(),
                           .looks = !m->options.faults.no_backward_pass};
   const Result<void> looked = co_await look_backward(std::move(context));
@@ -134,13 +139,30 @@ Task<void> pass_backward(SharedMigration m) {
 /// Rule 20. What goes wrong beside that, the reads and writes meet, too.
 Task<void> check_tables_now(SharedMigration m, LookAt look, MonoTime* next) {
   if (m->options.copy_tuning.faults.owner_unchecked) co_return;
-  const Result<void> same =
+  const MonoTime asked = m->loop.now();
+  const Result<bool> same =
       co_await check_tables(m->lane(), m->tables.identity, m->companion.authority, look);
-  if (same) co_return;
+  const std::optional<Error> unseen = note_look(same, asked, m->tables.identity.target, m->companion.owner);
+  m->owner_unseen = unseen ? unseen->message : std::string();
+  if (!unseen) co_return;
   *next = m->loop.now() + kLookAgain;
-  if (same.error().kind != ErrorKind::needs_person) co_return;
-  m->fail_with(same.error());
+  if (unseen->kind != ErrorKind::needs_person) co_return;
+  m->fail_with(*unseen);
   m->companion.target_lost.request();
+}
+
+/// What was absent at the source before this look was so in the same table.
+Task<void> look_at_source(SharedMigration m) {
+  const MonoTime asked = m->loop.now();
+  const Result<std::string> id = co_await m->lane().source.catalog->table_id();
+  if (!id) co_return;
+  if (*id == m->tables.identity.source_table_id) {
+    m->source_sight.seen(asked);
+    co_return;
+  }
+  state::JobIdentity now = m->tables.identity;
+  now.source_table_id = *id;
+  m->fail_with(check_identity(m->tables.identity, now).error());
 }
 
 /// A person wants the rejects' keys read again. An error is told, and meets whoever works with what is

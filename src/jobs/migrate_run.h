@@ -50,8 +50,7 @@ struct Migration {
         random(job_context.random.fork()),
         companion(job_options.copy.clock_error, loop.now()),
         into_existing(job_options.copy.into_existing),
-        restart_owed(job_options.copy.restart),
-        heal_owed(job_options.heal) {}
+        restart_owed(job_options.copy.restart) {}
 
   Lane& lane() const { return context.lanes->front(); }
   Part& part(Role role) { return parts[static_cast<std::size_t>(role)]; }
@@ -77,10 +76,14 @@ struct Migration {
   std::unique_ptr<Capture> capture;
   std::unique_ptr<Apply> apply;
   MonoTime quiet_until{};
+  MonoTime looked_at_start{};  ///< at the tables
+  Sight source_sight;          ///< for deletes of what was absent
+  std::string owner_unseen;    ///< why the last look at the target's owner did not see it; empty: it did
 
   std::array<Part, kRoles> parts;
   TaskGroup at_work;  ///< the parts, and who begins them
-  bool into_existing, restart_owed, heal_owed;
+  bool into_existing, restart_owed;
+  bool heal_owed = false;
   CopySummary copied;
   bool copies_anew = false;  ///< history, from its start
   bool history_done = false;
@@ -118,6 +121,7 @@ Task<void> apply_changes(SharedMigration m);
 Task<void> pass_backward(SharedMigration m);
 /// Rule 20. `next`: when to look again, which is soon where there was no answer.
 Task<void> check_tables_now(SharedMigration m, LookAt look, MonoTime* next);
+Task<void> look_at_source(SharedMigration m);
 /// A person wants the rejects' keys read again. An error is told, and meets whoever works with what is
 /// broken.
 Task<void> mark_rejects(SharedMigration m, std::uint64_t wish);

@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "base/log.h"
+
 namespace messina::jobs {
 
 namespace {
@@ -48,7 +50,11 @@ Task<Result<std::uint64_t>> reread_rejects(Loop& loop, state::JobStore& store, s
     std::vector<std::string> keys;
     for (const state::Reject& reject : *rejects) {
       Result<std::string> key = item::key_text(reject.item, source_key);
-      if (!key) co_return fail(key.error());
+      if (!key) {
+        log::warn("reject {} names no key of the source's table ({}): it is left as it is", reject.id,
+                  key.error().message);
+        continue;
+      }
       if (seen.insert(*key).second) keys.push_back(std::move(*key));
     }
     if (!keys.empty()) {

@@ -111,9 +111,11 @@ void note_number_keys(const item::KeySchema& key, std::vector<SchemaNote>& notes
     if (attribute.type != item::Type::N) return;
     notes.push_back(
         {Level::note,
-         fmt::format("key attribute \"{}\" is a number: ScyllaDB keeps items written under 1000 and "
-                     "1E+3 apart but shows both as 1000; of such items only one arrives",
-                     attribute.name)});
+         fmt::format(
+             "key attribute \"{}\" is a number: ScyllaDB keeps items written under 1000 and "
+             "1E+3 apart but shows both as 1000; of such items only one arrives, and following a table "
+             "takes a change of 1E+3 for a deletion",
+             attribute.name)});
   };
   look_at(key.partition);
   if (key.sort) look_at(*key.sort);

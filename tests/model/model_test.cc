@@ -34,22 +34,6 @@ void expect_no_wrong_end(Scope scope, std::initializer_list<Seen> must_happen) {
         << "this never happened: " << static_cast<int>(what);
 }
 
-/// Changes of one key that the target has already, followed from the start.
-Scope one_key() {
-  Scope scope;
-  scope.begun = true;
-  scope.written_keys = 1;
-  scope.pages = {0, 0};
-  return scope;
-}
-
-/// The same key, copied beside it.
-Scope one_page() {
-  Scope scope = one_key();
-  scope.pages = {1, 0};
-  return scope;
-}
-
 TEST(Model, TwoKeysTwoPagesAndALostWrite) {
   Scope scope;
   scope.writes = 1;

@@ -19,20 +19,6 @@ void expect_wrong_end(Scope scope, const Without& without) {
   fmt::print("{}, after {} states: {}\n{}", scope.name, found.states, found.what, found.schedule);
 }
 
-Scope one_key() {
-  Scope scope;
-  scope.begun = true;
-  scope.written_keys = 1;
-  scope.pages = {0, 0};
-  return scope;
-}
-
-Scope one_page() {
-  Scope scope = one_key();
-  scope.pages = {1, 0};
-  return scope;
-}
-
 TEST(ModelMutation, Rule1IsNeededByChanges) { expect_wrong_end(one_key(), {.rule1 = true}); }
 
 TEST(ModelMutation, Rule1IsNeededByPages) {

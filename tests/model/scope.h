@@ -32,6 +32,22 @@ struct Scope {
   int crashes = 0, heals = 0, unprocessed = 0, throttles = 0;
 };
 
+/// Changes of one key that the target has already, followed from the start.
+inline Scope one_key() {
+  Scope scope;
+  scope.begun = true;
+  scope.written_keys = 1;
+  scope.pages = {0, 0};
+  return scope;
+}
+
+/// The same key, copied beside it.
+inline Scope one_page() {
+  Scope scope = one_key();
+  scope.pages = {1, 0};
+  return scope;
+}
+
 /// Rules of the protocol that a search goes without.
 struct Without {
   bool rule1 = false;             ///< after no answer it is written again at once

@@ -57,20 +57,9 @@ TEST(ApplySimulation, ASeedReplaysExactly) {
 }
 
 void expect_wrong_end(const jobs::ApplyFaults& faults, const ApplyWeather& weather) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    const ApplyStory story = run_apply_scenario(seed, {}, weather);
-    EXPECT_TRUE(story.result.violations.empty()) << seed << '\n' << story.result.text();
-  }
-  for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
-    const ApplyStory story = run_apply_scenario(seed, faults, weather);
-    if (!story.result.wrong_end()) continue;
-    for (const Violation& violation : story.result.violations) {
-      if (violation.kind == Violation::Kind::wrong_end)
-        fmt::print("wrong end at seed {}: {}\n", seed, violation.text);
-    }
-    return;
-  }
-  ADD_FAILURE() << "no wrong end within " << kMostSeeds << " seeds";
+  expect_right_ends(200, [&](std::uint64_t seed) { return run_apply_scenario(seed, {}, weather).result; });
+  simulation::expect_wrong_end(
+      kMostSeeds, [&](std::uint64_t seed) { return run_apply_scenario(seed, faults, weather).result; });
 }
 
 TEST(ApplyMutation, AnUnknownOutcomeMustBeWaitedOut) {

@@ -1,8 +1,8 @@
 // Each rule of the capture removed: the simulation must then find a wrong end.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "capture_scenario.h"
+#include "seeds.h"
 
 namespace messina::simulation {
 namespace {
@@ -10,20 +10,14 @@ namespace {
 constexpr std::uint64_t kMostSeeds = 10'000;
 
 void expect_wrong_end(const jobs::CaptureFaults& faults) {
-  for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
-    const CaptureResult result = run_capture_scenario(seed, faults, CaptureWeather::rough);
-    if (!result.wrong_end()) continue;
-    fmt::print("wrong end at seed {}:\n{}", seed, result.text());
-    return;
-  }
-  ADD_FAILURE() << "no wrong end within " << kMostSeeds << " seeds";
+  simulation::expect_wrong_end(kMostSeeds, [&](std::uint64_t seed) {
+    return run_capture_scenario(seed, faults, CaptureWeather::rough);
+  });
 }
 
 TEST(CaptureMutation, NoneIsNeededForARightEnd) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
-    const CaptureResult result = run_capture_scenario(seed, {}, CaptureWeather::rough);
-    EXPECT_TRUE(result.violations.empty()) << seed << '\n' << result.text();
-  }
+  expect_right_ends(500,
+                    [](std::uint64_t seed) { return run_capture_scenario(seed, {}, CaptureWeather::rough); });
 }
 
 TEST(CaptureMutation, ReadingFromTheBeginningIsNeeded) {

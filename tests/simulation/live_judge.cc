@@ -47,9 +47,7 @@ bool missed(const LiveCase& of) {
 /// it was missed.
 bool is_nobodys(const LiveCase& of, KeyId key, const Content& target) {
   const bool known = !target || *target >= kForeign || of.history->ever_held(key, target);
-  // Whoever copies from the start forgets what was refused, and reads nothing of these again.
-  const bool may_lack = missed(of) || of.world->refuses(key);
-  return known && (may_lack || !of.captures_since || !of.history->changed_since(key, *of.captures_since));
+  return known && (missed(of) || !of.captures_since || !of.history->changed_since(key, *of.captures_since));
 }
 
 /// Of what the source does not have, without leave: somebody else's, or deleted while changes were missed.

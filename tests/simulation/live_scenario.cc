@@ -114,6 +114,10 @@ class Story {
 
   bool gap() const { return disk().job && disk().job->live.gap(); }
   bool unhealed() const { return gap() && disk().job->live.gaps.size() > disk().job->live.gaps_healing; }
+  /// One that the process which runs does not heal; whoever is to heal some has not begun to at first.
+  bool finds_a_gap(const jobs::MigrateOptions& options) const {
+    return unhealed() && !(options.heal && disk().job->live.gaps_healing == 0);
+  }
   bool owed() const { return disk().job && disk().job->live.backward == state::BackwardPass::owed; }
 
   bool come_to_an_end() {
@@ -178,7 +182,7 @@ class Story {
       }
       if (stops && !hands_over && universe_.steps() >= last_step) process_->stop.request();
       if (!last && universe_.now() >= stop_at) process_->stop.request();
-      if (without_leave && (unhealed() || done_but_for_leave())) process_->stop.request();
+      if (without_leave && (finds_a_gap(with.options) || done_but_for_leave())) process_->stop.request();
       steer();
       look(with.options);
       if (!step()) {
@@ -467,6 +471,7 @@ class Story {
     };
     const bool person = (gap() || owed()) && process.options.until_in_step;
     if (error.kind == ErrorKind::needs_person && person) return;
+    if (error.kind == ErrorKind::stopped && process.stop.requested()) return;
     const bool expected =
         !last && any_of({ErrorKind::disk, ErrorKind::corrupt, ErrorKind::transient, ErrorKind::throttled,
                          ErrorKind::unknown_outcome, ErrorKind::stopped});

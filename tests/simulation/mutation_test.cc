@@ -1,10 +1,10 @@
 // Each rule removed: the simulation must then find a wrong end. A rule whose absence nobody notices would be
 // no rule, or the simulation none.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "copy_scenario.h"
 #include "process.h"
+#include "seeds.h"
 
 namespace messina::simulation {
 namespace {
@@ -14,20 +14,12 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kMostSeeds = 3000;
 
 void expect_wrong_end(const jobs::CopyFaults& faults) {
-  for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
-    const ScenarioResult result = run_copy_scenario(seed, faults, Weather::lossy);
-    if (!result.wrong_end()) continue;
-    fmt::print("wrong end at seed {}:\n{}", seed, result.text());
-    return;
-  }
-  ADD_FAILURE() << "no wrong end within " << kMostSeeds << " seeds";
+  simulation::expect_wrong_end(
+      kMostSeeds, [&](std::uint64_t seed) { return run_copy_scenario(seed, faults, Weather::lossy); });
 }
 
 TEST(Mutation, NoneIsNeededForARightEnd) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
-    const ScenarioResult result = run_copy_scenario(seed, {}, Weather::lossy);
-    EXPECT_TRUE(result.violations.empty()) << seed << '\n' << result.text();
-  }
+  expect_right_ends(500, [](std::uint64_t seed) { return run_copy_scenario(seed, {}, Weather::lossy); });
 }
 
 TEST(Mutation, Rule1IsNeeded) {

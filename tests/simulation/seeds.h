@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/random.h"
@@ -24,6 +25,28 @@ inline std::uint64_t base_seed() {
     return given ? std::strtoull(text, nullptr, 10) : entropy_seed() % 1'000'000'000;
   }();
   return base;
+}
+
+/// Of stories from which a rule was taken away, one of the first `most_seeds` must end wrong. `tell(seed)`
+/// gives a result that knows wrong_end() and text().
+template <class Tell>
+void expect_wrong_end(std::uint64_t most_seeds, Tell tell) {
+  for (std::uint64_t seed = 1; seed <= most_seeds; ++seed) {
+    const auto result = tell(seed);
+    if (!result.wrong_end()) continue;
+    fmt::print("wrong end at seed {}:\n{}", seed, result.text());
+    return;
+  }
+  ADD_FAILURE() << "no wrong end within " << most_seeds << " seeds";
+}
+
+/// With all rules, where such a test looks, every story ends right.
+template <class Tell>
+void expect_right_ends(std::uint64_t seeds, Tell tell) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const auto result = tell(seed);
+    EXPECT_TRUE(result.violations.empty()) << seed << '\n' << result.text();
+  }
 }
 
 /// The main() of such a test: with --seed=N `replay(N)` and nothing else, which gives the exit status.

@@ -368,7 +368,8 @@ void Disk::apply_pending() {
     job->live = former.live;
     job->live.history_epoch = of_units;
     job->spool = former.spool;
-    rejects.clear();
+    rejects = state::kept_by_begin(*job, std::move(rejects));
+    job->live_rejects = rejects.size();
     ++begun;
     began = pending_began;
   }
@@ -377,6 +378,8 @@ void Disk::apply_pending() {
       for (const state::GapRecord& gap : pending_commit->live->gaps) gap_causes.insert(gap.cause);
     }
     state::apply(*job, rejects, *pending_commit);
+    for (state::Reject& reject : rejects)
+      if (reject.id == 0) reject.id = ++reject_ids;
   }
   drop_pending();
 }

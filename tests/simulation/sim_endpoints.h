@@ -34,8 +34,9 @@ endpoints::Endpoint make_target(World& world, SimLoop& loop, Observed& observed)
 struct Disk {
   std::optional<state::JobState> job;
   std::vector<state::Reject> rejects;
-  std::uint64_t begun = 0;  ///< durable begin()s
-  MonoTime began{};         ///< when the newest of them was asked for
+  std::uint64_t reject_ids = 0;  ///< given until now
+  std::uint64_t begun = 0;       ///< durable begin()s
+  MonoTime began{};              ///< when the newest of them was asked for
   MonoTime pending_began{};
   std::optional<state::JobState> pending_begin;
   std::optional<state::Commit> pending_commit;
