@@ -61,6 +61,14 @@ class Messina:
             time.sleep(0.1)
         raise RuntimeError(f"{why}: not within {timeout_s} s: " + self.out_path.read_text(errors="replace")[-1500:])
 
+    def wait(self, timeout_s):
+        """Until it ends by itself, well."""
+        status = self.process.wait(timeout_s)
+        self.watch.stop()
+        self.out.close()
+        if status != 0:
+            raise RuntimeError(f"messina ended with {status}: " + self.out_path.read_text(errors="replace")[-1500:])
+
     def stop(self):
         """CPU seconds and the peak of memory."""
         if self.ended:
@@ -256,6 +264,8 @@ class Bench:
         rounds = []
         with self.sim("--table", f"{TABLE}:pk=S", "--bench", f"items=1,size={size},table=unused") as at:
             full = self.begin_capture(at, 4)
+            with self.messina("copy", at, full) as history:  # of no items: changes are applied once it was begun
+                history.wait(60)
             self.fill(full, keys, size)
             for _ in range(self.runs):
                 told, (cpu_s, _, threads), _ = self.applied(at, full, keys, "10ms")
