@@ -104,5 +104,20 @@ TEST(RateWindow, LooksBackOneWindow) {
   }
 }
 
+TEST(NoteLook, CountsWhenTheOwnerWasShown) {
+  const MonoTime asked{1h};
+  Sight sight;
+  EXPECT_EQ(sight.counts_until(30s), MonoTime::max()) << "nobody looks";
+  EXPECT_FALSE(note_look(true, asked, "the target", sight));
+  EXPECT_EQ(sight.counts_until(30s), asked + 30s);
+  const std::optional<Error> no_tags = note_look(false, asked + 1min, "the target", sight);
+  ASSERT_TRUE(no_tags);
+  EXPECT_EQ(no_tags->kind, ErrorKind::transient);
+  EXPECT_NE(no_tags->message.find("the target shows neither of the tags messina:owner"), std::string::npos);
+  const Result<bool> silence = fail(ErrorKind::throttled, "too many requests");
+  EXPECT_EQ(note_look(silence, asked + 1min, "the target", sight)->message, "too many requests");
+  EXPECT_EQ(sight.seen_at(), asked);
+}
+
 }  // namespace
 }  // namespace messina::jobs

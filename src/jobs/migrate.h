@@ -26,10 +26,11 @@ namespace messina::jobs {
 
 /// Rules that a mutation test removes.
 struct MigrateFaults {
-  bool no_backward_pass = false;   ///< without rule 15: nobody looks for keys that only the target has
-  bool any_spool_will_do = false;  ///< without rule 10: a spool that is missing or older is no gap
-  bool spool_unbounded = false;    ///< without rule 12's bound
-  bool claims_unpolled = false;    ///< without rule 16: a claim needs no fresh listing and no fresh polls
+  bool no_backward_pass = false;     ///< without rule 15: nobody looks for keys that only the target has
+  bool any_spool_will_do = false;    ///< without rule 10: a spool that is missing or older is no gap
+  bool spool_unbounded = false;      ///< without rule 12's bound
+  bool claims_unpolled = false;      ///< without rule 16: a claim needs no fresh listing and no fresh polls
+  bool owner_seen_for_ever = false;  ///< without rule 20: looks that fail do not count
   bool former_owner_not_outwaited = false;  ///< without rule 20's wait after taking a target over
 };
 

@@ -245,7 +245,7 @@ Task<Result<void>> prepare(SharedMigration m) {
   const Result<void> taken = co_await take_authority(m);
   if (!taken) co_return fail(taken.error());
   if (!m->options.copy_tuning.faults.owner_unchecked) {
-    m->companion.owner.seen(m->looked_at_start);
+    if (!m->options.faults.owner_seen_for_ever) m->companion.owner.seen(m->looked_at_start);
     m->source_sight.seen(m->looked_at_start);
   }
   m->heal_owed = begins_healing(*m);

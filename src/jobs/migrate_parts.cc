@@ -142,7 +142,9 @@ Task<void> check_tables_now(SharedMigration m, LookAt look, MonoTime* next) {
   const MonoTime asked = m->loop.now();
   const Result<bool> same =
       co_await check_tables(m->lane(), m->tables.identity, m->companion.authority, look);
-  const std::optional<Error> unseen = note_look(same, asked, m->tables.identity.target, m->companion.owner);
+  Sight unused;
+  Sight& sight = m->options.faults.owner_seen_for_ever ? unused : m->companion.owner;
+  const std::optional<Error> unseen = note_look(same, asked, m->tables.identity.target, sight);
   m->owner_unseen = unseen ? unseen->message : std::string();
   if (!unseen) co_return;
   *next = m->loop.now() + kLookAgain;

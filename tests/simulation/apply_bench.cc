@@ -107,6 +107,8 @@ void ApplyBench::start() {
   context.lanes = &lanes;
   context.spool = &spool;
   context.ledger = &ledger;
+  context.owner = &owner_sight;
+  context.source = &source_sight;
   context.watermark = &watermark;
   context.stop = &stop;
   context.source_key = {.partition = {"pk", item::Type::S}, .sort = std::nullopt};

@@ -78,6 +78,7 @@ class ApplyBench {
   jobs::LiveLedger ledger;
   Stop stop;
   std::vector<jobs::Lane> lanes;
+  jobs::Sight owner_sight, source_sight;  ///< nobody looks as long as none is seen
   std::optional<jobs::Apply> apply;
   std::optional<Result<void>> result;
 

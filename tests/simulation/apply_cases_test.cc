@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "apply_bench.h"
+#include "jobs/authority.h"
 
 namespace messina::simulation {
 namespace {
@@ -244,6 +245,43 @@ TEST(ApplyCases, AMarkIsReadAndWrittenOrRemoved) {
   EXPECT_EQ(bench.apply->figures().reread, 2u);
   EXPECT_EQ(bench.apply->figures().written, 1u);
   EXPECT_EQ(bench.apply->figures().removed, 1u);
+}
+
+// A table that was deleted and made again lacks everything.
+TEST(ApplyCases, WhatIsAbsentIsDeletedOnceTheSourceWasSeenToBeTheSame) {
+  ApplyBench bench;
+  bench.source.items[ApplyBench::key_text("there")] = raw("there", 9);
+  bench.source_sight.seen(bench.universe.now());
+  bench.start();
+  bench.run_for(1s);
+  bench.put({ApplyBench::mark("gone")});
+  bench.run_for(20s);
+  EXPECT_EQ(bench.source.lookups.size(), 1u);
+  EXPECT_TRUE(bench.target.writes.empty());
+  EXPECT_TRUE(bench.source_sight.take_wish());
+  bench.put({ApplyBench::mark("there")});
+  bench.run_for(2s);
+  EXPECT_TRUE(sent_at(bench, raw("there", 9))) << "nothing is to be deleted for it";
+  bench.source_sight.seen(bench.universe.now());
+  bench.run_for(5s);
+  EXPECT_TRUE(sent_at(bench, ApplyBench::key_text("gone")));
+  EXPECT_EQ(bench.waiting(), 0u);
+}
+
+TEST(ApplyCases, NothingIsWrittenWhileNobodySeesTheOwner) {
+  ApplyBench bench;
+  bench.owner_sight.seen(bench.universe.now());
+  bench.start();
+  bench.put({ApplyBench::image("early", 1)});
+  bench.run_for(5s);
+  EXPECT_TRUE(sent_at(bench, raw("early", 1)));
+  bench.run_for(jobs::kOwnerSeenLasts);
+  bench.put({ApplyBench::image("late", 1)});
+  bench.run_for(60s);
+  EXPECT_FALSE(sent_at(bench, raw("late", 1)));
+  bench.owner_sight.seen(bench.universe.now());
+  bench.run_for(5s);
+  EXPECT_TRUE(sent_at(bench, raw("late", 1)));
 }
 
 TEST(ApplyCases, WhatWasReadWaitsForTheWatermarkAndIsReadAgainWhenThatTakesTooLong) {

@@ -158,6 +158,13 @@ TEST(LiveMutation, AnotherOwnerMustBeNoticed) {
 }
 
 // Rule 20.
+TEST(LiveMutation, WhoeverCannotSeeTheOwnerMustNotWrite) {
+  LiveFaults faults;
+  faults.migrate.owner_seen_for_ever = true;
+  expect_wrong_end(faults, {.rivals = true});
+}
+
+// Rule 20.
 TEST(LiveMutation, AFormerOwnerIsOutwaited) {
   LiveFaults faults;
   faults.migrate.former_owner_not_outwaited = true;

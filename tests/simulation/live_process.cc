@@ -21,9 +21,8 @@ using namespace std::chrono_literals;
 
 /// A pause is seen at the next look, and a look may wait for a slow spool.
 constexpr Duration kPauseIsSeen = 15s;
-/// Whoever does not look that another has taken the target is told so by nobody. It looks once a minute; an
-/// answer that is lost costs another look, and what is begun then may be written for as long as it takes.
-constexpr Duration kNoticedWithin = 120s;
+/// Who takes a target over waits as long before it writes: whoever had it sends nothing later.
+constexpr Duration kNoticedWithin = jobs::kFormerOwnerLeaves;
 
 /// The process's way to the target, watched: the rules 1 to 3 for changes, that no item is deleted which the
 /// source has all the time (I5) or which is somebody else's, and that nothing is sent that may not be.
@@ -71,6 +70,9 @@ class WatchedTarget final : public endpoints::Writable {
                       owner->second == disk_.job->live.authority.owner;
     if (!ours && now > world_.tagged_at + kNoticedWithin)
       told(Violation::Kind::wrong_end, fmt::format("{} go to a target that another has taken", what));
+    if (ours && process_.options.copy.take_over && now < world_.tagged_at + kNoticedWithin)
+      told(Violation::Kind::wrong_end,
+           fmt::format("{} go to a target that its former owner may write to", what));
   }
   /// Once of a process.
   void told(Violation::Kind kind, std::string what) {
@@ -103,6 +105,7 @@ class WatchedCatalog final : public endpoints::Catalog {
 
   Task<Result<endpoints::TableDescription>> describe(std::vector<std::string>* absent) override {
     Result<endpoints::TableDescription> table = co_await catalog_->describe(absent);
+    if (process_.blind) co_return fail(ErrorKind::transient, "descriptions are not answered");
     const bool begun = disk_.job && !disk_.job->live.authority.owner.empty();
     if (table && begun && !process_.options.copy.take_over) {
       const auto owner = table->tags.find(jobs::kOwnerTag);

@@ -77,6 +77,7 @@ struct LiveProcess {
   std::optional<MonoTime> paused_since;
   /// The process was told that the target belongs to another migration (PROTOCOL rule 20).
   std::optional<MonoTime> kept_out_since;
+  bool blind = false;  ///< descriptions of the target are not answered, while writes are
   Observed observed;
   std::unique_ptr<SimStore> store;
   SimSpool spool;

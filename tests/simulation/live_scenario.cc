@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "jobs/authority.h"
 #include "jobs/in_step.h"
 #include "live_judge.h"
 #include "live_plan.h"
@@ -30,6 +31,9 @@ constexpr std::uint32_t kMostLastLives = 4;
 constexpr Duration kHeldBackAtMost = 110s;
 /// The spool's size is held against its bound every 5 s, by a call that may be slow.
 constexpr Duration kOverItsBoundAtMost = 30s;
+
+/// Longer than whoever takes a target over waits.
+constexpr Duration kBlindFor = jobs::kFormerOwnerLeaves + 30s;
 
 jobs::Roles only(bool capture, bool copy, bool apply) {
   return {.capture = capture, .copy = copy, .apply = apply};
@@ -419,6 +423,9 @@ class Story {
       crash();
     } else {
       former_process_ = std::move(process_);
+      former_process_->blind = random_.chance(0.5);
+      blind_until_ = universe_.now() + kBlindFor;
+      if (former_process_->blind) tell_of("taken over from who cannot see it");
     }
     tell_of(dead ? "taken over from the dead" : "taken over from the living");
     world_.rivals = true;
@@ -430,6 +437,7 @@ class Story {
 
   /// Rule 20: it stops as soon as it notices. What it sends after that, its endpoints tell.
   void look_at_former() {
+    if (former_process_ && universe_.now() >= blind_until_) former_process_->blind = false;
     if (!former_process_ || !former_process_->result) return;
     const Result<jobs::MigrateSummary>& result = *former_process_->result;
     const bool kept_out = !result && result.error().kind == ErrorKind::needs_person;
@@ -442,6 +450,10 @@ class Story {
 
   /// Rule 20: a former owner that is started again does nothing, and says so.
   void keep_former_out() {
+    blind_until_ = universe_.now();
+    const MonoTime sees_by = universe_.now() + 60s;
+    while (former_process_ && universe_.now() < sees_by && in_time() && former_process_->loop.step())
+      look_at_former();
     if (former_process_) {
       wrong("the former owner still runs at the end");
       return;
@@ -534,6 +546,7 @@ class Story {
   /// Of the migration that the target was taken from, if it was; its process, if that still runs.
   std::unique_ptr<Ground> former_;
   std::unique_ptr<LiveProcess> former_process_;
+  MonoTime blind_until_{};
   SpoolFaults spool_faults_;
   const MonoTime start_ = universe_.now();
   MonoTime calm_at_{};  ///< nobody writes any more, and nothing fails
