@@ -173,6 +173,7 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
   // What was on its way at the last look may have been refused since, or missed.
   m->last_look.facts.live_rejects = m->ledger->rejects().size();
   m->last_look.facts.gaps = m->ledger->record().gaps.size();
+  if (m->last_look.facts.gaps > 0) m->ended_by_itself = false;
   m->last_look.against = not_in_step_because(m->last_look.facts, m->last_look.at, options.allowed_lag);
   if (const Result<state::SpoolFigures> left = co_await context.spool->figures()) m->spool_seen = *left;
   LiveProgress live = live_progress(*m, m->last_look);
