@@ -9,6 +9,7 @@
 #include "cli/migrate_job.h"
 #include "cli/migrations.h"
 #include "console/events.h"
+#include "jobs/authority.h"
 #include "jobs/gap_text.h"
 #include "state/disk_spool.h"
 
@@ -27,6 +28,9 @@ constexpr std::uint64_t kCaptureMemory = 64u << 20, kApplyMemory = 128u << 20, k
 /// last 30 s.
 constexpr std::chrono::milliseconds kBetweenListings{200};
 constexpr std::chrono::seconds kListAtLeastEvery{20};
+/// A look whose a target is takes one of an account's 10 ListTagsOfResource a second, and counts for 30 s.
+constexpr std::chrono::milliseconds kBetweenLooks{120};
+constexpr std::chrono::seconds kLookAtLeastEvery{24};
 
 std::uint64_t share(std::uint64_t all, std::uint64_t alone, std::size_t tables) {
   return std::min(alone, std::max<std::uint64_t>(kLeastMemory, all / tables));
@@ -42,6 +46,8 @@ void be_one_of_many(jobs::MigrateOptions& options, std::size_t tables, std::int6
   options.apply.write_concurrency = std::min(options.apply.write_concurrency, part);
   const auto turn = std::chrono::ceil<std::chrono::seconds>(kBetweenListings * tables);
   options.capture.list_every = std::min(kListAtLeastEvery, std::max(options.capture.list_every, turn));
+  const auto look = std::chrono::ceil<std::chrono::seconds>(kBetweenLooks * tables);
+  options.look_at_tables_every = std::clamp<Duration>(look, jobs::kLookAtOwnerEvery, kLookAtLeastEvery);
   options.heal_known_gaps_alone = true;
 }
 

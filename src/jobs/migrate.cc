@@ -76,7 +76,7 @@ void obey(const Shared& m) {
 /// Looks at everything a few times a second until all parts have ended.
 Task<void> conduct(Shared m, Stop* over) {
   MonoTime next_snapshot{}, next_bound{}, next_spool{}, next_source{};
-  MonoTime next_check = m->looked_at_start + kCheckTablesEvery;
+  MonoTime next_check = m->looked_at_start + m->options.look_at_tables_every;
   std::uint32_t looked = 0;
   std::uint64_t steered = 0;
   TaskGroup looks, sources, bounding, backward, marking;
@@ -111,7 +111,7 @@ Task<void> conduct(Shared m, Stop* over) {
       bounding.spawn(m->loop.executor(), bound_spool(m));
     }
     if (now >= next_check && looks.idle() && !m->halt.requested()) {
-      next_check = now + kCheckTablesEvery;
+      next_check = now + m->options.look_at_tables_every;
       const LookAt at = ++looked % kSourceOnceIn == 0 ? LookAt::both : LookAt::target;
       looks.spawn(m->loop.executor(), check_tables_now(m, at, &next_check));
     }

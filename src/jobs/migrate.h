@@ -14,6 +14,7 @@
 #include "base/async.h"
 #include "base/error.h"
 #include "jobs/apply.h"
+#include "jobs/authority.h"
 #include "jobs/capture.h"
 #include "jobs/copy.h"
 #include "jobs/copy_internal.h"
@@ -43,6 +44,9 @@ struct MigrateOptions {
   bool until_in_step = false;
   /// How old the oldest change that waits may be for that.
   std::chrono::milliseconds allowed_lag{10'000};
+  /// How often it looks whether the target is still its own; at most kOwnerSeenLasts, less what a look may
+  /// take.
+  Duration look_at_tables_every = kLookAtOwnerEvery;
   std::uint64_t spool_max_bytes = 0;  ///< PROTOCOL rule 12; 0: as much as the disk has
   /// PROTOCOL rule 15: where changes were missed, history is copied again, and keys that only the target has
   /// are looked for. Goes on with a healing that was begun and is not done.
