@@ -223,16 +223,21 @@ def test_another_migration_is_kept_out(written, messina):
     assert "belongs to another migration" in err
 
 
+def delete_uncaptured(sim, keys):
+    """While nobody captures, and until the records are gone from a stream that keeps them for 20 s."""
+    for key in keys:
+        sim.dynamodb.delete_item(TableName="live", Key=key)
+    sim.control("dynamodb", "tables/live/stream", {"roll": "all"})
+    sim.control("dynamodb", "tables/live/stream", {"trim": "all"})
+    threading.Event().wait(20.5)  # the retention: the records would be gone, whoever asked
+
+
 def test_changes_that_nobody_captured_are_a_gap(written, messina):
     """Down for longer than the records live: said, not claimed, and healed by --heal. Keys are deleted in the gap."""
     sim, keys = written(7, 200, "--stream-retention-seconds", 20)
     args = migrate_args(messina, sim, "live", "--json", "--stream-retention", "20s", *TIMES)
     messina.run(*args, "--until", "in-step")
-    for key in keys[:20]:
-        sim.dynamodb.delete_item(TableName="live", Key=key)
-    sim.control("dynamodb", "tables/live/stream", {"roll": "all"})
-    sim.control("dynamodb", "tables/live/stream", {"trim": "all"})
-    threading.Event().wait(20.5)  # the retention: the records would be gone, whoever asked
+    delete_uncaptured(sim, keys[:20])
     out, err = messina.run(*args, "--until", "in-step", expect=4)
     assert "--heal" in out + err
     assert oracle.differences(oracle.read_all(sim.dynamodb, "live"), oracle.read_all(sim.alternator, "live")) != []
@@ -248,11 +253,7 @@ def test_a_gap_is_healed_where_keys_are_renamed(written, messina):
     renames = [word for old, new in renamed.items() for word in ("--rename", f"{old}={new}")]
     args = migrate_args(messina, sim, "live", "--json", "--stream-retention", "20s", *TIMES, *renames)
     messina.run(*args, "--until", "in-step")
-    for key in keys[:20]:
-        sim.dynamodb.delete_item(TableName="live", Key=key)
-    sim.control("dynamodb", "tables/live/stream", {"roll": "all"})
-    sim.control("dynamodb", "tables/live/stream", {"trim": "all"})
-    threading.Event().wait(20.5)  # the retention: the records would be gone, whoever asked
+    delete_uncaptured(sim, keys[:20])
     messina.run(*args, "--until", "in-step", expect=4)
     messina.run(*args, "--heal", "--until", "in-step")
     left = keys_of(sim.dynamodb, "live", list(renamed))
