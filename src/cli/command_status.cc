@@ -15,6 +15,11 @@ Result<NamedMigrations> migrations_to_show(Session& session, Flags& flags) {
   if (names_migrations(flags)) return find_migrations(session, flags);
   auto folders = state::list_migrations(state_dir(flags));
   if (!folders) return fail(folders.error());
+  // Between the making of a ledger's file and its first commit nothing was begun there.
+  std::erase_if(*folders, [](const std::filesystem::path& folder) {
+    const auto ledger = open_ledger(folder, state::Access::read_only);
+    return !ledger && ledger.error().kind == ErrorKind::not_found;
+  });
   NamedMigrations all;
   all.folders = *std::move(folders);
   return all;
