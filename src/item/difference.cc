@@ -17,20 +17,6 @@ bool plain(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, in_name);
 }
 
-std::string path_to(const std::string& parent, std::string_view name) {
-  std::string path = parent;
-  if (!path.empty()) path += '.';
-  if (plain(name))
-    path += name;
-  else
-    path += json_string(name);
-  return path;
-}
-
-std::string path_to(const std::string& parent, std::size_t index) {
-  return parent + '[' + std::to_string(index) + ']';
-}
-
 /// Walks both values down to where they differ. Nesting is bounded by the parser (kMaxParsedNesting).
 class Differ {
  public:
@@ -45,12 +31,12 @@ class Differ {
     for (const auto& [name, value] : source) {
       const auto found = target.find(name);
       if (found == target.end())
-        add(path_to(path, name), Difference::Kind::missing);
+        add(member_path(path, name), Difference::Kind::missing);
       else
-        compare(path_to(path, name), value, found->second);
+        compare(member_path(path, name), value, found->second);
     }
     for (const auto& [name, value] : target)
-      if (!source.contains(name)) add(path_to(path, name), Difference::Kind::extra);
+      if (!source.contains(name)) add(member_path(path, name), Difference::Kind::extra);
   }
 
  private:
@@ -69,9 +55,9 @@ class Differ {
 
   void compare(const std::string& path, const List& source, const List& target) {
     const std::size_t both = std::min(source.size(), target.size());
-    for (std::size_t i = 0; i < both; ++i) compare(path_to(path, i), source[i], target[i]);
-    for (std::size_t i = both; i < source.size(); ++i) add(path_to(path, i), Difference::Kind::missing);
-    for (std::size_t i = both; i < target.size(); ++i) add(path_to(path, i), Difference::Kind::extra);
+    for (std::size_t i = 0; i < both; ++i) compare(member_path(path, i), source[i], target[i]);
+    for (std::size_t i = both; i < source.size(); ++i) add(member_path(path, i), Difference::Kind::missing);
+    for (std::size_t i = both; i < target.size(); ++i) add(member_path(path, i), Difference::Kind::extra);
   }
 
   std::vector<Difference>& out_;
@@ -86,6 +72,20 @@ bool equal_values(std::string_view source, std::string_view target) {
 }
 
 }  // namespace
+
+std::string member_path(const std::string& parent, std::string_view name) {
+  std::string path = parent;
+  if (!path.empty()) path += '.';
+  if (plain(name))
+    path += name;
+  else
+    path += json_string(name);
+  return path;
+}
+
+std::string member_path(const std::string& parent, std::size_t index) {
+  return parent + '[' + std::to_string(index) + ']';
+}
 
 bool ItemComparer::read(std::string_view raw, Attributes& attributes) {
   attributes.clear();

@@ -1,6 +1,7 @@
 // Whether two items are equal as DynamoDB compares values, and where they are not.
 #pragma once
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -26,6 +27,10 @@ struct Difference {
   std::partial_ordering target_is = std::partial_ordering::unordered;
   bool operator==(const Difference&) const = default;
 };
+
+/// The path of what is inside of the map, or the list, at `parent` (empty: the item).
+std::string member_path(const std::string& parent, std::string_view name);
+std::string member_path(const std::string& parent, std::size_t index);
 
 /// Compares raw items (DynamoDB JSON): attributes by their bytes first, parsed only where those differ, so
 /// that items which both sides render alike cost no parsing. Order of attributes, white space, how numbers

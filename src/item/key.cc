@@ -131,6 +131,20 @@ void append_as_written(std::string& out, const Value& value, std::string_view ra
   out += "\"}";
 }
 
+std::string text_of(const FoundKey& found, const KeySchema& names) {
+  std::string out = "{";
+  append_json_string(out, names.partition.name);
+  out += ':';
+  append_as_written(out, found.key.partition, found.partition);
+  if (found.key.sort && names.sort) {
+    out += ',';
+    append_json_string(out, names.sort->name);
+    out += ':';
+    append_as_written(out, *found.key.sort, found.sort);
+  }
+  return out += '}';
+}
+
 }  // namespace
 
 Result<Key> find_key(std::string_view raw, const KeySchema& schema) {
@@ -181,19 +195,15 @@ Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
 }
 
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
-  auto found = find_values(raw, schema);
-  if (!found) return fail(std::move(found.error()));
-  const Key& key = found->key;
-  std::string out = "{" + json_string(names.partition.name) + ":";
-  append_as_written(out, key.partition, found->partition);
-  if (key.sort && names.sort) {
-    out += ',';
-    append_json_string(out, names.sort->name);
-    out += ':';
-    append_as_written(out, *key.sort, found->sort);
-  }
-  out += '}';
-  return out;
+  const auto found = find_values(raw, schema);
+  if (!found) return fail(found.error());
+  return text_of(*found, names);
+}
+
+Result<KeyForms> key_forms(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
+  const auto found = find_values(raw, schema);
+  if (!found) return fail(found.error());
+  return KeyForms{.text = text_of(*found, names), .bytes = key_bytes(found->key)};
 }
 
 }  // namespace messina::item

@@ -48,4 +48,10 @@ Result<std::string> key_text(std::string_view raw, const KeySchema& schema);
 /// are called otherwise there, the key as its source has it.
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names);
 
+/// An item's key by both of its names: `text` as key_text() writes it, `bytes` as key_bytes() does.
+struct KeyForms {
+  std::string text, bytes;
+};
+Result<KeyForms> key_forms(std::string_view raw, const KeySchema& schema, const KeySchema& names);
+
 }  // namespace messina::item

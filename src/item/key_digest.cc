@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
 namespace messina::item {
 namespace {
@@ -28,12 +29,14 @@ KeyDigest::KeyDigest(int bucket_bits) : bucket_bits_(bucket_bits) {
   buckets_.resize(std::size_t{1} << bucket_bits);
 }
 
-std::uint32_t KeyDigest::bucket_of(Uint128 hash) const {
-  return bucket_bits_ == 0 ? 0 : static_cast<std::uint32_t>(hash >> (128 - bucket_bits_));
+KeyDigest::KeyDigest(std::vector<Bucket> buckets)
+    : bucket_bits_(std::countr_zero(buckets.size())), buckets_(std::move(buckets)) {
+  if (!std::has_single_bit(buckets_.size()) || bucket_bits_ > kMaxBucketBits)
+    throw std::invalid_argument("buckets of a digest");
 }
 
 void KeyDigest::add(Uint128 hash) {
-  Bucket& bucket = buckets_[bucket_of(hash)];
+  Bucket& bucket = buckets_[bucket_of(hash, bucket_bits_)];
   bucket.sum += hash;
   ++bucket.keys;
 }

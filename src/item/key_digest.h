@@ -21,6 +21,11 @@
 
 namespace messina::item {
 
+/// Of `1 << bucket_bits` buckets, the one of a key's hash.
+inline std::uint32_t bucket_of(Uint128 hash, int bucket_bits) {
+  return bucket_bits == 0 ? 0 : static_cast<std::uint32_t>(hash >> (128 - bucket_bits));
+}
+
 /// The keys of one side. Plain data: merging adds up.
 class KeyDigest {
  public:
@@ -36,8 +41,9 @@ class KeyDigest {
 
   /// 0..kMaxBucketBits.
   explicit KeyDigest(int bucket_bits);
+  /// What another's buckets() gave. Throws std::invalid_argument where no digest has so many.
+  explicit KeyDigest(std::vector<Bucket> buckets);
 
-  std::uint32_t bucket_of(Uint128 hash) const;
   void add(Uint128 hash);
   /// Of a digest with as many buckets. Throws std::invalid_argument otherwise (a bug).
   void merge(const KeyDigest& other);

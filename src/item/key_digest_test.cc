@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <stdexcept>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -143,6 +144,20 @@ TEST(KeyDigest, TooManyTouchedKeysExplainNothing) {
   const KeyDigest::Bucket none, all{.sum = touched[0], .keys = 1};
   EXPECT_FALSE(explains(none, all, touched));
   EXPECT_TRUE(explains(none, all, std::span(touched).first(kMostTouched)));
+}
+
+TEST(KeyDigest, IsMadeAgainOfItsBuckets) {
+  const auto some = keys(100);
+  for (const int bits : {0, 1, 8, KeyDigest::kMaxBucketBits}) {
+    const KeyDigest whole = digest_of(some, bits);
+    KeyDigest again(std::vector<KeyDigest::Bucket>(whole.buckets().begin(), whole.buckets().end()));
+    EXPECT_EQ(again, whole);
+    again.merge(whole);
+    EXPECT_EQ(again.keys(), 200u);
+  }
+  for (const std::size_t buckets :
+       {std::size_t{0}, std::size_t{3}, std::size_t{2} << KeyDigest::kMaxBucketBits})
+    EXPECT_THROW(KeyDigest(std::vector<KeyDigest::Bucket>(buckets)), std::invalid_argument);
 }
 
 TEST(KeyDigest, BucketsGrowWithTheTable) {

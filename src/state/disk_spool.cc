@@ -18,6 +18,11 @@ std::size_t bytes_of(const SpoolBatch& batch) {
   for (const SpoolPut& put : batch.puts) sum += put.key.size() + put.image.size() + 64;
   return sum + batch.positions.size() * 64;
 }
+std::size_t bytes_of(const std::vector<Touch>& touches) {
+  std::size_t sum = 0;
+  for (const Touch& touch : touches) sum += touch.key.size() + 64;
+  return sum;
+}
 
 /// CPU time of a thread so far.
 std::chrono::nanoseconds cpu_of(const std::thread& thread) {
@@ -68,6 +73,18 @@ Task<Result<SpoolFigures>> DiskSpool::figures() {
   return read<SpoolFigures>([](Spool& spool) { return spool.figures(); });
 }
 
+Task<Result<bool>> DiskSpool::keeps_touches() {
+  return read<bool>([](Spool& spool) { return Result<bool>(spool.keeps_touches()); });
+}
+
+Task<Result<std::vector<Touch>>> DiskSpool::touches(const std::string& after, std::size_t most) {
+  return read<std::vector<Touch>>([&after, most](Spool& spool) { return spool.touches(after, most); });
+}
+
+Task<Result<std::vector<KeyStand>>> DiskSpool::look_up(const std::vector<std::string>& keys) {
+  return read<std::vector<KeyStand>>([&keys](Spool& spool) { return spool.look_up(keys); });
+}
+
 Task<Result<PutAnswer>> DiskSpool::put(const SpoolBatch& batch) {
   if (auto ok = check_limits(batch); !ok) co_return fail(std::move(ok.error()));
   Spool::Call call{.what = Spool::Put{&batch, {}}};
@@ -96,6 +113,28 @@ Task<Result<void>> DiskSpool::declare_gap() {
 Task<Result<void>> DiskSpool::begin_domain(const std::string& domain) {
   Spool::Call call{.what = Spool::Domain{domain}};
   auto done = co_await write(std::move(call), 0, true);
+  if (!done) co_return fail(std::move(done.error()));
+  co_return Result<void>();
+}
+
+Task<Result<void>> DiskSpool::keep_touches() {
+  Spool::Call call{.what = Spool::KeepTouches{true}};
+  auto done = co_await write(std::move(call), 0, true);
+  if (!done) co_return fail(std::move(done.error()));
+  co_return Result<void>();
+}
+
+Task<Result<void>> DiskSpool::drop_touches() {
+  Spool::Call call{.what = Spool::KeepTouches{false}};
+  auto done = co_await write(std::move(call), 0, true);
+  if (!done) co_return fail(std::move(done.error()));
+  co_return Result<void>();
+}
+
+Task<Result<void>> DiskSpool::forget_touches(const std::vector<Touch>& judged) {
+  Spool::Call call{.what = Spool::ForgetTouches{&judged}};
+  const std::size_t bytes = bytes_of(judged);
+  auto done = co_await write(std::move(call), bytes, false);
   if (!done) co_return fail(std::move(done.error()));
   co_return Result<void>();
 }

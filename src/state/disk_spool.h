@@ -51,6 +51,12 @@ class DiskSpool final : public SpoolStore {
   Task<Result<void>> begin_domain(const std::string& domain) override;
   Task<Result<Reduced>> reduce_to(std::uint64_t max_bytes) override;
   Task<Result<SpoolFigures>> figures() override;
+  Task<Result<void>> keep_touches() override;
+  Task<Result<void>> drop_touches() override;
+  Task<Result<bool>> keeps_touches() override;
+  Task<Result<std::vector<Touch>>> touches(const std::string& after, std::size_t most) override;
+  Task<Result<void>> forget_touches(const std::vector<Touch>& judged) override;
+  Task<Result<std::vector<KeyStand>>> look_up(const std::vector<std::string>& keys) override;
 
   struct Stats {
     std::uint64_t groups = 0, calls = 0;  ///< written

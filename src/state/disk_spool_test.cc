@@ -89,6 +89,28 @@ TEST_F(DiskSpoolTest, AJobsLife) {
   EXPECT_EQ(run(store_->reduce_to(1))->keys, 1u);
 }
 
+TEST_F(DiskSpoolTest, AVerificationsTouches) {
+  EXPECT_EQ(run(store_->keeps_touches()).value(), false);
+  ASSERT_TRUE(run(store_->keep_touches()));
+  EXPECT_EQ(run(store_->keeps_touches()).value(), true);
+  const SpoolBatch first = batch({reread("a"), reread("b"), reread("c")});
+  const auto put = run(store_->put(first));
+  ASSERT_TRUE(put);
+  const std::string after = "a";
+  const std::vector<Touch> page{{"b", put->first + 1}};
+  EXPECT_EQ(run(store_->touches(after, 1)).value(), page);
+  const std::vector<std::string> keys{"c", "never put", "b"};
+  const std::vector<KeyStand> stands{{true, put->last}, {}, {true, put->first + 1}};
+  EXPECT_EQ(run(store_->look_up(keys)).value(), stands);
+  ASSERT_TRUE(run(store_->forget_touches(page)));
+  const std::string from_the_first;
+  const std::vector<Touch> left{{"a", put->first}, {"c", put->last}};
+  EXPECT_EQ(run(store_->touches(from_the_first, 10)).value(), left);
+  ASSERT_TRUE(run(store_->drop_touches()));
+  EXPECT_EQ(run(store_->keeps_touches()).value(), false);
+  EXPECT_EQ(run(store_->touches(from_the_first, 10)).value(), std::vector<Touch>());
+}
+
 TEST_F(DiskSpoolTest, ErrorsArriveAsValues) {
   SpoolBatch huge = batch({image("a", 1, std::string(kMaxSpoolImageBytes + 1, 'x'))});
   EXPECT_EQ(run(store_->put(huge)).error().kind, ErrorKind::refused);

@@ -7,42 +7,21 @@
 
 #include <fmt/format.h>
 
+#include "state/enum_names.h"
 #include "state/ledger_impl.h"
 
 namespace messina::state {
 namespace {
-
-template <class Enum, std::size_t N>
-using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
 constexpr Names<JobPhase, 3> kPhases{
     {{JobPhase::planned, "planned"}, {JobPhase::copying, "copying"}, {JobPhase::done, "done"}}};
 constexpr Names<UnitState, 3> kUnitStates{
     {{UnitState::pending, "pending"}, {UnitState::skipped, "skipped"}, {UnitState::done, "done"}}};
 
-template <class Enum, std::size_t N>
-std::string_view name_of(const Names<Enum, N>& names, Enum value) {
-  for (const auto& [each, name] : names) {
-    if (each == value) return name;
-  }
-  return "";  // the table's CHECK refuses it
-}
-
-template <class Enum, std::size_t N>
-std::optional<Enum> value_of(const Names<Enum, N>& names, std::string_view name) {
-  for (const auto& [each, each_name] : names) {
-    if (each_name == name) return each;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<void> Ledger::Impl::prepare_statements() {
-  struct Entry {
-    Statement* statement;
-    const char* sql;
-  };
+  using Entry = Database::ToPrepare;
   const std::array entries{
       Entry{&select_job,
             "SELECT source, target, source_table_id, target_table_id, plan_fingerprint, phase, begun_limit,"
@@ -84,17 +63,7 @@ Result<void> Ledger::Impl::prepare_statements() {
       Entry{&forget_reject_key, "DELETE FROM reject_key WHERE reject = ?"},
       Entry{&update_reject, "UPDATE reject SET reason = ?2, code = ?3, at_unix_ms = ?4 WHERE id = ?1"},
   };
-  for (const Entry& entry : entries) {
-    auto prepared = db.prepare(entry.sql);
-    if (!prepared) {
-      // The statements are right, so a table or column that is missing means that the schema is damaged.
-      const bool schema = prepared.error().kind == ErrorKind::internal;
-      return fail(schema ? db.damaged("its tables are not those of its format")
-                         : std::move(prepared.error()));
-    }
-    *entry.statement = std::move(*prepared);
-  }
-  return {};
+  return db.prepare_all(entries);
 }
 
 Result<void> Ledger::Impl::store_spool(const std::optional<SpoolStamp>& stamp) {

@@ -7,10 +7,10 @@
 //       control.sock           of that process, for its commands (src/cli/watch.h)
 //       plan.json, end.json    the plan; how the last run ended, if with an error (src/cli/migrations.h)
 //       ledger.db              SQLite, WAL, synchronous=FULL
+//       verification.db        so too; what the last verification found (state/verify_ledger.h)
 //
 // Never called on an event loop: LedgerStore (state/ledger_store.h) has a thread for it.
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "state/file_options.h"
 #include "state/job_store.h"
 
 namespace messina::state {
@@ -61,18 +62,11 @@ class MigrationLock {
   int fd_ = -1;
 };
 
-enum class Access : std::uint8_t { read_write, read_only };
-
 /// One migration's ledger file. Whoever opens it read_write holds the MigrationLock; read-only handles work
 /// beside a running job. Thread-compatible: one thread at a time.
 class Ledger {
  public:
-  struct Options {
-    Access access = Access::read_write;
-    /// How long a call waits for another program's lock before it gives up with `busy`.
-    std::chrono::milliseconds busy_timeout{10'000};
-    std::string vfs = {};  ///< SQLite VFS to use; empty: the default (tests put a power-cutting one here)
-  };
+  using Options = FileOptions;
   /// Makes the file if it is missing (read_write only). Errors: disk (full, unreadable), corrupt (damaged
   /// file: names the file and the way out), needs_person (newer format), not_found (read_only and missing
   /// or empty), busy (another program locks it). After an error of any later call the ledger stands at its

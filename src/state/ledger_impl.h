@@ -32,13 +32,8 @@ struct Ledger::Impl {
 
  private:
   Result<void> make_tables(int from_format, bool read_only);
-  Result<void> open_for_writing(const Options& options);
-  Result<void> open_for_reading(const Options& options);
-  Result<void> connect(int flags, const Options& options, bool immutable = false);
-  Result<bool> is_fresh();
   Result<void> create();
   Result<void> upgrade(bool read_only);
-  Result<void> check_format();
   Result<void> check_after_unclean_end();
 };
 

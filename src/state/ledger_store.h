@@ -1,14 +1,12 @@
 // The ledger behind the jobs' interface, on a thread of its own.
 #pragma once
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "base/clock.h"
+#include "state/call_thread.h"
 #include "state/job_store.h"
 #include "state/ledger.h"
 
@@ -22,13 +20,10 @@ namespace messina::state {
 class LedgerStore final : public JobStore {
  public:
   /// Calls that may wait; jobs make one at a time. A call beyond this is answered `busy` and has not run.
-  static constexpr std::size_t kMaxQueued = 64;
+  static constexpr std::size_t kMaxQueued = CallThread::kMaxQueued;
 
   /// `clock` measures the commits, from the ledger's thread; it outlives the store.
   LedgerStore(std::unique_ptr<Ledger> ledger, const Clock& clock);
-  ~LedgerStore() override;
-  LedgerStore(const LedgerStore&) = delete;
-  LedgerStore& operator=(const LedgerStore&) = delete;
 
   /// The arguments must live until the call is answered: with `co_await`, named variables of the caller do.
   Task<Result<std::optional<JobState>>> load() override;
@@ -49,21 +44,13 @@ class LedgerStore final : public JobStore {
   Stats stats() const;
 
  private:
-  using Job = std::move_only_function<void(Ledger&)>;
-  template <class T, class Call>
-  Task<Result<T>> run(Call call);
-  Result<void> timed_commit(Ledger& ledger, const Commit& step);
-  bool enqueue(Job& job);
-  void serve();
+  Result<void> timed_commit(const Commit& step);
 
   const std::unique_ptr<Ledger> ledger_;
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> queue_;
-  bool ending_ = false;
   Stats stats_;
-  std::thread thread_;  // last: it uses all of the above
+  CallThread thread_{"ledger"};  // last: it uses all of the above
 };
 
 }  // namespace messina::state

@@ -54,10 +54,25 @@ Result<void> Spool::Impl::open(Random& random) {
   } else {
     return fail(error(status));
   }
+  std::string touches;
+  status = read(kTouchesRecord, touches);
+  if (!status.ok() && !status.IsNotFound()) return fail(error(status));
+  // Else a messina that knows of no touches had the spool open meanwhile, and put without them.
+  const bool all_kept = status.ok() && decode_incarnation(touches) == counters.incarnation;
   ++counters.incarnation;
   incarnation = {counters.incarnation, clock.now()};
   barrier->store(counters.barrier);
-  Step step{.next = counters, .domain = domain, .synced = true, .gone = {}, .settled_keys = {}};
+  Step step{.next = counters,
+            .domain = domain,
+            .keeps_touches = all_kept,
+            .synced = true,
+            .gone = {},
+            .settled_keys = {}};
+  if (all_kept) {
+    put_touches_record();
+  } else {
+    change_touches(step, false);
+  }
   // Else an older spool would seem to be the newest once it was opened often enough.
   step.counts = false;
   return write(step);
@@ -106,6 +121,11 @@ SpoolStamp Spool::stamp() const {
 std::string Spool::domain() const {
   const std::lock_guard lock(impl_->published_mutex);
   return impl_->domain;
+}
+
+bool Spool::keeps_touches() const {
+  const std::lock_guard lock(impl_->published_mutex);
+  return impl_->keeps_touches;
 }
 
 void Spool::reclaim() {

@@ -81,8 +81,15 @@ class Spool {
   struct Domain {
     std::string name;
   };
+  /// The touches that there are go in any case.
+  struct KeepTouches {
+    bool keep = true;  ///< from now on
+  };
+  struct ForgetTouches {
+    const std::vector<Touch>* judged = nullptr;
+  };
   struct Call {
-    std::variant<Put, Settle, Barrier, Domain> what;
+    std::variant<Put, Settle, Barrier, Domain, KeepTouches, ForgetTouches> what;
     Result<void> result = {};
   };
   /// Makes all calls one atomic step, synced if any of them asks for it, and gives each its result. What a
@@ -98,6 +105,9 @@ class Spool {
   Result<std::vector<ShardPosition>> positions() const;
   std::string domain() const;
   Result<SpoolFigures> figures() const;
+  bool keeps_touches() const;
+  Result<std::vector<Touch>> touches(const std::string& after, std::size_t most) const;
+  Result<std::vector<KeyStand>> look_up(const std::vector<std::string>& keys) const;
   /// What reduce_to(max_bytes) is to do: a barrier (0: nothing) and at most how many images that reduces.
   struct Reduction {
     Generation before = 0;

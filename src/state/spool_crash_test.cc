@@ -46,7 +46,11 @@ std::vector<Settled> to_settle(const std::vector<SpoolEntry>& taken) {
   return written;
 }
 
-/// What the child runs: puts, takes and settles until it is killed; a line for every acknowledged put.
+/// How many touches are forgotten after that.
+std::size_t to_forget(std::uint64_t step) { return step % 12; }
+
+/// What the child runs: puts, takes, settles and forgets until it is killed; a line for every acknowledged
+/// put.
 TEST(SpoolCrash, DISABLED_Child) {
   const char* const folder = std::getenv(kFolderVariable);
   ASSERT_NE(folder, nullptr);
@@ -66,6 +70,8 @@ TEST(SpoolCrash, DISABLED_Child) {
   std::uint64_t step = 1;
   if (const auto positions = (*spool)->positions(); positions && !positions->empty()) {
     step = std::stoull(positions->front().sequence_number) + 1;
+  } else {
+    commit({.what = Spool::KeepTouches{true}});
   }
   for (;; ++step) {
     const SpoolBatch batch = batch_of(seed, step);
@@ -76,6 +82,9 @@ TEST(SpoolCrash, DISABLED_Child) {
     if (!taken) std::abort();
     const auto written = to_settle(taken->entries);
     commit({.what = Spool::Settle{&written}});
+    const auto touches = (*spool)->touches("", to_forget(step));
+    if (!touches) std::abort();
+    commit({.what = Spool::ForgetTouches{&*touches}});
   }
 }
 
@@ -113,9 +122,20 @@ std::uint64_t run_and_kill(const std::filesystem::path& folder, std::uint64_t se
   return last;
 }
 
-/// Everything that is there, released again. `captured` is of another process's clock and left out.
+/// Everything that is there.
+struct Contents {
+  std::vector<SpoolEntry> entries;  ///< `captured` is of another process's clock and left out
+  std::vector<Touch> touches;
+  bool same(const Contents& other) const {
+    return testing::same(entries, other.entries) && touches == other.touches;
+  }
+  std::string describe() const {
+    return testing::describe(entries) + "touches:\n" + testing::describe(touches);
+  }
+};
+/// Takes, and releases again.
 template <class Take, class Release>
-std::vector<SpoolEntry> contents(Take take, Release release) {
+std::vector<SpoolEntry> entries_by(Take take, Release release) {
   std::vector<SpoolEntry> entries = take(TakeRequest{.restart = true, .max_entries = 10'000});
   std::vector<std::string> keys;
   for (SpoolEntry& entry : entries) {
@@ -125,18 +145,20 @@ std::vector<SpoolEntry> contents(Take take, Release release) {
   release(keys);
   return entries;
 }
-std::vector<SpoolEntry> contents(SpoolModel& model) {
-  return contents([&model](const TakeRequest& request) { return model.take(request).entries; },
-                  [&model](const std::vector<std::string>& keys) { model.release(keys); });
+Contents contents(SpoolModel& model) {
+  auto entries = entries_by([&model](const TakeRequest& request) { return model.take(request).entries; },
+                            [&model](const std::vector<std::string>& keys) { model.release(keys); });
+  return {std::move(entries), model.touches("", 10'000)};
 }
-std::vector<SpoolEntry> contents(Spool& spool) {
-  return contents(
+Contents contents(Spool& spool) {
+  auto entries = entries_by(
       [&spool](const TakeRequest& request) {
         auto taken = spool.take(request);
         EXPECT_TRUE(taken) << taken.error().message;
         return taken ? std::move(taken->entries) : std::vector<SpoolEntry>();
       },
       [&spool](const std::vector<std::string>& keys) { spool.release(keys); });
+  return {std::move(entries), spool.touches("", 10'000).value()};
 }
 
 // The model takes the same steps. A kill leaves the spool as it was after one of them: the last acknowledged
@@ -152,6 +174,7 @@ TEST(SpoolCrash, WhatWasAcknowledgedSurvivesAKill) {
   SystemClock clock;
   SpoolModel model("model");
   model.begin_domain(kStream);
+  model.keep_touches();
   std::uint64_t done = 0;  // steps that the model has taken
   for (int kill = 0; kill < 10; ++kill) {
     SCOPED_TRACE("kill " + std::to_string(kill));
@@ -162,20 +185,23 @@ TEST(SpoolCrash, WhatWasAcknowledgedSurvivesAKill) {
     ASSERT_TRUE(positions && positions->size() == 1);
     const std::uint64_t found = std::stoull(positions->front().sequence_number);
     ASSERT_GE(found, acknowledged);
-    const std::vector<SpoolEntry> there = contents(**spool);
+    EXPECT_TRUE((*spool)->keeps_touches());
+    const Contents there = contents(**spool);
 
     model.open({});
     while (done < found) {
       ++done;
       ASSERT_TRUE(model.put(batch_of(seed, done)));
-      if (done == found && testing::same(contents(model), there)) break;  // killed before it settled
+      if (done == found && there.same(contents(model))) break;  // killed before it settled
       const Taken taken = model.take(take_of(done));
       model.settle(to_settle(taken.entries), {});
+      if (done == found && there.same(contents(model))) break;  // killed before it forgot touches
+      model.forget_touches(model.touches("", to_forget(done)));
     }
-    const std::vector<SpoolEntry> expected = contents(model);
-    ASSERT_TRUE(testing::same(there, expected)) << "found:\n"
-                                                << testing::describe(there) << "expected:\n"
-                                                << testing::describe(expected);
+    const Contents expected = contents(model);
+    ASSERT_TRUE(there.same(expected)) << "found:\n"
+                                      << there.describe() << "expected:\n"
+                                      << expected.describe();
   }
 }
 

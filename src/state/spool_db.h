@@ -1,7 +1,7 @@
 // The spool's RocksDB: its options, its merging, its errors. Private to this room, and without RocksDB's
 // headers.
 //
-//   default   id, format, counters, domain, and "shard/…" positions
+//   default   id, format, counters, domain, touches, "shard/…" positions and "touched/…" keys
 //   entries   key → entry (state/spool_entry.h), put by merging
 //   queue     epoch, generation → a key that was put then: the order of work
 #pragma once

@@ -20,6 +20,7 @@
 namespace rocksdb {
 class Iterator;
 class WriteBatch;
+struct ReadOptions;
 }  // namespace rocksdb
 
 namespace messina::state {
@@ -46,6 +47,7 @@ struct Spool::Impl {
   std::string id;
   SpoolCounters published;  ///< as of the last commit
   std::string domain;
+  bool keeps_touches = false;
   std::atomic<bool> full = false;
   /// Of the newest put that told no time; as far as is known: what lay there when it was opened may be such.
   std::atomic<Generation> newest_undated = 0;
@@ -55,7 +57,8 @@ struct Spool::Impl {
   QueuedKeys queued_keys;
   const std::unique_ptr<rocksdb::WriteBatch> batch;
   std::string scratch;
-  bool broken = false;  ///< the database refuses to write until it is opened anew
+  bool broken = false;            ///< the database refuses to write until it is opened anew
+  bool touches_in_doubt = false;  ///< a step that was to change whether they are kept has failed
   std::uint64_t put_since_asked = kAskDiskEvery;
   MonoTime asked{};
   struct Rewrite {
@@ -85,6 +88,8 @@ struct Spool::Impl {
   struct Step {
     SpoolCounters next;
     std::string domain;
+    bool keeps_touches = false;
+    bool changes_touches = false;  ///< whether they are kept, or since when
     bool synced = false;
     bool counts = true;  ///< for the stamp, if it is synced
     std::vector<SpoolDesk::Gone> gone;
@@ -95,6 +100,9 @@ struct Spool::Impl {
   Result<void> add_settled(Step& step, const Settle& call);
   void add_change_of_images(Step& step, const Call& call);
   void add_puts(Step& step, Put& call);
+  void change_touches(Step& step, bool keep);
+  void put_touches_record();
+  Result<void> add_forgotten(const ForgetTouches& call);
   void add_record(Step& step, const QueueRecord& record, Generation generation);
   void drop_record(Step& step, Place place);
   Result<void> write(Step& step);
@@ -111,6 +119,7 @@ struct Spool::Impl {
                        std::size_t& bytes, Taken& taken);
   Result<Taken> take(const TakeRequest& request);
   std::optional<std::int64_t> oldest_change() const;
+  Result<Generation> touched(const std::string& key, const rocksdb::ReadOptions& how) const;
   SpoolCounters counters_now() const {
     const std::lock_guard lock(published_mutex);
     return published;

@@ -38,6 +38,7 @@ Result<PutAnswer> SpoolModel::put(const SpoolBatch& batch) {
     const Generation generation = next_++;
     if (answer.first == 0) answer.first = generation;
     answer.last = generation;
+    if (keeps_touches_) touches_[put.key] = generation;
     EntryView entry = entry_of(put, generation, context);
     const auto found = entries_.find(put.key);
     if (found == entries_.end()) {
@@ -63,6 +64,7 @@ Taken SpoolModel::take(const TakeRequest& request) {
   std::size_t bytes = 0;
   for (auto place = queue_.upper_bound(pass_); place != queue_.end(); ++place) {
     if (taken.entries.size() >= request.max_entries) return taken;
+    if (!taken.entries.empty() && bytes >= request.max_bytes) return taken;
     const auto& [queued, record] = *place;
     if (!may_be_reached(record.captured, request, incarnation_)) break;
     const EntryView entry = behind_barrier(entries_.at(record.key).whole(), barrier_);
@@ -127,6 +129,41 @@ Reduced SpoolModel::reduce_to(std::uint64_t max_bytes) {
     entry.bytes.clear();
   }
   return reduced;
+}
+
+void SpoolModel::keep_touches() {
+  touches_.clear();
+  keeps_touches_ = true;
+  ++counter_;
+}
+
+void SpoolModel::drop_touches() {
+  touches_.clear();
+  keeps_touches_ = false;
+  ++counter_;
+}
+
+std::vector<Touch> SpoolModel::touches(const std::string& after, std::size_t most) const {
+  std::vector<Touch> found;
+  for (auto at = touches_.upper_bound(after); at != touches_.end() && found.size() < most; ++at)
+    found.push_back({at->first, at->second});
+  return found;
+}
+
+void SpoolModel::forget_touches(std::span<const Touch> judged) {
+  for (const Touch& each : judged) {
+    const auto found = touches_.find(each.key);
+    if (found != touches_.end() && found->second == each.generation) touches_.erase(found);
+  }
+}
+
+std::vector<KeyStand> SpoolModel::look_up(std::span<const std::string> keys) const {
+  std::vector<KeyStand> stands;
+  for (const std::string& key : keys) {
+    const auto touched = touches_.find(key);
+    stands.push_back({entries_.contains(key), touched == touches_.end() ? 0 : touched->second});
+  }
+  return stands;
 }
 
 std::uint64_t SpoolModel::bytes() const {

@@ -33,6 +33,13 @@ class SpoolModel {
   /// Turns the oldest images into marks until what is kept takes `max_bytes` at most.
   Reduced reduce_to(std::uint64_t max_bytes);
 
+  void keep_touches();
+  void drop_touches();
+  bool keeps_touches() const { return keeps_touches_; }
+  std::vector<Touch> touches(const std::string& after, std::size_t most) const;
+  void forget_touches(std::span<const Touch> judged);
+  std::vector<KeyStand> look_up(std::span<const std::string> keys) const;
+
   std::size_t keys() const { return entries_.size(); }
   std::uint64_t bytes() const;
   std::optional<std::int64_t> oldest_change_unix_ms() const;
@@ -65,7 +72,9 @@ class SpoolModel {
   std::map<Generation, Queued> queue_;
   std::map<std::string, ShardPosition> positions_;
   std::map<std::string, Hold> held_;
-  Generation pass_ = 0;  ///< the place that the pass has reached
+  bool keeps_touches_ = false;
+  std::map<std::string, Generation> touches_;  ///< in the order of their keys' bytes
+  Generation pass_ = 0;                        ///< the place that the pass has reached
 };
 
 }  // namespace messina::state

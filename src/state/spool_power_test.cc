@@ -27,10 +27,20 @@ SpoolBatch batch_of(Random& random, std::uint64_t step) {
   return batch;
 }
 
-std::vector<SpoolEntry> contents(SpoolModel model) {
-  auto entries = model.take({.restart = true, .max_entries = 10'000}).entries;
-  for (SpoolEntry& entry : entries) entry.captured = {};
-  return entries;
+struct Contents {
+  std::vector<SpoolEntry> entries;
+  std::vector<Touch> touches;
+  bool same(const Contents& other) const {
+    return testing::same(entries, other.entries) && touches == other.touches;
+  }
+  std::string describe() const {
+    return testing::describe(entries) + "touches:\n" + testing::describe(touches);
+  }
+};
+Contents contents(SpoolModel model) {
+  Contents all{model.take({.restart = true, .max_entries = 10'000}).entries, model.touches("", 10'000)};
+  for (SpoolEntry& entry : all.entries) entry.captured = {};
+  return all;
 }
 
 TEST(SpoolPower, ACutLeavesADurablePrefix) {
@@ -44,9 +54,11 @@ TEST(SpoolPower, ACutLeavesADurablePrefix) {
     model.open({});
     ASSERT_TRUE(disk.begin_domain(kStream));
     model.begin_domain(kStream);
+    ASSERT_TRUE(disk.keep_touches());
+    model.keep_touches();
 
     // The contents that a cut may leave: as of the last synced answer, and after each step since.
-    std::vector<std::vector<SpoolEntry>> possible{contents(model)};
+    std::vector<Contents> possible{contents(model)};
     power->operations_left = static_cast<std::int64_t>(random.below(600));
     for (std::uint64_t step = 1;; ++step) {
       const SpoolBatch batch = batch_of(random, step);
@@ -63,19 +75,90 @@ TEST(SpoolPower, ACutLeavesADurablePrefix) {
       model.settle(written, {});
       possible.push_back(contents(model));
       if (!disk.settle(written)) break;
+      const std::vector<Touch> judged = model.touches("", random.below(10));
+      model.forget_touches(judged);
+      possible.push_back(contents(model));
+      if (!disk.forget_touches(judged)) break;
     }
     disk.spool.reset();
     power->cut(random);
     disk.open();
-    auto found = disk.look();
-    for (SpoolEntry& entry : found) entry.captured = {};
-    const bool known = std::ranges::any_of(
-        possible, [&found](const std::vector<SpoolEntry>& one) { return testing::same(one, found); });
-    ASSERT_TRUE(known) << "found:\n"
-                       << testing::describe(found) << "last:\n"
-                       << testing::describe(possible[0]);
+    EXPECT_TRUE(disk.spool->keeps_touches());
+    Contents found{disk.look(), disk.touches()};
+    for (SpoolEntry& entry : found.entries) entry.captured = {};
+    const bool known =
+        std::ranges::any_of(possible, [&found](const Contents& one) { return one.same(found); });
+    ASSERT_TRUE(known) << "found:\n" << found.describe() << "last:\n" << possible[0].describe();
     ASSERT_TRUE(disk.put({testing::reread("fresh")}));
   }
+}
+
+/// keep_touches() or drop_touches() on a disk that fails after `operations` ones, and then does again.
+struct FailedTouches {
+  explicit FailedTouches(bool keep, bool kept_before, std::int64_t operations) {
+    EXPECT_TRUE(!kept_before || disk.keep_touches());
+    EXPECT_TRUE(disk.put({testing::reread("before")}));
+    power->operations_left = operations;
+    failed = !(keep ? disk.keep_touches() : disk.drop_touches());
+    power->operations_left = std::numeric_limits<std::int64_t>::max();
+  }
+  std::shared_ptr<Power> power = std::make_shared<Power>();
+  std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(std::make_shared<Files>(power));
+  SpoolOnDisk disk{on(*env)};
+  bool failed = false;
+};
+
+// A failed call may have left its step on the disk, to be found when it is opened anew. Touches are then said
+// to be kept only if all are.
+TEST(SpoolPower, AFailureToKeepOrDropTouchesLosesNone) {
+  std::uint64_t failed = 0, found_all_the_same = 0;
+  for (std::int64_t operations = 0; operations < 6; ++operations) {
+    for (const bool keep : {true, false}) {
+      for (const bool kept_before : {true, false}) {
+        SCOPED_TRACE("operation " + std::to_string(operations) + (keep ? ", keep" : ", drop") +
+                     (kept_before ? ", kept before" : ""));
+        const std::vector<Touch> none;
+        FailedTouches goes_on(keep, kept_before, operations);
+        const bool kept = keep && !goes_on.failed;
+        EXPECT_EQ(goes_on.disk.spool->keeps_touches(), kept);
+        EXPECT_EQ(goes_on.disk.touches(), none);
+        ASSERT_TRUE(goes_on.disk.put({testing::reread("after")}));
+        goes_on.disk.open();
+        EXPECT_EQ(goes_on.disk.spool->keeps_touches(), kept);
+        EXPECT_EQ(goes_on.disk.touches().size(), kept ? 1u : 0u);
+        if (!goes_on.failed) continue;
+        ++failed;
+
+        FailedTouches dies(keep, kept_before, operations);
+        dies.disk.open();
+        const bool as_before = dies.disk.spool->keeps_touches() == kept_before &&
+                               dies.disk.touches().size() == (kept_before ? 1u : 0u);
+        const bool as_after = dies.disk.spool->keeps_touches() == keep && dies.disk.touches() == none;
+        EXPECT_TRUE(as_before || as_after);
+        found_all_the_same += as_before ? 0 : 1;
+      }
+    }
+  }
+  EXPECT_GT(failed, 0u);
+  EXPECT_GT(found_all_the_same, 0u);
+}
+
+TEST(SpoolPower, APutThatFailedIsNoTouch) {
+  const auto power = std::make_shared<Power>();
+  const auto env = rocksdb::NewCompositeEnv(std::make_shared<Files>(power));
+  SpoolOnDisk disk(on(*env));
+  ASSERT_TRUE(disk.keep_touches());
+  ASSERT_TRUE(disk.put({testing::reread("a")}));
+  const std::vector<Touch> before = disk.touches();
+  ASSERT_EQ(before.size(), 1u);
+  power->operations_left = 0;
+  ASSERT_FALSE(disk.put({testing::reread("a"), testing::reread("b")}));
+  power->operations_left = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(disk.touches(), before);
+  ASSERT_TRUE(disk.put({testing::reread("c")}));
+  EXPECT_EQ(disk.touches(), (std::vector<Touch>{before[0], {"c", disk.answer.first}}));
+  disk.open();
+  EXPECT_EQ(disk.touches(), (std::vector<Touch>{before[0], {"c", disk.answer.first}}));
 }
 
 // RocksDB's own error, beyond what the reserve forestalls.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <rocksdb/db.h>
+#include <rocksdb/snapshot.h>
 
 #include "state/spool_files.h"
 #include "state/spool_impl.h"
@@ -162,6 +163,59 @@ Result<std::vector<ShardPosition>> Spool::positions() const {
   }
   if (!at->status().ok()) return fail(impl_->error(at->status()));
   return all;
+}
+
+/// 0: it has no touch.
+Result<Generation> Spool::Impl::touched(const std::string& key, const rocksdb::ReadOptions& how) const {
+  std::string bytes;
+  const rocksdb::Status status = (*db)->Get(how, db->meta(), slice(kTouchPrefix + key), &bytes);
+  if (status.IsNotFound()) return Generation{0};
+  const auto generation = status.ok() ? decode_touch(bytes) : std::nullopt;
+  if (!generation) return fail(error(status.ok() ? rocksdb::Status::Corruption("a touch") : status));
+  return *generation;
+}
+
+Result<std::vector<Touch>> Spool::touches(const std::string& after, std::size_t most) const {
+  auto lock = impl_->reading();
+  if (!lock) return fail(std::move(lock.error()));
+  if (!keeps_touches()) return std::vector<Touch>();
+  const SpoolDb& db = *impl_->db;
+  const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(rocksdb::ReadOptions(), db.meta()));
+  std::vector<Touch> found;
+  for (at->Seek(slice(kTouchPrefix + after)); at->Valid() && found.size() < most; at->Next()) {
+    if (!at->key().starts_with(slice(kTouchPrefix))) break;
+    const std::string_view key = view(at->key()).substr(kTouchPrefix.size());
+    if (key == after) continue;
+    const auto generation = decode_touch(view(at->value()));
+    if (!generation) return fail(impl_->error(rocksdb::Status::Corruption("a touch")));
+    found.push_back({std::string(key), *generation});
+  }
+  if (!at->status().ok()) return fail(impl_->error(at->status()));
+  return found;
+}
+
+Result<std::vector<KeyStand>> Spool::look_up(const std::vector<std::string>& keys) const {
+  auto lock = impl_->reading();
+  if (!lock) return fail(std::move(lock.error()));
+  const SpoolDb& db = *impl_->db;
+  // All as of one moment, so that a put shows in both, its entry and its touch, or in neither. A put on its
+  // way is not waited for (take() does that to note it with the hold): it shows before it is answered.
+  rocksdb::ManagedSnapshot moment(&*db);
+  rocksdb::ReadOptions how;
+  how.snapshot = moment.snapshot();
+  const bool kept = keeps_touches();
+  std::vector<KeyStand> stands;
+  stands.reserve(keys.size());
+  rocksdb::PinnableSlice entry;
+  for (const std::string& key : keys) {
+    const rocksdb::Status status = db->Get(how, db.entries(), slice(key), &entry);
+    entry.Reset();
+    if (!status.ok() && !status.IsNotFound()) return fail(impl_->error(status));
+    const auto touched = kept ? impl_->touched(key, how) : Result<Generation>(0);
+    if (!touched) return fail(touched.error());
+    stands.push_back({.waits = status.ok(), .touched = *touched});
+  }
+  return stands;
 }
 
 Result<SpoolFigures> Spool::figures() const {

@@ -96,4 +96,20 @@ std::optional<ShardPosition> decode_position(std::string_view shard, std::string
   return reader.ended() && known ? std::optional(std::move(position)) : std::nullopt;
 }
 
+void encode_touch(Generation generation, std::string& out) { RecordWriter(out).u64(generation); }
+
+std::optional<Generation> decode_touch(std::string_view bytes) {
+  RecordReader reader(bytes);
+  const Generation generation = reader.u64();
+  return reader.ended() ? std::optional(generation) : std::nullopt;
+}
+
+void encode_incarnation(std::uint32_t number, std::string& out) { RecordWriter(out).varint(number); }
+
+std::optional<std::uint32_t> decode_incarnation(std::string_view bytes) {
+  RecordReader reader(bytes);
+  const auto number = static_cast<std::uint32_t>(reader.varint());
+  return reader.ended() ? std::optional(number) : std::nullopt;
+}
+
 }  // namespace messina::state

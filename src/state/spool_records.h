@@ -14,6 +14,10 @@ inline constexpr std::string_view kIdRecord = "id";
 inline constexpr std::string_view kCountersRecord = "counters";
 inline constexpr std::string_view kDomainRecord = "domain";
 inline const std::string kShardPrefix = "shard/";
+/// While touches are kept: the number of the process that opened the spool last.
+inline constexpr std::string_view kTouchesRecord = "touches";
+inline const std::string kTouchPrefix = "touched/";
+inline constexpr std::string_view kTouchesEnd = "touched0";  ///< behind all with the prefix: '0' follows '/'
 
 /// Part of every step.
 struct SpoolCounters {
@@ -39,5 +43,11 @@ std::optional<QueueRecord> decode_queue_record(std::string_view bytes);
 /// The shard's id is the record's key.
 void encode(const ShardPosition& position, std::string& out);
 std::optional<ShardPosition> decode_position(std::string_view shard, std::string_view bytes);
+
+/// The put's key, behind the prefix, is the record's key.
+void encode_touch(Generation generation, std::string& out);
+std::optional<Generation> decode_touch(std::string_view bytes);
+void encode_incarnation(std::uint32_t number, std::string& out);
+std::optional<std::uint32_t> decode_incarnation(std::string_view bytes);
 
 }  // namespace messina::state

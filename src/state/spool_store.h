@@ -132,6 +132,20 @@ struct Reduced {
   std::uint64_t keys = 0;  ///< at most so many images are marks now; each costs a read of the source
 };
 
+/// A key that was put while touches are kept.
+struct Touch {
+  std::string key;
+  Generation generation = 0;  ///< of its newest put
+  bool operator==(const Touch&) const = default;
+};
+
+/// How a key stands now.
+struct KeyStand {
+  bool waits = false;      ///< it has an entry, in the applier's hands or not
+  Generation touched = 0;  ///< of its touch; 0: it has none
+  bool operator==(const KeyStand&) const = default;
+};
+
 struct SpoolFigures {
   /// Keys that wait, at most. Exact when no key was put twice; an entry that coalesces may be counted more
   /// than once until the applier or the spool's own cleaning has passed it. 0 only if nothing waits.
@@ -191,6 +205,23 @@ class SpoolStore {
   virtual Task<Result<Reduced>> reduce_to(std::uint64_t max_bytes) = 0;
 
   virtual Task<Result<SpoolFigures>> figures() = 0;
+
+  // Touches: which keys were put since a verification began (PROTOCOL rules 17 and 18), whatever became of
+  // their entries.
+
+  /// From now on the key of every put is kept, with and as durable as the put; what was kept before goes.
+  /// Synced.
+  virtual Task<Result<void>> keep_touches() = 0;
+  /// Forgets them, and keeps none from now on. Synced.
+  virtual Task<Result<void>> drop_touches() = 0;
+  /// Whether every put since the last keep_touches() was kept.
+  virtual Task<Result<bool>> keeps_touches() = 0;
+  /// Those after `after`, in the order of their keys' bytes, at most `most`.
+  virtual Task<Result<std::vector<Touch>>> touches(const std::string& after, std::size_t most) = 0;
+  /// Takes off those whose generation is still the one named. Not synced, as settle().
+  virtual Task<Result<void>> forget_touches(const std::vector<Touch>& judged) = 0;
+  /// Of each key, in their order.
+  virtual Task<Result<std::vector<KeyStand>>> look_up(const std::vector<std::string>& keys) = 0;
 };
 
 }  // namespace messina::state

@@ -1,12 +1,17 @@
 #include "state/spool.h"
 
+#include <array>
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <sys/stat.h>
 
+#include "state/spool_db.h"
 #include "state/spool_model.h"
+#include "state/spool_records.h"
 #include "state/spool_test_support.h"
 
 namespace messina::state {
@@ -243,6 +248,188 @@ TEST_F(SpoolTest, OldImagesAreReducedAndTheirSpaceIsGivenBack) {
   EXPECT_EQ(marks, plan->reduced.keys);
 }
 
+using Touches = std::vector<Touch>;
+using Stands = std::vector<KeyStand>;
+
+TEST_F(SpoolTest, TouchesAreKeptFromWhenItIsAskedFor) {
+  ASSERT_TRUE(disk.put({image("before", 1, "one")}));
+  EXPECT_FALSE(disk.spool->keeps_touches());
+  EXPECT_EQ(disk.touches(), Touches());
+  ASSERT_TRUE(disk.keep_touches());
+  EXPECT_TRUE(disk.spool->keeps_touches());
+  EXPECT_EQ(disk.touches(), Touches());
+  ASSERT_TRUE(disk.put({image("b", 2, "two"), removal("a", 3), reread("c"), image("b", 1, "an older one")}));
+  const Generation first = disk.answer.first;
+  EXPECT_EQ(disk.touches(), (Touches{{"a", first + 1}, {"b", first + 3}, {"c", first + 2}}));
+  ASSERT_TRUE(disk.put({reread("a")}));
+  EXPECT_EQ(disk.touches(), (Touches{{"a", first + 4}, {"b", first + 3}, {"c", first + 2}}));
+  // Whatever becomes of their entries.
+  std::vector<Settled> written;
+  for (const SpoolEntry& entry : disk.take_all()) written.push_back({entry.key, entry.generation});
+  ASSERT_TRUE(disk.settle(written));
+  ASSERT_TRUE(disk.gap());
+  EXPECT_TRUE(disk.look().empty());
+  EXPECT_EQ(disk.touches().size(), 3u);
+  // Another verification.
+  ASSERT_TRUE(disk.keep_touches());
+  EXPECT_EQ(disk.touches(), Touches());
+  ASSERT_TRUE(disk.put({reread("c")}));
+  EXPECT_EQ(disk.touches(), (Touches{{"c", disk.answer.first}}));
+}
+
+TEST_F(SpoolTest, NoTouchesAreKeptOnceTheyAreDropped) {
+  SpoolBatch batch;
+  batch.positions = {{"shard-1", "123", 5, ShardState::reading, 1}};
+  ASSERT_TRUE(disk.put(batch));
+  ASSERT_TRUE(disk.keep_touches());
+  ASSERT_TRUE(disk.put({reread("a"), reread("b")}));
+  ASSERT_TRUE(disk.drop_touches());
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_FALSE(disk.spool->keeps_touches());
+    ASSERT_TRUE(disk.put({reread("b")}));
+    EXPECT_EQ(disk.touches(), Touches());
+    EXPECT_EQ(disk.look_up({"a", "b"}), (Stands{{true, 0}, {true, 0}}));
+    EXPECT_EQ(disk.spool->positions().value(), batch.positions);
+    disk.open();
+  }
+}
+
+TEST_F(SpoolTest, ATouchIsForgottenOnlyByTheGenerationThatItHas) {
+  ASSERT_TRUE(disk.keep_touches());
+  ASSERT_TRUE(disk.put({reread("a"), reread("b"), reread("c")}));
+  const Touches judged = disk.touches();
+  ASSERT_EQ(judged.size(), 3u);
+  ASSERT_TRUE(disk.put({reread("b")}));
+  const Generation later = disk.answer.first;
+  ASSERT_TRUE(disk.forget_touches({judged[0], judged[1], {"c", judged[2].generation + 1}, {"never put", 1}}));
+  EXPECT_EQ(disk.touches(), (Touches{{"b", later}, judged[2]}));
+  ASSERT_TRUE(disk.forget_touches({{"b", later}, {"b", later}}));
+  disk.open();
+  EXPECT_EQ(disk.touches(), Touches{judged[2]});
+}
+
+// In one step, as the writing thread makes of what several ask for meanwhile.
+TEST_F(SpoolTest, APutBesideTheForgettingOfItsTouchKeepsIt) {
+  ASSERT_TRUE(disk.keep_touches());
+  SpoolBatch batch;
+  batch.puts = {reread("a")};
+  for (const bool put_first : {true, false}) {
+    ASSERT_TRUE(disk.put({reread("a"), reread("b")}));
+    const Touches judged = disk.touches();
+    std::vector<Spool::Call> calls{{.what = Spool::Put{&batch, {}}}, {.what = Spool::ForgetTouches{&judged}}};
+    if (!put_first) std::swap(calls[0], calls[1]);
+    disk.commit(calls);
+    for (const Spool::Call& call : calls) ASSERT_TRUE(call.result) << call.result.error().message;
+    const Generation generation = std::get<Spool::Put>(calls[put_first ? 0 : 1].what).answer.first;
+    EXPECT_EQ(disk.touches(), (Touches{{"a", generation}}));
+  }
+}
+
+TEST_F(SpoolTest, TouchesAreReadPageByPageInTheOrderOfTheirBytes) {
+  ASSERT_TRUE(disk.keep_touches());
+  const std::string with_nul("a\0", 2);
+  const std::vector<std::string> keys{"a", with_nul, "a/", "a0", "b", "\x7f", "\x80", "\xff\xff"};
+  std::vector<SpoolPut> puts;
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) puts.push_back(reread(*key));
+  ASSERT_TRUE(disk.put(puts));
+  std::vector<std::string> found;
+  for (Touches page = disk.touches("", 3); !page.empty(); page = disk.touches(found.back(), 3)) {
+    EXPECT_LE(page.size(), 3u);
+    for (const Touch& touch : page) found.push_back(touch.key);
+  }
+  EXPECT_EQ(found, keys);
+  EXPECT_EQ(disk.touches("a1", 1), disk.touches("a0", 1));  // behind a key that has none
+  EXPECT_EQ(disk.touches("", 0), Touches());
+}
+
+TEST_F(SpoolTest, TouchesSurviveAsManyOpeningsAsThereAre) {
+  ASSERT_TRUE(disk.keep_touches());
+  Touches expected;
+  for (const char* key : {"a", "b", "c"}) {
+    ASSERT_TRUE(disk.put({reread(key)}));
+    expected.push_back({key, disk.answer.first});
+    disk.open();
+    EXPECT_TRUE(disk.spool->keeps_touches());
+    EXPECT_EQ(disk.touches(), expected);
+  }
+}
+
+/// Does to a closed spool what a messina does that knows of no touches, and looks at its records.
+class OlderMessina {
+ public:
+  explicit OlderMessina(const std::filesystem::path& folder) {
+    SpoolOptions options;
+    options.memory = std::make_shared<SpoolMemory>(16u << 20);
+    auto opened = SpoolDb::open(folder, options, std::make_shared<std::atomic<Generation>>(0));
+    EXPECT_TRUE(opened) << opened.error().message;
+    db_ = std::move(*opened);
+  }
+  void count_its_opening() {
+    std::string bytes;
+    ASSERT_TRUE((*db_)->Get({}, db_->meta(), "counters", &bytes).ok());
+    auto counters = decode_counters(bytes);
+    ASSERT_TRUE(counters);
+    ++counters->incarnation;
+    bytes.clear();
+    encode(*counters, bytes);
+    ASSERT_TRUE((*db_)->Put({}, db_->meta(), "counters", bytes).ok());
+  }
+  void lose(const std::string& record) { ASSERT_TRUE((*db_)->Delete({}, db_->meta(), record).ok()); }
+  bool has_any(const std::string& prefix) const {
+    const std::unique_ptr<rocksdb::Iterator> at((*db_)->NewIterator({}, db_->meta()));
+    at->Seek(prefix);
+    return at->Valid() && at->key().starts_with(prefix);
+  }
+
+ private:
+  std::unique_ptr<SpoolDb> db_;
+};
+
+TEST_F(SpoolTest, TouchesAreGoneWhereAnOlderMessinaHadItOpenMeanwhile) {
+  for (const bool record_lost : {false, true}) {
+    ASSERT_TRUE(disk.keep_touches());
+    ASSERT_TRUE(disk.put({reread("a")}));
+    disk.spool.reset();
+    {
+      OlderMessina older(disk.folder());
+      EXPECT_TRUE(older.has_any("touched/a"));
+      if (record_lost) {
+        older.lose("touches");
+      } else {
+        older.count_its_opening();
+      }
+    }
+    disk.open();
+    EXPECT_FALSE(disk.spool->keeps_touches());
+    EXPECT_EQ(disk.touches(), Touches());
+    EXPECT_EQ(disk.look_up({"a"}), (Stands{{true, 0}}));
+    disk.spool.reset();
+    EXPECT_FALSE(OlderMessina(disk.folder()).has_any("touche"));
+    disk.open();
+    EXPECT_FALSE(disk.spool->keeps_touches());
+  }
+}
+
+TEST_F(SpoolTest, AKeyWaitsUntilItIsSettled) {
+  ASSERT_TRUE(disk.put({reread("untouched")}));
+  ASSERT_TRUE(disk.keep_touches());
+  ASSERT_TRUE(disk.put({image("held", 1, "one"), removal("settled", 2), image("put again", 3, "three")}));
+  const Generation first = disk.answer.first;
+  const std::vector<std::string> keys{"settled", "held", "never put", "untouched", "put again", "held"};
+  const Stands all_wait{{true, first + 1}, {true, first}, {}, {true, 0}, {true, first + 2}, {true, first}};
+  EXPECT_EQ(disk.look_up(keys), all_wait);
+  const auto entries = disk.take_all();
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(disk.look_up(keys), all_wait);
+  ASSERT_TRUE(disk.put({image("put again", 4, "four")}));
+  ASSERT_TRUE(disk.settle({{"settled", first + 1}, {"put again", first + 2}}));
+  const Stands after{{false, first + 1}, {true, first}, {}, {true, 0}, {true, first + 3}, {true, first}};
+  EXPECT_EQ(disk.look_up(keys), after);
+  disk.open();
+  EXPECT_EQ(disk.look_up(keys), after);
+  EXPECT_EQ(disk.look_up({}), Stands());
+}
+
 TEST(SpoolDiskSpace, AFullDiskIsAStateThatEnds) {
   std::uint64_t free = 1u << 30;
   SpoolOptions options;
@@ -325,7 +512,7 @@ class Twins {
   void step() {
     disk_.clock.advance(std::chrono::milliseconds(random_.below(100)));
     now_ms_ += static_cast<std::int64_t>(random_.below(3));
-    const std::uint64_t what = random_.below(100);
+    const std::uint64_t what = random_.below(110);
     if (what < 40) return put();
     if (what < 65) return take(false);
     if (what < 88) return settle();
@@ -334,7 +521,12 @@ class Twins {
     if (what < 96) return gap();
     if (what < 97) return begin_domain(random_.chance(0.5) ? kStream : "another stream");
     if (what < 98) return reopen();
-    disk_.chores();
+    if (what < 100) return disk_.chores();
+    if (what < 101) return keep_touches(true);
+    if (what < 102) return keep_touches(random_.chance(0.5));
+    if (what < 105) return forget_touches();
+    if (what < 108) return several_in_one_step();
+    compare_touches();
   }
 
   void compare() {
@@ -349,10 +541,11 @@ class Twins {
     }
     EXPECT_EQ(disk_.spool->domain(), model_.domain());
     EXPECT_EQ(disk_.spool->positions().value(), model_.positions());
+    compare_touches();
   }
 
  private:
-  void put() {
+  SpoolBatch random_batch() {
     SpoolBatch batch;
     batch.domain = random_.chance(0.05) ? "another stream" : kStream;
     batch.captured = disk_.clock.now();
@@ -375,6 +568,11 @@ class Twins {
     }
     if (random_.chance(0.1)) batch.forgotten_shards.push_back("shard-" + std::to_string(random_.below(3)));
     batch.lazy = random_.chance(0.3);
+    return batch;
+  }
+
+  void put() {
+    const SpoolBatch batch = random_batch();
     const auto expected = model_.put(batch);
     auto done = disk_.put(batch);
     ASSERT_TRUE(done) << done.error().message;
@@ -390,6 +588,7 @@ class Twins {
       const MonoTime watermark = disk_.clock.now() - std::chrono::milliseconds(random_.below(3000));
       request.removals_before = watermark;
       if (random_.chance(0.7)) request.images_before = watermark;
+      if (whole_passes_) return take_before(request);
     }
     const Taken expected = model_.take(request);
     const auto found = disk_.take(request);
@@ -397,6 +596,20 @@ class Twins {
                                                         << testing::describe(found) << "expected:\n"
                                                         << testing::describe(expected.entries);
     held_.insert(held_.end(), found.begin(), found.end());
+  }
+
+  /// Where the queue is rewritten its records have the times of images, those of the model the times of first
+  /// puts. So a watermark may end a pass elsewhere, and only what is found is looked at.
+  void take_before(const TakeRequest& request) {
+    for (const SpoolEntry& entry : disk_.take(request)) {
+      const auto known = model_.find(entry.key);
+      ASSERT_TRUE(known);
+      EXPECT_TRUE(testing::same({entry}, {*known})) << testing::describe({entry, *known});
+      EXPECT_TRUE(entry.kind != ChangeKind::image || entry.captured < request.images_before);
+      EXPECT_TRUE(entry.kind != ChangeKind::removal || entry.captured < request.removals_before);
+      for (const SpoolEntry& held : held_) EXPECT_NE(held.key, entry.key);
+      disk_.spool->release(std::vector<std::string>{entry.key});
+    }
   }
 
   void settle() {
@@ -435,6 +648,59 @@ class Twins {
   void begin_domain(const std::string& name) {
     model_.begin_domain(name);
     ASSERT_TRUE(disk_.begin_domain(name));
+  }
+  void keep_touches(bool keep) {
+    keep ? model_.keep_touches() : model_.drop_touches();
+    ASSERT_TRUE(keep ? disk_.keep_touches() : disk_.drop_touches());
+  }
+  /// Of those that there are; by a former generation now and then.
+  std::vector<Touch> some_touches() {
+    std::vector<Touch> some;
+    for (Touch& touch : model_.touches("", 10'000)) {
+      if (random_.chance(0.5)) continue;
+      if (random_.chance(0.2)) --touch.generation;
+      some.push_back(std::move(touch));
+    }
+    return some;
+  }
+  void forget_touches() {
+    const std::vector<Touch> judged = some_touches();
+    model_.forget_touches(judged);
+    ASSERT_TRUE(disk_.forget_touches(judged));
+  }
+  /// It means the same as one after the other.
+  void several_in_one_step() {
+    const std::vector<Touch> judged = some_touches();
+    std::array<SpoolBatch, 6> batches;
+    std::vector<Spool::Call> calls;
+    for (SpoolBatch& batch : batches) {
+      const std::uint64_t what = random_.below(10);
+      if (what < 5) {
+        batch = random_batch();
+        ASSERT_TRUE(model_.put(batch));
+        calls.push_back({.what = Spool::Put{&batch, {}}});
+      } else if (what < 9) {
+        model_.forget_touches(judged);
+        calls.push_back({.what = Spool::ForgetTouches{&judged}});
+      } else {
+        const bool keep = random_.chance(0.7);
+        keep ? model_.keep_touches() : model_.drop_touches();
+        calls.push_back({.what = Spool::KeepTouches{keep}});
+      }
+    }
+    disk_.commit(calls);
+    for (const Spool::Call& call : calls) ASSERT_TRUE(call.result) << call.result.error().message;
+    compare_touches();
+  }
+  void compare_touches() {
+    EXPECT_EQ(disk_.spool->keeps_touches(), model_.keeps_touches());
+    EXPECT_EQ(testing::describe(disk_.touches()), testing::describe(model_.touches("", 10'000)));
+    const std::string after = "key-" + std::to_string(random_.below(14));
+    const std::size_t most = random_.below(5);
+    EXPECT_EQ(disk_.touches(after, most), model_.touches(after, most));
+    std::vector<std::string> keys;
+    for (int i = 0; i < 14; ++i) keys.push_back("key-" + std::to_string(random_.below(14)));
+    EXPECT_EQ(disk_.look_up(keys), model_.look_up(keys));
   }
   void reopen() {
     held_.clear();

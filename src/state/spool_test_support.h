@@ -45,6 +45,11 @@ inline std::string describe(const std::vector<SpoolEntry>& entries) {
   }
   return text;
 }
+inline std::string describe(const std::vector<Touch>& touches) {
+  std::string text;
+  for (const Touch& touch : touches) text += touch.key + " " + std::to_string(touch.generation) + "\n";
+  return text;
+}
 inline bool same(const std::vector<SpoolEntry>& a, const std::vector<SpoolEntry>& b) {
   return std::ranges::equal(a, b, [](const SpoolEntry& x, const SpoolEntry& y) { return x == y; });
 }
@@ -71,6 +76,12 @@ class SpoolOnDisk {
     EXPECT_TRUE(opened) << opened.error().message;
   }
 
+  /// One step.
+  void commit(std::vector<Spool::Call>& calls) {
+    std::vector<Spool::Call*> all;
+    for (Spool::Call& call : calls) all.push_back(&call);
+    spool->commit(all);
+  }
   Result<void> commit(Spool::Call call) {
     Spool::Call* const calls[] = {&call};
     spool->commit(calls);
@@ -90,6 +101,21 @@ class SpoolOnDisk {
   }
   Result<void> gap() { return commit({.what = Spool::Barrier{}}); }
   Result<void> begin_domain(const std::string& name) { return commit({.what = Spool::Domain{name}}); }
+  Result<void> keep_touches() { return commit({.what = Spool::KeepTouches{true}}); }
+  Result<void> drop_touches() { return commit({.what = Spool::KeepTouches{false}}); }
+  Result<void> forget_touches(const std::vector<Touch>& judged) {
+    return commit({.what = Spool::ForgetTouches{&judged}});
+  }
+  std::vector<Touch> touches(const std::string& after = {}, std::size_t most = 10'000) const {
+    auto found = spool->touches(after, most);
+    EXPECT_TRUE(found) << found.error().message;
+    return found ? std::move(*found) : std::vector<Touch>();
+  }
+  std::vector<KeyStand> look_up(const std::vector<std::string>& keys) const {
+    auto stands = spool->look_up(keys);
+    EXPECT_TRUE(stands) << stands.error().message;
+    return stands ? std::move(*stands) : std::vector<KeyStand>();
+  }
   void chores() {
     for (int i = 0; i < 1000 && spool->has_chores(); ++i) spool->commit({});
     EXPECT_FALSE(spool->has_chores());

@@ -120,6 +120,11 @@ void Spool::Impl::add_puts(Step& step, Put& call) {
     encode(entry_of(put, generation, context), scratch);
     batch->Merge(db->entries(), slice(put.key), slice(scratch));
     put_since_asked += scratch.size();
+    if (!step.keeps_touches) continue;
+    scratch.clear();
+    encode_touch(generation, scratch);
+    batch->Put(db->meta(), slice(kTouchPrefix + put.key), slice(scratch));
+    put_since_asked += put.key.size() + scratch.size();
   }
   for (const ShardPosition& position : given.positions) {
     scratch.clear();
@@ -128,6 +133,35 @@ void Spool::Impl::add_puts(Step& step, Put& call) {
   }
   for (const std::string& shard : given.forgotten_shards)
     batch->Delete(db->meta(), slice(kShardPrefix + shard));
+}
+
+/// Takes all touches off. What the step puts from here on is kept, or not.
+void Spool::Impl::change_touches(Step& step, bool keep) {
+  step.synced = true;
+  step.changes_touches = true;
+  step.keeps_touches = keep;
+  batch->DeleteRange(db->meta(), slice(kTouchPrefix), slice(kTouchesEnd));
+  if (keep) {
+    put_touches_record();
+  } else {
+    batch->Delete(db->meta(), slice(kTouchesRecord));
+  }
+}
+
+void Spool::Impl::put_touches_record() {
+  scratch.clear();
+  encode_incarnation(incarnation.number, scratch);
+  batch->Put(db->meta(), slice(kTouchesRecord), slice(scratch));
+}
+
+Result<void> Spool::Impl::add_forgotten(const ForgetTouches& call) {
+  if (!keeps_touches) return {};
+  for (const Touch& each : *call.judged) {
+    const auto generation = touched(each.key, rocksdb::ReadOptions());
+    if (!generation) return fail(generation.error());
+    if (*generation == each.generation) batch->Delete(db->meta(), slice(kTouchPrefix + each.key));
+  }
+  return {};
 }
 
 /// Ends a step: writes the batch, or forgets it.
@@ -145,14 +179,23 @@ Result<void> Spool::Impl::write(Step& step) {
   if (!status.ok()) {
     broken = true;
     full = status.IsNoSpace();
+    if (step.changes_touches) {
+      // Opened anew, the database may have the step all the same. If it has, and its record says that touches
+      // are kept, the puts that follow must not be missing: so the next step takes the record off.
+      touches_in_doubt = true;
+      const std::lock_guard lock(published_mutex);
+      keeps_touches = false;
+    }
     return fail(error(status));
   }
   counters = step.next;
+  touches_in_doubt = false;
   barrier->store(counters.barrier, std::memory_order_relaxed);
   {
     const std::lock_guard lock(published_mutex);
     published = counters;
     domain = step.domain;
+    keeps_touches = step.keeps_touches;
   }
   desk.settled(step.gone);
   if (step.forget_before != 0) {
@@ -183,23 +226,31 @@ void Spool::Impl::commit(std::span<Call* const> calls) {
     }
     if (auto opened = reopen(); !opened) return all_fail(opened.error());
   }
-  Step step{.next = counters, .domain = domain, .synced = false, .gone = {}, .settled_keys = {}};
+  Step step{.next = counters,
+            .domain = domain,
+            .keeps_touches = keeps_touches,
+            .synced = false,
+            .gone = {},
+            .settled_keys = {}};
   batch->Clear();
+  if (touches_in_doubt) change_touches(step, false);
   for (const Place place : desk.take_dead()) drop_record(step, place);
-  // First, as they name generations that were given before this step.
+  // First, as they name generations that were given before this step: what it puts is newer, and stays.
   for (Call* call : calls) {
-    if (const auto* settle = std::get_if<Settle>(&call->what)) {
-      if (auto added = add_settled(step, *settle); !added) {
-        abandon();
-        return all_fail(added.error());
-      }
-    }
+    Result<void> added;
+    if (const auto* settle = std::get_if<Settle>(&call->what)) added = add_settled(step, *settle);
+    if (const auto* forget = std::get_if<ForgetTouches>(&call->what)) added = add_forgotten(*forget);
+    if (added) continue;
+    abandon();
+    return all_fail(added.error());
   }
   for (Call* call : calls) {
     if (auto* put = std::get_if<Put>(&call->what)) {
       if (!put->batch->puts.empty()) call->result = has_room_for_puts();
       if (call->result) add_puts(step, *put);
-    } else if (!std::holds_alternative<Settle>(call->what)) {
+    } else if (const auto* touches = std::get_if<KeepTouches>(&call->what)) {
+      change_touches(step, touches->keep);
+    } else if (std::holds_alternative<Barrier>(call->what) || std::holds_alternative<Domain>(call->what)) {
       add_change_of_images(step, *call);
     }
   }

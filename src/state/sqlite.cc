@@ -45,15 +45,16 @@ std::string file_uri(const std::filesystem::path& file) {
 
 std::unexpected<Error> Statement::error(int code) const { return fail(database_->error(code)); }
 
-Result<void> Database::open(const std::filesystem::path& file, int flags, const std::string& vfs,
-                            bool immutable) {
+Result<void> Database::open(const FileKind& kind, const std::filesystem::path& file, int flags,
+                            const std::string& vfs, bool immutable) {
+  kind_ = kind;
   file_ = file;
   std::string name = file.string();
   if (immutable) {
     name = file_uri(file) + "?immutable=1";
     flags |= SQLITE_OPEN_URI;
   }
-  // A Ledger is used by one thread at a time, so SQLite's own mutexes would only cost.
+  // A Database is used by one thread at a time, so SQLite's own mutexes would only cost.
   flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(name.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
@@ -73,6 +74,19 @@ Result<Statement> Database::prepare(const char* sql) {
   const int code = sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return fail(error(code));
   return Statement(this, statement);
+}
+
+Result<void> Database::prepare_all(std::span<const ToPrepare> statements) {
+  for (const ToPrepare& each : statements) {
+    auto prepared = prepare(each.sql);
+    if (!prepared) {
+      // The statements are right, so a table or column that is missing means that the schema is damaged.
+      const bool schema = prepared.error().kind == ErrorKind::internal;
+      return fail(schema ? damaged("its tables are not those of its format") : std::move(prepared.error()));
+    }
+    *each.statement = std::move(*prepared);
+  }
+  return {};
 }
 
 Result<std::int64_t> Database::number(const char* sql) {
@@ -96,9 +110,8 @@ Result<std::string> Database::text(const char* sql) {
 Error Database::damaged(std::string_view how) const {
   return {
       ErrorKind::corrupt,
-      fmt::format("ledger \"{}\" is damaged ({}): move it aside, together with its -wal and -shm files, and "
-                  "start over with --restart --into-existing",
-                  file_.string(), how),
+      fmt::format("{} \"{}\" is damaged ({}): move it aside, together with its -wal and -shm files, and {}",
+                  kind_.name, file_.string(), how, kind_.start_over),
       "SQLITE_CORRUPT"};
 }
 
@@ -110,9 +123,9 @@ Error Database::error(int code) const {
       return damaged(cause);
     case SQLITE_FULL:
       return {ErrorKind::disk,
-              fmt::format("the disk under ledger \"{}\" is full ({}): free some space there and run again; "
+              fmt::format("the disk under {} \"{}\" is full ({}): free some space there and run again; "
                           "everything up to the last commit is kept",
-                          file_.string(), cause),
+                          kind_.name, file_.string(), cause),
               code_name(code)};
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
@@ -123,22 +136,21 @@ Error Database::error(int code) const {
       }
       return {ErrorKind::disk,
               fmt::format(
-                  "ledger \"{}\" cannot be read or written ({}): check the disk and the file's permissions "
-                  "and run again; everything up to the last commit is kept",
-                  file_.string(), cause),
+                  "{} \"{}\" cannot be read or written ({}): check the disk and the file's permissions and "
+                  "run again; everything up to the last commit is kept",
+                  kind_.name, file_.string(), cause),
               code_name(code)};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-      return {
-          ErrorKind::busy,
-          fmt::format("ledger \"{}\" is locked by another program ({}): close what has it open, such as a "
-                      "sqlite3 shell, and run again",
-                      file_.string(), cause),
-          code_name(code)};
+      return {ErrorKind::busy,
+              fmt::format("{} \"{}\" is locked by another program ({}): close what has it open, such as a "
+                          "sqlite3 shell, and run again",
+                          kind_.name, file_.string(), cause),
+              code_name(code)};
     default:
       return {ErrorKind::internal,
-              fmt::format("ledger \"{}\": {}", file_.string(), sqlite3_errmsg(handle_.get())),
+              fmt::format("{} \"{}\": {}", kind_.name, file_.string(), sqlite3_errmsg(handle_.get())),
               code_name(code)};
   }
 }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,16 @@
 namespace messina::state {
 
 class Database;
+
+/// One of the kinds of files that this room keeps, as messages speak of it and as it is told from others.
+struct FileKind {
+  std::string_view name;            ///< "ledger"
+  std::int64_t application_id = 0;  ///< in the file's header, where `file` shows it
+  int format = 0;                   ///< the present one; newer ones are refused
+  std::string_view nothing;         ///< why a file is not there: "nothing was begun"
+  std::string_view start_over;      ///< the way out where it is damaged
+  std::string_view begin_anew;      ///< the way out where it is newer, without the newer messina
+};
 
 /// Bytes that are to be stored as a BLOB; a plain string_view is stored as TEXT.
 struct Blob {
@@ -116,13 +127,19 @@ class Database {
 
   /// `flags`: SQLITE_OPEN_*; `vfs`: empty for the default. `immutable`: the file is read as it is, without
   /// locks and without its -wal file. Opening again closes the former connection.
-  Result<void> open(const std::filesystem::path& file, int flags, const std::string& vfs,
-                    bool immutable = false);
+  Result<void> open(const FileKind& kind, const std::filesystem::path& file, int flags,
+                    const std::string& vfs, bool immutable = false);
   void set_busy_timeout(std::chrono::milliseconds timeout) {
     sqlite3_busy_timeout(handle_.get(), static_cast<int>(timeout.count()));
   }
   Result<void> exec(const char* sql);
   Result<Statement> prepare(const char* sql);
+  struct ToPrepare {
+    Statement* statement;
+    const char* sql;
+  };
+  /// What is always right, so that a failure means that the file has not the tables of its format.
+  Result<void> prepare_all(std::span<const ToPrepare> statements);
   /// The first column of the first row, as a number or as text; 0 or empty if there is no row.
   Result<std::int64_t> number(const char* sql);
   Result<std::string> text(const char* sql);
@@ -137,6 +154,7 @@ class Database {
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
+  FileKind kind_;
   std::filesystem::path file_;
   std::unique_ptr<sqlite3, Close> handle_;
 };

@@ -29,12 +29,12 @@ constexpr std::string_view kReadme =
     "This directory belongs to messina. It holds the place of each migration, so that it can go on after a "
     "stop.\n"
     "\n"
-    "It also holds CONTENTS OF YOUR TABLES: the items that a target refused are kept here with their "
-    "original bytes.\n"
+    "It also holds CONTENTS OF YOUR TABLES: the items that a target refused, and those that a verification "
+    "found to differ, are kept here with their original bytes.\n"
     "Do not share it, do not put it into a bug report, and keep its permissions (0700).\n"
     "\n"
-    "Each folder is one migration: \"ledger.db\" is an SQLite file, \"lock\" is held by the process that "
-    "runs it.\n"
+    "Each folder is one migration: \"ledger.db\" and \"verification.db\" are SQLite files, \"lock\" is held "
+    "by the process that runs it.\n"
     "Do not move or delete files while a migration runs. When a migration is over for good, its folder may "
     "go.\n";
 

@@ -126,4 +126,37 @@ Task<Result<state::SpoolFigures>> SimSpool::figures() {
                                 .reducing = false};
 }
 
+Task<Result<void>> SimSpool::keep_touches() {
+  SpoolDisk::Change change = [](state::SpoolModel& model) { model.keep_touches(); };
+  co_await write(std::move(change), true);
+  co_return Result<void>();
+}
+
+Task<Result<void>> SimSpool::drop_touches() {
+  SpoolDisk::Change change = [](state::SpoolModel& model) { model.drop_touches(); };
+  co_await write(std::move(change), true);
+  co_return Result<void>();
+}
+
+Task<Result<bool>> SimSpool::keeps_touches() {
+  co_await latency();
+  co_return model_.keeps_touches();
+}
+
+Task<Result<std::vector<state::Touch>>> SimSpool::touches(const std::string& after, std::size_t most) {
+  co_await latency();
+  co_return model_.touches(after, most);
+}
+
+Task<Result<void>> SimSpool::forget_touches(const std::vector<state::Touch>& judged) {
+  SpoolDisk::Change change = [judged](state::SpoolModel& model) { model.forget_touches(judged); };
+  co_await write(std::move(change), false);
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<state::KeyStand>>> SimSpool::look_up(const std::vector<std::string>& keys) {
+  co_await latency();
+  co_return model_.look_up(keys);
+}
+
 }  // namespace messina::simulation

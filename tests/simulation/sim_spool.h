@@ -53,6 +53,12 @@ class SimSpool final : public state::SpoolStore {
   Task<Result<void>> begin_domain(const std::string& domain) override;
   Task<Result<state::Reduced>> reduce_to(std::uint64_t max_bytes) override;
   Task<Result<state::SpoolFigures>> figures() override;
+  Task<Result<void>> keep_touches() override;
+  Task<Result<void>> drop_touches() override;
+  Task<Result<bool>> keeps_touches() override;
+  Task<Result<std::vector<state::Touch>>> touches(const std::string& after, std::size_t most) override;
+  Task<Result<void>> forget_touches(const std::vector<state::Touch>& judged) override;
+  Task<Result<std::vector<state::KeyStand>>> look_up(const std::vector<std::string>& keys) override;
 
   /// How far behind the present a taking was held by a watermark at most.
   Duration most_held_back() const { return most_held_back_; }

@@ -14,11 +14,18 @@ using state::SpoolBatch;
 struct Seen {
   std::uint64_t begun = 0, acknowledged = 0;  ///< numbers of synced puts
   std::uint64_t lazy_begun = 0;
-  std::set<std::string> settled;  ///< asked for
+  std::set<std::string> settled;    ///< asked for
+  std::set<std::string> forgotten;  ///< touches, likewise
 };
 
 /// Puts key n and position n together, again and again; empty polls in between.
 Task<void> capture(SimSpool& spool, Seen& seen, std::uint64_t from) {
+  auto kept = co_await spool.keeps_touches();
+  EXPECT_TRUE(kept && (*kept || from == 1));
+  if (kept && !*kept) {
+    auto keeping = co_await spool.keep_touches();
+    EXPECT_TRUE(keeping);
+  }
   for (std::uint64_t n = from;; ++n) {
     SpoolBatch batch;
     batch.puts = {{"key-" + std::to_string(n), state::ChangeKind::reread, {}, {}, 0}};
@@ -54,11 +61,21 @@ Task<void> apply(SimSpool& spool, Seen& seen) {
     }
     auto settled = co_await spool.settle(written);
     EXPECT_TRUE(settled);
+    const std::string from_the_first;
+    auto touches = co_await spool.touches(from_the_first, 2);
+    EXPECT_TRUE(touches);
+    for (const state::Touch& touch : *touches) seen.forgotten.insert(touch.key);
+    auto forgotten = co_await spool.forget_touches(*touches);
+    EXPECT_TRUE(forgotten);
   }
 }
 
+state::KeyStand stand_of(const state::SpoolModel& model, const std::string& key) {
+  return model.look_up(std::vector<std::string>{key}).front();
+}
+
 TEST(SimSpool, ACrashCutsItBackToADurablePrefix) {
-  std::uint64_t lost_lazy = 0, kept_unanswered = 0, came_back = 0, full = 0;
+  std::uint64_t lost_lazy = 0, kept_unanswered = 0, came_back = 0, full = 0, touched_again = 0;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Universe universe(seed);
@@ -97,8 +114,11 @@ TEST(SimSpool, ACrashCutsItBackToADurablePrefix) {
         const bool there = disk.synced.find(key).has_value();
         EXPECT_TRUE(there || seen.settled.contains(key)) << key;
         if (there && seen.settled.contains(key)) ++came_back;
+        const bool touched = stand_of(disk.synced, key).touched != 0;
+        EXPECT_TRUE(touched || seen.forgotten.contains(key)) << key;
+        if (touched && seen.forgotten.contains(key)) ++touched_again;
       }
-      EXPECT_FALSE(disk.synced.find("key-" + std::to_string(position + 1)));
+      EXPECT_EQ(stand_of(disk.synced, "key-" + std::to_string(position + 1)), state::KeyStand{});
       seen.acknowledged = position;
     }
   }
@@ -107,6 +127,7 @@ TEST(SimSpool, ACrashCutsItBackToADurablePrefix) {
   EXPECT_GT(kept_unanswered, 0u);
   EXPECT_GT(came_back, 0u);
   EXPECT_GT(full, 0u);
+  EXPECT_GT(touched_again, 0u);
 }
 
 }  // namespace
