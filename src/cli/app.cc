@@ -75,9 +75,34 @@ void add_live_commands(CLI::App& app, Flags& flags, std::vector<Command>& comman
   commands.push_back({apply, &run_apply});
 }
 
+/// The commands that compare.
+void add_verify_commands(CLI::App& app, Flags& flags, std::vector<Command>& commands) {
+  CLI::App* verify = add_command(app, "verify", verify_page());
+  CLI::App* repair = add_command(app, "repair", repair_page());
+  for (CLI::App* command : {verify, repair}) {
+    add_sides(*command, flags);
+    add_rename_flags(*command, flags);
+    add_read_pace_flags(*command, flags);
+    add_size_flags(*command, flags);
+    add_tables_flags(*command, flags);
+    add_listen_flags(*command, flags);
+  }
+  add_verify_flags(*verify, flags);
+  add_repair_flags(*repair, flags);
+  add_writer_flags(*repair, flags);
+  CLI::App* diff = add_command(app, "diff", diff_page());
+  add_sides(*diff, flags);
+  add_migration_flag(*diff, flags);
+  add_diff_flags(*diff, flags);
+  commands.push_back({verify, &run_verify});
+  commands.push_back({diff, &run_diff});
+  commands.push_back({repair, &run_repair});
+}
+
 std::vector<Command> add_commands(CLI::App& app, Flags& flags) {
   std::vector<Command> commands;
   add_live_commands(app, flags, commands);
+  add_verify_commands(app, flags, commands);
   CLI::App* copy = add_command(app, "copy", copy_page());
   add_sides(*copy, flags);
   add_copy_flags(*copy, flags);

@@ -11,6 +11,7 @@
 #include "console/summary.h"
 #include "jobs/migrate.h"
 #include "state/disk_spool.h"
+#include "state/verify_ledger_store.h"
 
 namespace messina::cli {
 namespace {
@@ -32,6 +33,7 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   if (!spool_files) return fail(spool_files.error());
   state::LedgerStore store(std::move(opened.ledger), session.clock());
   state::DiskSpool spool(std::move(*spool_files), session.clock());
+  state::VerifyLedgerStore verify_store(opened.folder);
 
   jobs::Progress preparing;
   preparing.job = jobs::job_name(roles);
@@ -56,6 +58,8 @@ MigrateEnd migrate_in(Session& session, const plan::CopyPlan& plan, const Flags&
   context.stop = &session.stop();
   context.steering = &(*watch)->steering();
   context.retries = &(*watch)->retries();
+  context.verify_store = &verify_store;
+  context.verify_desk = &(*watch)->verify_desk();
   context.random = random.fork();
   return net::run_on(loop, jobs::migrate(context, options));
 }

@@ -4,55 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "cli/add_flag.h"
 #include "plan/text.h"
 #include "plan/units.h"
 
 namespace messina::cli {
 namespace {
-
-/// An option with one value that `parse` turns into a Result.
-template <class T, class Parse>
-CLI::Option* add_parsed(CLI::App& command, const std::string& name, std::optional<T>& to, Parse parse,
-                        const std::string& type, const std::string& help) {
-  return command
-      .add_option_function<std::string>(
-          name,
-          [name, &to, parse, &command](const std::string& text) {
-            if (text.starts_with("--") &&
-                command.get_option_no_throw(text.substr(0, text.find('='))) != nullptr)
-              throw FlagError{{ErrorKind::usage,
-                               fmt::format("{} lacks its value: {} is a flag", name, plan::shown(text))}};
-            auto value = parse(text);
-            if (!value) throw FlagError{{value.error().kind, name + ": " + value.error().message}};
-            to = T(*std::move(value));
-          },
-          help)
-      ->type_name(type);
-}
-
-template <class T>
-CLI::Option* add_whole(CLI::App& command, const std::string& name, std::optional<T>& to, std::uint64_t low,
-                       std::uint64_t high, const std::string& help) {
-  return add_parsed(
-      command, name, to, [low, high](const std::string& text) { return plan::parse_whole(text, low, high); },
-      "N", help);
-}
-
-CLI::Option* add_text(CLI::App& command, const std::string& name, std::optional<std::string>& to,
-                      const std::string& type, const std::string& help) {
-  return add_parsed(
-      command, name, to,
-      [](const std::string& text) -> Result<std::string> {
-        if (text.empty()) return fail(ErrorKind::usage, "the value is empty");
-        return text;
-      },
-      type, help);
-}
-
-CLI::Option* add_flag(CLI::App& command, const std::string& name, std::optional<bool>& to,
-                      const std::string& help) {
-  return command.add_flag_callback(name, [&to] { to = true; }, help);
-}
 
 void add_one_side(CLI::App& command, plan::SideDraft& side, const std::string& name, bool writes) {
   const std::string dash = "--" + name + "-";
@@ -177,7 +134,7 @@ void add_rename_flags(CLI::App& command, Flags& flags) {
       ->group("Items");
 }
 
-void add_pace_flags(CLI::App& command, Flags& flags) {
+void add_read_pace_flags(CLI::App& command, Flags& flags) {
   plan::Draft& draft = flags.draft;
   add_parsed(command, "--read-rcu", draft.read_rcu_per_s, plan::parse_budget, "RATE",
              "read so many RCU a second, or unlimited (default: half of what is free)")
@@ -185,6 +142,11 @@ void add_pace_flags(CLI::App& command, Flags& flags) {
   add_parsed(command, "--read-share", draft.read_share, plan::parse_share, "SHARE",
              "read with this share of the source's capacity, as 30%")
       ->group("Speed");
+}
+
+void add_pace_flags(CLI::App& command, Flags& flags) {
+  plan::Draft& draft = flags.draft;
+  add_read_pace_flags(command, flags);
   add_parsed(command, "--write-wcu", draft.write_wcu_per_s, plan::parse_budget, "RATE",
              "write so many WCU a second, or unlimited (default: half of what is free)")
       ->group("Speed");
@@ -193,15 +155,37 @@ void add_pace_flags(CLI::App& command, Flags& flags) {
       ->group("Speed");
 }
 
+void add_size_flags(CLI::App& command, Flags& flags) {
+  plan::Draft& draft = flags.draft;
+  add_parsed(command, "--memory", draft.memory_bytes, plan::parse_size, "SIZE",
+             "for data in flight (default: 256MiB)")
+      ->group("Speed");
+  add_whole(command, "--loops", draft.loops, 1, 256, "event loops (default: one a core, at most 4)")
+      ->group("Speed");
+}
+
+void add_writer_flags(CLI::App& command, Flags& flags) {
+  plan::Draft& draft = flags.draft;
+  add_flag(command, "--take-over", draft.take_over, "take the target over from the migration it belongs to")
+      ->group("Safety");
+  add_flag(command, "--allow-write-aws", draft.allow_write_aws, "allow the target to be a real AWS table")
+      ->group("Safety");
+  add_whole(command, "--write-concurrency", draft.write_concurrency, 1, 1'000'000,
+            "requests to the target at once (default: found, 4 to 256)")
+      ->group("Speed");
+  add_parsed(command, "--clock-error", draft.clock_error, plan::parse_duration, "TIME",
+             "largest clock error between the target's nodes (default: 1s)")
+      ->group("Safety");
+  add_parsed(command, "--dead-after", draft.dead_after, plan::parse_duration, "TIME",
+             "time after which a lost request is dead (default: 30s)")
+      ->group("Safety");
+}
+
 void add_copy_flags(CLI::App& command, Flags& flags) {
   plan::Draft& draft = flags.draft;
   add_flag(command, "--restart", draft.restart, "forget the place of the last run and begin again")
       ->group("State");
   add_flag(command, "--into-existing", draft.into_existing, "write into a table that is not empty")
-      ->group("Safety");
-  add_flag(command, "--take-over", draft.take_over, "take the target over from the migration it belongs to")
-      ->group("Safety");
-  add_flag(command, "--allow-write-aws", draft.allow_write_aws, "allow the target to be a real AWS table")
       ->group("Safety");
   add_whole(command, "--segments", draft.segments, 1, 1'000'000,
             "pieces to read in parallel (default: by the table's size)")
@@ -213,14 +197,8 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
   add_flag(command, "--eventually-consistent", draft.eventually_consistent,
            "read at half the cost what may not be the newest")
       ->group("Speed");
-  add_whole(command, "--write-concurrency", draft.write_concurrency, 1, 1'000'000,
-            "requests to the target at once (default: found, 4 to 256)")
-      ->group("Speed");
-  add_parsed(command, "--memory", draft.memory_bytes, plan::parse_size, "SIZE",
-             "for data in flight (default: 256MiB)")
-      ->group("Speed");
-  add_whole(command, "--loops", draft.loops, 1, 256, "event loops (default: one a core, at most 4)")
-      ->group("Speed");
+  add_writer_flags(command, flags);
+  add_size_flags(command, flags);
   const auto add_schema_mode = [&](const std::string& name, plan::SchemaMode mode, const std::string& help) {
     const auto set = [&draft, mode] {
       if (draft.schema && *draft.schema != mode)
@@ -234,12 +212,6 @@ void add_copy_flags(CLI::App& command, Flags& flags) {
                   "do not look at the target's schema, nor make the table");
   add_schema_mode("--check-schema", plan::SchemaMode::check,
                   "the target's table must be there: do not make it");
-  add_parsed(command, "--clock-error", draft.clock_error, plan::parse_duration, "TIME",
-             "largest clock error between the target's nodes (default: 1s)")
-      ->group("Safety");
-  add_parsed(command, "--dead-after", draft.dead_after, plan::parse_duration, "TIME",
-             "time after which a lost request is dead (default: 30s)")
-      ->group("Safety");
 }
 
 void add_live_flags(CLI::App& command, Flags& flags) {
@@ -298,6 +270,10 @@ void add_migrate_flags(CLI::App& command, Flags& flags) {
       .add_flag("--heal", live.heal,
                 "after missed changes: copy history again and look for keys that only the target has (of "
                 "many tables: where changes were missed)")
+      ->group("Changes");
+  command
+      .add_flag("--verify", live.verify,
+                "once it is in step, compare both sides, and then each key that changes")
       ->group("Changes");
 }
 

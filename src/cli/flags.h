@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/session.h"
+#include "jobs/verify.h"
 #include "plan/draft.h"
 #include "plan/iam_policy.h"
 
@@ -25,6 +26,24 @@ struct FlagError {
 struct LiveFlags {
   bool until_in_step = false;
   bool heal = false, delete_extra = false;
+  bool verify = false;
+};
+
+/// What `verify`, `diff` and `repair` are to do.
+struct VerifyFlags {
+  jobs::VerifyScope scope;
+  std::string keys_file;
+  bool cancel = false;
+  bool as_it_is = false;  ///< although changes wait that nobody applies
+  std::optional<std::string> report_file;
+  // diff
+  std::optional<std::string> key;
+  std::optional<state::Verdict> only;
+  std::optional<std::uint64_t> most;
+  bool groups = false, redact = false;
+  // repair
+  jobs::RepairOptions repair;
+  bool dry_run = false;
 };
 
 /// Everything that the flags of a command can say.
@@ -34,6 +53,7 @@ struct Flags {
   std::string source, target;  ///< addresses; empty: not given
   std::string plan_file;
   LiveFlags live;
+  VerifyFlags verify;
   bool print_units = false;
   bool print_table = false;
   bool all_rejects = false;
@@ -64,10 +84,22 @@ void add_state_flag(CLI::App& command, Flags& flags);
 void add_copy_flags(CLI::App& command, Flags& flags);
 /// What may be used of a table's capacity; part of add_copy_flags().
 void add_pace_flags(CLI::App& command, Flags& flags);
+/// Of these, what is read alone.
+void add_read_pace_flags(CLI::App& command, Flags& flags);
+/// Of whoever writes to the target; part of add_copy_flags().
+void add_writer_flags(CLI::App& command, Flags& flags);
+/// Memory and event loops; part of add_copy_flags().
+void add_size_flags(CLI::App& command, Flags& flags);
 /// How changes are captured; ...
 void add_live_flags(CLI::App& command, Flags& flags);
 /// ... and what a whole migration has beside.
 void add_migrate_flags(CLI::App& command, Flags& flags);
+/// What is compared, ...
+void add_verify_flags(CLI::App& command, Flags& flags);
+/// ... what is shown of what was found, ...
+void add_diff_flags(CLI::App& command, Flags& flags);
+/// ... and how it is put right.
+void add_repair_flags(CLI::App& command, Flags& flags);
 void add_schema_flags(CLI::App& command, Flags& flags);
 void add_rename_flags(CLI::App& command, Flags& flags);
 void add_check_flags(CLI::App& command, Flags& flags);

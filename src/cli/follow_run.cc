@@ -85,10 +85,7 @@ class Follower {
   }
 
   ExitCode could_not_begin(const jobs::RoleNote& part) {
-    const auto exit = static_cast<ExitCode>(part.exit_code);
-    const ErrorKind kind = exit == ExitCode::wrong_usage    ? ErrorKind::config
-                           : exit == ExitCode::needs_person ? ErrorKind::needs_person
-                                                            : ErrorKind::transient;
+    const ErrorKind kind = console::kind_of(static_cast<ExitCode>(part.exit_code));
     return session_.failed({kind, fmt::format("{} cannot begin to {}: {} (it goes on with the rest)", who_,
                                               part.role, part.why)});
   }
@@ -141,10 +138,8 @@ class Follower {
                                            who_, name_of_holder(*status))});
     if (status->last_end) {
       const console::LastEnd& end = *status->last_end;
-      const ErrorKind kind = end.exit == ExitCode::wrong_usage    ? ErrorKind::config
-                             : end.exit == ExitCode::needs_person ? ErrorKind::needs_person
-                                                                  : ErrorKind::stopped;
-      return session_.failed({kind, fmt::format("{} has ended: {}", who_, end.message)});
+      return session_.failed(
+          {console::kind_of(end.exit), fmt::format("{} has ended: {}", who_, end.message)});
     }
     if (status->progress && status->progress->live && status->progress->phase == "done") {
       last_ = std::move(*status->progress);

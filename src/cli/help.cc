@@ -6,7 +6,7 @@ namespace {
 const std::string kExitCodes = R"(
 Exit codes
   0  done
-  1  done, with rejects
+  1  done, with rejects or differences
   2  wrong usage, configuration or permission
   3  stopped before the end: run the same command again
   4  a person is needed: state in use, differing schema, table made again,
@@ -96,12 +96,79 @@ One writer
   The target carries the migration's owner, as tags. Another migration, or a service that
   was left over, stops at once with 4 and writes nothing. --take-over overrides it.
 
+Verified
+  With --verify both sides are compared once the target is in step, as `messina verify`
+  does, and from then on each key that changes; `messina status` says what was found.
+
 Examples
   messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --enable-stream
   messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --until in-step
   messina migrate dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --heal
   messina migrate dynamodb://us-east-1 alternator://scylla-1:8000 --tables 'orders*,cust*' --enable-stream
   messina migrate --plan orders.yaml --spool-max 50GB --listen 127.0.0.1:9464
+)" + kExitCodes};
+}
+
+Page verify_page() {
+  return {"Compare two tables, item by item, while they are written to",
+          R"(
+What happens
+  Each item of the source is looked up on the target and compared as DynamoDB compares
+  values: 1.0 is 1, sets have no order, NULL is not the same as absent. Then the keys of
+  the target are added up and held against the source's; only where the sums differ are
+  keys looked up one by one, so that what only the target has is found without reading the
+  source again. Nothing is written to either side. The place is kept in the state
+  directory: stopped or killed, the same command goes on.
+
+Beside a live migration
+  Where a `messina migrate` of the same source and target runs, that process is asked to
+  compare, and followed. What disagrees is looked at again when the changes of the time are
+  applied: a difference is reported only if the source says the same before and after, the
+  target says something else, and no change of that key came in between. Each key that was
+  written to meanwhile is judged by itself. What was written to all the time is
+  `unsettled`: reported as such, never as equal.
+
+What it costs
+  The source is read once; the target is read once by key and, for its keys, once by Scan.
+  --read-rcu bounds it; `messina check` says beforehand what a Scan costs.
+
+Examples
+  messina verify dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina verify dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --sample 1%
+  messina verify dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --report orders.html
+  messina verify dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --keys suspects.jsonl
+)" + kExitCodes};
+}
+
+Page diff_page() {
+  return {"Show what `verify` found different",
+          R"(
+  Grouped by cause, then key by key; with --key one item, both sides beside each other,
+  and marks where they differ: ~ differs, - is missing on the target, + only there. The
+  items are those that were compared, not those of now. With --json each is one line, with
+  both items; --redact-keys leaves hashes of the keys, and no values.
+
+Examples
+  messina diff
+  messina diff --only extra --limit 100
+  messina diff --key '{"id":{"S":"order-17"}}'
+  messina diff --json --redact-keys > differences.jsonl
+)" + kExitCodes};
+}
+
+Page repair_page() {
+  return {"Make equal what `verify` found different, and verify it again",
+          R"(
+  Each key that differs is marked to be read from the source again, and written as it is
+  then, in turn with all other changes: a newer write is never overtaken. What only the
+  target has stays, unless --delete-extra: then it is deleted, as far as the source says
+  that it is absent. Where a `messina migrate` runs, that process does it. At last the same
+  keys are compared again.
+
+Examples
+  messina repair dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --dry-run
+  messina repair dynamodb://us-east-1/orders alternator://scylla-1:8000/orders
+  messina repair dynamodb://us-east-1/orders alternator://scylla-1:8000/orders --delete-extra
 )" + kExitCodes};
 }
 

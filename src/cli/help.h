@@ -12,6 +12,9 @@ struct Page {
 Page main_page();
 Page copy_page();
 Page migrate_page();
+Page verify_page();
+Page diff_page();
+Page repair_page();
 Page capture_page();
 Page apply_page();
 Page copy_unit_page();

@@ -12,6 +12,7 @@
 #include "jobs/authority.h"
 #include "jobs/gap_text.h"
 #include "state/disk_spool.h"
+#include "state/verify_ledger_store.h"
 
 namespace messina::cli {
 
@@ -93,6 +94,7 @@ LiveRun::LiveRun(const LiveFlags& live_flags, const jobs::Roles& live_roles, con
       tables(tables_in_all),
       spool_memory(std::make_shared<state::SpoolMemory>()),
       retries(tables_in_all),
+      verify_desks(tables_in_all),
       joinables(tables_in_all, console::Joinable{.skips_expired = plan.skip_expired}),
       turns(at_once),
       together(tables_in_all),
@@ -118,6 +120,7 @@ TableOutcome ManyRuns::migrate_in(std::size_t index, OpenedState& opened) {
   Loop& loop = *lanes.first().loop;
   state::LedgerStore store(std::move(opened.ledger), session_.clock());
   state::DiskSpool spool(std::move(*spool_files), session_.clock());
+  state::VerifyLedgerStore verify_store(opened.folder);
   jobs::MigrateOptions options = migrate_options(plan, live_->flags, loops_, live_->roles);
   be_one_of_many(options, live_->tables, budgets_.writes.capacity());
   {
@@ -138,6 +141,8 @@ TableOutcome ManyRuns::migrate_in(std::size_t index, OpenedState& opened) {
   context.stop = &session_.stop();
   context.steering = &runs_.steering(index);
   context.retries = &live_->retries[index];
+  context.verify_store = &verify_store;
+  context.verify_desk = &live_->verify_desks[index];
   context.shared = &budgets_;
   context.among = {index, &live_->turns, &live_->together};
   context.random = random.fork();

@@ -119,6 +119,9 @@ Result<console::ControlAnswer> ManyRuns::obey(std::size_t index, const console::
     jobs::RejectRetries& retries = live_->retries[index];
     if (request.verb == console::ControlRequest::Verb::retry_rejects) retries.ask();
     answer.retry = retries.answer();
+    auto verify = ask_desk(live_->verify_desks[index], request);
+    if (!verify) return fail(verify.error());
+    answer.verify = std::move(*verify);
   }
   return answer;
 }

@@ -40,6 +40,7 @@ struct LiveRun {
   std::shared_ptr<state::SpoolMemory> spool_memory;
   // By table; those that are joined belong to the loop that answers the sockets.
   std::deque<jobs::RejectRetries> retries;
+  std::deque<jobs::VerifyDesk> verify_desks;
   std::vector<console::Joinable> joinables;
   jobs::CopyTurns turns;
   jobs::InStepTogether together;

@@ -24,6 +24,7 @@ jobs::MigrateOptions migrate_options(const plan::CopyPlan& plan, const LiveFlags
   options.spool_max_bytes = live.spool_max_bytes.value_or(0);
   options.heal = flags.heal;
   options.delete_extra = flags.delete_extra;
+  options.verify = flags.verify;
   return options;
 }
 
@@ -39,7 +40,8 @@ ExitCode exit_of(const jobs::MigrateSummary& summary, bool until_in_step) {
   const bool copies = console::roles_of(summary.live).copy;
   if (!summary.ended_by_itself && (until_in_step || (copies && !summary.history_done)))
     return ExitCode::stopped;
-  return summary.live_rejects > 0 ? ExitCode::done_with_rejects : ExitCode::done;
+  const bool differs = summary.verified && summary.verified->differences() > 0;
+  return summary.live_rejects > 0 || differs ? ExitCode::done_with_rejects : ExitCode::done;
 }
 
 console::MigrateOutcome outcome_of(const plan::CopyPlan& plan, const jobs::MigrateSummary& summary,

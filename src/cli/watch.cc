@@ -7,6 +7,7 @@
 #include <pwd.h>
 
 #include "cli/load_plan.h"
+#include "cli/verify_job.h"
 #include "console/health.h"
 #include "plan/text.h"
 #include "plan/units.h"
@@ -142,6 +143,22 @@ Result<std::unique_ptr<Watch>> Watch::open(Session& session, const std::filesyst
   return watch;
 }
 
+Result<std::optional<jobs::VerifyDesk::Answer>> ask_desk(jobs::VerifyDesk& desk,
+                                                         const console::ControlRequest& request) {
+  using Verb = console::ControlRequest::Verb;
+  if (request.verb == Verb::cancel_verify) desk.cancel();
+  if (request.verb == Verb::verify) {
+    jobs::VerifyWish wish = request.verify;
+    if (!request.keys_file.empty()) {
+      auto keys = read_keys(request.keys_file);
+      if (!keys) return fail(keys.error());
+      wish.keys = std::move(*keys);
+    }
+    if (const auto asked = desk.ask(wish); !asked) return fail(asked.error());
+  }
+  return desk.answer();
+}
+
 Result<console::ControlAnswer> Watch::obey(const console::ControlRequest& request, const std::string& by) {
   const jobs::Hand hand{by, session_.clock().wall()};
   console::ControlAnswer answer;
@@ -150,6 +167,9 @@ Result<console::ControlAnswer> Watch::obey(const console::ControlRequest& reques
     if (request.verb == console::ControlRequest::Verb::retry_rejects) retries_.ask();
     answer.snapshot = snapshot();
     answer.retry = retries_.answer();
+    auto verify = ask_desk(verify_desk_, request);
+    if (!verify) return fail(verify.error());
+    answer.verify = std::move(*verify);
     return answer;
   }
   console::Joinable* const joinable = joinable_ ? &*joinable_ : nullptr;

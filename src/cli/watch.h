@@ -16,6 +16,7 @@
 #include "console/http_pages.h"
 #include "jobs/reread_rejects.h"
 #include "jobs/steering.h"
+#include "jobs/verify_desk.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "net/local_socket.h"
@@ -46,6 +47,11 @@ std::unique_ptr<net::LocalServer> serve_control(Session& session, net::EventLoop
                                                 const std::filesystem::path& folder, const std::string& name,
                                                 Obey obey);
 
+/// What a process answers to a request to verify, or to cancel that, or about it. Errors: of the desk, and of
+/// the file of keys.
+Result<std::optional<jobs::VerifyDesk::Answer>> ask_desk(jobs::VerifyDesk& desk,
+                                                         const console::ControlRequest& request);
+
 /// Of a process that copies one table.
 class Watch {
  public:
@@ -58,6 +64,7 @@ class Watch {
   /// For the job's context.
   jobs::Steering& steering() { return steering_; }
   jobs::RejectRetries& retries() { return retries_; }
+  jobs::VerifyDesk& verify_desk() { return verify_desk_; }
 
  private:
   Watch(Session& session, const plan::CopyPlan& plan, const Flags& flags,
@@ -69,6 +76,7 @@ class Watch {
   Session& session_;
   jobs::Steering steering_;
   jobs::RejectRetries retries_;
+  jobs::VerifyDesk verify_desk_;
   std::optional<console::Joinable> joinable_;  ///< of loop_
   const console::PageContext context_;
   net::EventLoop loop_;

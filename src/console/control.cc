@@ -17,12 +17,14 @@ namespace {
 namespace json = boost::json;
 using Verb = ControlRequest::Verb;
 
-constexpr std::array<std::pair<std::string_view, Verb>, 6> kVerbs{{{"status", Verb::status},
+constexpr std::array<std::pair<std::string_view, Verb>, 8> kVerbs{{{"status", Verb::status},
                                                                    {"pause", Verb::pause},
                                                                    {"resume", Verb::resume},
                                                                    {"set", Verb::set},
                                                                    {"retry-rejects", Verb::retry_rejects},
-                                                                   {"join", Verb::join}}};
+                                                                   {"join", Verb::join},
+                                                                   {"verify", Verb::verify},
+                                                                   {"cancel-verify", Verb::cancel_verify}}};
 
 std::string_view name_of(Verb verb) {
   for (const auto& [name, value] : kVerbs)
@@ -113,6 +115,77 @@ std::string join_members(const jobs::RoleWish& wish) {
   return "[" + text + "]";
 }
 
+template <class Number>
+bool take_number(const json::value& value, Number& into) {
+  json::error_code error;
+  into = value.to_number<Number>(error);
+  return !error;
+}
+
+/// A member of `verify`; nullopt if it has none of this name, false if its value is no good.
+std::optional<bool> take_verify_member(std::string_view key, const json::value& value,
+                                       ControlRequest& request) {
+  jobs::VerifyWish& wish = request.verify;
+  const auto repair = [&wish]() -> jobs::RepairOptions& {
+    return wish.repair ? *wish.repair : wish.repair.emplace();
+  };
+  const auto flag = [&value](bool& into) {
+    into = value.is_bool() && value.get_bool();
+    return value.is_bool();
+  };
+  if (key == "sample") return take_number(value, wish.scope.sample.emplace());
+  if (key == "sampleSeed") return take_number(value, wish.scope.sample_seed);
+  if (key == "segment")
+    return take_number(value,
+                       (wish.scope.segment ? *wish.scope.segment : wish.scope.segment.emplace()).index);
+  if (key == "ofSegments")
+    return take_number(value,
+                       (wish.scope.segment ? *wish.scope.segment : wish.scope.segment.emplace()).total);
+  if (key == "exhaustive") return flag(wish.scope.exhaustive);
+  if (key == "restart") return flag(wish.restart);
+  if (key == "rcu") return take_number(value, wish.read_rcu_per_s.emplace());
+  if (key == "deleteExtra") return flag(repair().delete_extra);
+  if (key == "maxDeletes") return take_number(value, repair().max_deletes.emplace());
+  if (key == "repair") {
+    repair();
+    return value == json::value(true);
+  }
+  if (key == "keysFile") {
+    if (!value.is_string()) return false;
+    request.keys_file = std::string(value.get_string());
+    wish.scope.keys_alone = true;
+    return true;
+  }
+  return std::nullopt;
+}
+
+/// Values that are numbers and flags, but mean nothing.
+Result<void> check_verify(const jobs::VerifyWish& wish) {
+  const jobs::VerifyScope& scope = wish.scope;
+  if (scope.sample && (!(*scope.sample > 0) || *scope.sample >= 1))
+    return fail(ErrorKind::usage, "\"sample\" is a share above 0 and below 1");
+  if (scope.segment && scope.segment->index >= scope.segment->total)
+    return fail(ErrorKind::usage, "\"segment\" is one of 0 to \"ofSegments\" less 1");
+  if (wish.read_rcu_per_s && !(*wish.read_rcu_per_s > 0 && *wish.read_rcu_per_s <= kMostReadRcu))
+    return fail(ErrorKind::usage, "\"rcu\" is a rate above 0");
+  return {};
+}
+
+void add_verify_members(const ControlRequest& request, JsonLine& line) {
+  const jobs::VerifyWish& wish = request.verify;
+  const jobs::VerifyScope& scope = wish.scope;
+  if (scope.sample) line.number("sample", *scope.sample).whole("sampleSeed", scope.sample_seed);
+  if (scope.segment) line.whole("segment", scope.segment->index).whole("ofSegments", scope.segment->total);
+  if (scope.exhaustive) line.flag("exhaustive", true);
+  if (wish.restart) line.flag("restart", true);
+  if (wish.read_rcu_per_s) line.number("rcu", *wish.read_rcu_per_s);
+  if (!request.keys_file.empty()) line.text("keysFile", request.keys_file);
+  if (!wish.repair) return;
+  line.flag("repair", true);
+  if (wish.repair->delete_extra) line.flag("deleteExtra", true);
+  if (wish.repair->max_deletes) line.whole("maxDeletes", *wish.repair->max_deletes);
+}
+
 Result<json::object> object_of(std::string_view line) {
   json::error_code error;
   json::value value = json::parse(json::string_view(line.data(), line.size()), error);
@@ -134,6 +207,7 @@ std::string control_request(const ControlRequest& request) {
     if (request.wish.skip_expired) line.flag("skipExpired", true);
     if (request.wish.into_existing) line.flag("intoExisting", true);
   }
+  if (request.verb == Verb::verify) add_verify_members(request, line);
   if (request.all_tables) line.text("tables", "all");
   return line.str();
 }
@@ -151,7 +225,8 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
   const auto verb =
       verb_text != nullptr && verb_text->is_string() ? verb_of(verb_text->get_string()) : std::nullopt;
   if (!verb)
-    return fail(ErrorKind::usage, "\"do\" is one of status, pause, resume, set, retry-rejects and join");
+    return fail(ErrorKind::usage,
+                "\"do\" is one of status, pause, resume, set, retry-rejects, join, verify and cancel-verify");
   ControlRequest request;
   request.verb = *verb;
   for (const auto& [key, value] : *object) {
@@ -169,6 +244,12 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
       if (!taken) return fail(taken.error());
       if (!*taken)
         return fail(ErrorKind::usage, fmt::format("\"join\" takes no member \"{}\"", std::string(key)));
+    } else if (*verb == Verb::verify) {
+      const std::optional<bool> good = take_verify_member(key, value, request);
+      if (!good.value_or(false))
+        return fail(ErrorKind::usage,
+                    fmt::format("\"verify\" takes no {} \"{}\"{}", good ? "such value as" : "member",
+                                std::string(key), good ? "'s" : ""));
     } else if (key == "tables" && *verb != Verb::join) {
       if (value != json::value("all"))
         return fail(ErrorKind::usage, "\"tables\" is \"all\"; without it the request is for one table");
@@ -185,6 +266,7 @@ Result<ControlRequest> parse_control_request(std::string_view text) {
     return fail(ErrorKind::usage, "set what? It takes rcu and concurrency");
   if (*verb == Verb::join && request.wish.roles == jobs::kNoRoles)
     return fail(ErrorKind::usage, "join as what? It takes roles");
+  if (const Result<void> good = check_verify(request.verify); !good) return fail(good.error());
   return request;
 }
 
@@ -200,6 +282,10 @@ std::string describe(const ControlRequest& request) {
       return "rejects are read again";
     case Verb::join:
       return "asked for " + jobs::text_of(request.wish.roles);
+    case Verb::verify:
+      return request.verify.repair ? "asked to repair" : "asked to verify";
+    case Verb::cancel_verify:
+      return "asked to verify no more";
     case Verb::set:
       break;
   }
@@ -346,13 +432,45 @@ jobs::RejectRetries::Answer retry_from(const json::object& object) {
   return retry;
 }
 
+std::string verify_json(const jobs::VerifyDesk::Answer& verify) {
+  JsonLine line;
+  line.whole("asked", verify.asked).whole("done", verify.done);
+  if (verify.error)
+    line.text("error", verify.error->message)
+        .whole("exitCode", static_cast<std::uint64_t>(exit_code(verify.error->kind)));
+  return line.str();
+}
+
+/// As run_from().
+jobs::VerifyDesk::Answer verify_from(const json::object& object) {
+  jobs::VerifyDesk::Answer verify;
+  std::uint64_t exit = 0;
+  const auto whole = [&object](const char* key, std::uint64_t& to) {
+    const json::value* found = object.if_contains(key);
+    if (found == nullptr || !take_number(*found, to)) to = 0;
+  };
+  whole("asked", verify.asked);
+  whole("done", verify.done);
+  whole("exitCode", exit);
+  const json::value* error = object.if_contains("error");
+  if (error != nullptr && error->is_string())
+    verify.error = Error{kind_of(static_cast<ExitCode>(exit)), std::string(error->get_string())};
+  return verify;
+}
+
 }  // namespace
+
+ErrorKind kind_of(ExitCode exit) {
+  if (exit == ExitCode::wrong_usage) return ErrorKind::config;
+  return exit == ExitCode::needs_person ? ErrorKind::needs_person : ErrorKind::stopped;
+}
 
 std::string control_answer(const ControlAnswer& answer) {
   JsonLine line;
   line.whole("v", kControlVersion).flag("ok", true).raw("snapshot", jobs::progress_to_json(answer.snapshot));
   if (answer.run) line.raw("run", run_json(*answer.run));
   if (answer.retry) line.raw("retry", retry_json(*answer.retry));
+  if (answer.verify) line.raw("verify", verify_json(*answer.verify));
   if (answer.wish > 0) line.whole("wish", answer.wish);
   return line.str();
 }
@@ -365,7 +483,8 @@ Result<ControlAnswer> parse_control_answer(std::string_view line) {
   const auto object = object_of(line);
   const auto member = [&object](const char* key) { return object ? object->if_contains(key) : nullptr; };
   const json::value *ok = member("ok"), *snapshot = member("snapshot"), *message = member("message"),
-                    *run = member("run"), *retry = member("retry"), *wish = member("wish");
+                    *run = member("run"), *retry = member("retry"), *verify = member("verify"),
+                    *wish = member("wish");
   if (ok != nullptr && *ok == json::value(false) && message != nullptr && message->is_string())
     return fail(ErrorKind::usage, std::string(message->get_string()));
   if (ok == nullptr || *ok != json::value(true) || snapshot == nullptr)
@@ -376,6 +495,7 @@ Result<ControlAnswer> parse_control_answer(std::string_view line) {
   answer.snapshot = std::move(*progress);
   if (retry != nullptr && retry->is_object()) answer.retry = retry_from(retry->get_object());
   if (run != nullptr && run->is_object()) answer.run = run_from(run->get_object());
+  if (verify != nullptr && verify->is_object()) answer.verify = verify_from(verify->get_object());
   json::error_code no_number;
   if (wish != nullptr) answer.wish = wish->to_number<std::uint64_t>(no_number);
   return answer;

@@ -7,6 +7,7 @@
 //   {"v":1,"do":"retry-rejects"}                     {"v":1,"ok":true,"snapshot":{…},"retry":{…}}
 //   {"v":1,"do":"join","roles":["copy"],"intoExisting":true}
 //                                                    {"v":1,"ok":true,"snapshot":{…},"wish":1}
+//   {"v":1,"do":"verify","sample":0.01}              {"v":1,"ok":true,"snapshot":{…},"verify":{…}}
 //   {"v":1,"do":"pause","tables":"all"}              {"v":1,"ok":true,"snapshot":{…},"run":{…}}
 #pragma once
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "jobs/shared_budgets.h"
 #include "jobs/steering.h"
 #include "jobs/tables_progress.h"
+#include "jobs/verify_desk.h"
 
 namespace messina::console {
 
@@ -38,7 +40,7 @@ template <class T>
 using NewValue = std::optional<T>;
 
 struct ControlRequest {
-  enum class Verb : std::uint8_t { status, pause, resume, set, retry_rejects, join };
+  enum class Verb : std::uint8_t { status, pause, resume, set, retry_rejects, join, verify, cancel_verify };
   Verb verb = Verb::status;
   std::optional<NewValue<double>> rcu;                 ///< with `set`: > 0, at most kMostReadRcu
   std::optional<NewValue<std::uint32_t>> concurrency;  ///< with `set`: 1 to kMostWriteConcurrency
@@ -46,6 +48,9 @@ struct ControlRequest {
   /// A process with one table takes it for that one.
   bool all_tables = false;
   jobs::RoleWish wish = {};  ///< with `join`: at least one role; its number is the process's to give
+  /// With `verify`; its keys are in a file, since a line of the protocol is short.
+  jobs::VerifyWish verify = {};
+  std::string keys_file = {};  ///< absolute path of what the process reads itself; empty: none
 };
 
 std::string control_request(const ControlRequest& request);
@@ -89,7 +94,12 @@ struct ControlAnswer {
   /// Of `retry_rejects`: absent where the process does not do that. A client asks for the status until
   /// `done` has reached the `asked` of its own request.
   std::optional<jobs::RejectRetries::Answer> retry = {};
+  /// The same of `verify`, which is numbered by its `asked`.
+  std::optional<jobs::VerifyDesk::Answer> verify = {};
 };
+/// What an error is here that a process of its own would have ended with so.
+ErrorKind kind_of(ExitCode exit);
+
 std::string control_answer(const ControlAnswer& answer);
 std::string control_refusal(std::string_view message);
 /// Errors: usage (it was refused, with its message), corrupt (no such answer).

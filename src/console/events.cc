@@ -95,6 +95,36 @@ std::string live_json(const jobs::LiveProgress& live) {
       .str();
 }
 
+std::string verify_json(const jobs::VerifyProgress& verify) {
+  const auto time = [](std::int64_t unix_ms) -> std::optional<std::string> {
+    if (unix_ms == 0) return std::nullopt;
+    return iso_time(WallTime(std::chrono::milliseconds(unix_ms)));
+  };
+  return JsonLine()
+      .flag("running", verify.running)
+      .flag("staying", verify.staying)
+      .text("phase", verify.phase)
+      .whole("items", verify.items)
+      .whole("target_keys", verify.target_keys)
+      .optional("expected_items", verify.expected_items)
+      .number("items_per_s", verify.items_per_s)
+      .number("source_rcu", verify.source_rcu)
+      .number("target_rcu", verify.target_rcu)
+      .whole("missing", verify.missing)
+      .whole("extra", verify.extra)
+      .whole("differs", verify.differs)
+      .whole("unsettled", verify.unsettled)
+      .whole("rejected", verify.rejected)
+      .whole("suspects", verify.suspects)
+      .whole("judged", verify.judged)
+      .whole("touched_judged", verify.touched_judged)
+      .text("waits_for", verify.waits_for)
+      .raw("not_verified", texts_json(verify.not_verified))
+      .optional("began", time(verify.began_unix_ms))
+      .optional("ended", time(verify.ended_unix_ms))
+      .str();
+}
+
 JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
   line.text("job", progress.job)
       .text("table", progress.table)
@@ -128,7 +158,11 @@ JsonLine& add_progress(JsonLine& line, const jobs::Progress& progress) {
       .whole("write_concurrency", progress.write_concurrency)
       .text("write_concurrency_why", progress.write_concurrency_why)
       .raw("steering", steering_json(progress.steering));
-  return progress.live ? line.raw("live", live_json(*progress.live)) : line.null("live");
+  if (progress.live)
+    line.raw("live", live_json(*progress.live));
+  else
+    line.null("live");
+  return progress.verify ? line.raw("verify", verify_json(*progress.verify)) : line.null("verify");
 }
 
 }  // namespace
@@ -331,6 +365,14 @@ std::string reject_event(WallTime time, const state::Reject& reject) {
       .text("rejected_at", iso_time(WallTime(std::chrono::milliseconds(reject.at_unix_ms))))
       .flag("live", reject.live)
       .raw("item", reject.item)
+      .str();
+}
+
+std::string repair_plan_event(WallTime time, std::uint64_t reread, std::uint64_t extra, bool delete_extra) {
+  return JsonLine("repair_plan", time)
+      .whole("reread", reread)
+      .whole("extra", extra)
+      .flag("delete_extra", delete_extra)
       .str();
 }
 

@@ -110,6 +110,8 @@ std::string reject_event(WallTime time, const state::Reject& reject);
 std::string retry_event(WallTime time, std::uint64_t written, std::uint64_t refused);
 /// Of a live migration: so many keys will be read again.
 std::string reread_event(WallTime time, std::uint64_t keys);
+/// What a repair would do.
+std::string repair_plan_event(WallTime time, std::uint64_t reread, std::uint64_t extra, bool delete_extra);
 
 /// A unit of work that `messina copy-unit` runs from this line alone. `plan_json` is plan::to_json()'s.
 std::string unit_event(WallTime time, std::string_view plan_json, const jobs::UnitRun& run);

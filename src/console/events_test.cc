@@ -11,9 +11,11 @@
 
 #include "base/log.h"
 #include "console/check_text.h"
+#include "console/diff_text.h"
 #include "console/health.h"
 #include "console/json_line.h"
 #include "console/tables_text.h"
+#include "console/verify_text.h"
 
 namespace messina::console {
 namespace {
@@ -59,6 +61,10 @@ jobs::Progress live_progress() {
   live.not_in_step = {"n"};
   live.roles = {{"apply", jobs::role_state::kWaiting, "w", 0, 1}};
   live.complete_until_unix_ms = 1'700'000'000'000;
+  jobs::VerifyProgress& verify = progress.verify.emplace();
+  verify.expected_items = 1;
+  verify.not_verified = {"n"};
+  verify.began_unix_ms = verify.ended_unix_ms = 1'700'000'000'000;
   return progress;
 }
 
@@ -124,6 +130,28 @@ std::string tables_status_line() {
   return tables_status_event(kTime, progress);
 }
 
+VerifyOutcome full_verification() {
+  VerifyOutcome outcome;
+  jobs::VerifyRecord& record = outcome.figures.record;
+  record.scope.sample = 0.5;
+  record.scope.segment = {0, 2};
+  record.expected_items = 1;
+  record.began_unix_ms = record.ended_unix_ms = record.repaired_unix_ms = 1'700'000'000'000;
+  record.source_digest = record.target_digest = "0";
+  outcome.groups = {{state::Verdict::missing, "only on source", 1, "{}"}};
+  return outcome;
+}
+
+state::KeyNote some_difference() {
+  return {.key = R"({"id":{"S":"a"}})",
+          .verdict = state::Verdict::differs,
+          .cause = "`n` smaller on target",
+          .places = R"([{"path":"n","kind":"value","target":"less"}])",
+          .source = R"({"id":{"S":"a"},"n":{"N":"2"}})",
+          .target = R"({"id":{"S":"a"},"n":{"N":"1"}})",
+          .judged_unix_ms = 1'700'000'000'000};
+}
+
 std::vector<std::string> every_event() {
   MigrationStatus idle;
   MigrationStatus running;
@@ -138,6 +166,7 @@ std::vector<std::string> every_event() {
   live_unknown.live.emplace();
   state::Reject reject;
   reject.item = R"({"id":{"S":"a"}})";
+  HmacKey redaction("k");
   jobs::Progress unknown;
   jobs::SchemaReport no_target = full_schema();
   no_target.target.reset();
@@ -167,6 +196,7 @@ std::vector<std::string> every_event() {
       reject_event(kTime, reject),
       retry_event(kTime, 1, 2),
       reread_event(kTime, 3),
+      repair_plan_event(kTime, 1, 2, true),
       unit_event(kTime, "{}", {}),
       selftest_event(kTime, {}),
       version_event(kTime, "1"),
@@ -175,7 +205,11 @@ std::vector<std::string> every_event() {
       check_event(kTime, {}),
       check_event(kTime, full_check()),
       check_tables_event(kTime, {}),
-      check_tables_event(kTime, full_plan())};
+      check_tables_event(kTime, full_plan()),
+      verify_summary_event(kTime, {}),
+      verify_summary_event(kTime, full_verification()),
+      diff_event(kTime, some_difference()),
+      diff_event(kTime, some_difference(), &redaction)};
 }
 
 TEST(Events, KeepTheirKeysAndTypes) {
@@ -201,11 +235,13 @@ TEST(JsonLine, StaysJsonWhateverItIsGiven) {
                                .number("nan", std::numeric_limits<double>::quiet_NaN())
                                .number("rate", 1.5)
                                .whole("most", std::numeric_limits<std::uint64_t>::max())
+                               .texts("none", {})
+                               .texts("two", {"a", "\"\xff"})
                                .str();
   EXPECT_EQ(line,
             "{\"event\":\"x\",\"time\":\"2023-11-14T22:13:20.123Z\",\"text\":\"a\\\"\\n\xEF\xBF\xBD\","
             "\"nan\":null,\"rate\":1.5,"
-            "\"most\":18446744073709551615}");
+            "\"most\":18446744073709551615,\"none\":[],\"two\":[\"a\",\"\\\"\xEF\xBF\xBD\"]}");
   EXPECT_NO_THROW(json::parse(line));
 }
 

@@ -74,6 +74,19 @@ JsonLine& JsonLine::optional(std::string_view key, const std::optional<std::stri
   return value ? text(key, *value) : null(key);
 }
 
+JsonLine& JsonLine::texts(std::string_view key, const std::vector<std::string>& values) {
+  std::string& out = begin(key);
+  char separator = '[';
+  for (const std::string& value : values) {
+    out += separator;
+    append_json_string(out, valid_utf8(value));
+    separator = ',';
+  }
+  if (values.empty()) out += '[';
+  out += ']';
+  return *this;
+}
+
 JsonLine& JsonLine::raw(std::string_view key, std::string_view json) {
   begin(key) += json;
   return *this;

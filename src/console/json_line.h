@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -25,6 +26,7 @@ class JsonLine {
   JsonLine& optional(std::string_view key, const std::optional<std::uint64_t>& value);
   JsonLine& optional(std::string_view key, const std::optional<double>& value);
   JsonLine& optional(std::string_view key, const std::optional<std::string>& value);
+  JsonLine& texts(std::string_view key, const std::vector<std::string>& values);
   /// `json` is a JSON value already.
   JsonLine& raw(std::string_view key, std::string_view json);
 

@@ -8,6 +8,7 @@
 #include "console/line_parts.h"
 #include "console/live_text.h"
 #include "console/numbers.h"
+#include "console/verify_text.h"
 
 namespace messina::console {
 namespace {
@@ -37,6 +38,9 @@ std::vector<LinePart> parts_of(const jobs::Progress& progress) {
     parts.push_back({1, progress.phase.empty() ? "preparing" : progress.phase});
   if (progress.paused && progress.phase != "paused") parts.push_back({1, "paused"});
   if (progress.live) add_live_alarms(*progress.live, parts);
+  if (progress.verify && (progress.verify->running || !progress.live))
+    parts.push_back({1, verify_progress_text(*progress.verify)});
+  if (progress.job == "verify") return parts;
   if (follows(progress)) {
     add_followers_figures(progress, parts);
     return parts;

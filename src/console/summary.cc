@@ -8,6 +8,7 @@
 #include "console/live_text.h"
 #include "console/numbers.h"
 #include "console/progress_text.h"
+#include "console/verify_text.h"
 
 namespace messina::console {
 namespace {
@@ -131,6 +132,16 @@ std::string apply_summary_text(const MigrateOutcome& outcome) {
   return text + rejects_text(outcome.summary.live_rejects, outcome.state_flag);
 }
 
+/// What the process has verified, or does.
+std::string verify_line(const jobs::VerifyProgress& verify) {
+  if (verify.running && !verify.staying)
+    return fmt::format("  verify     {}\n", verify_progress_text(verify));
+  const char* const more = verify.staying ? "; each key that changes is judged" : "";
+  const std::string at = time_text(verify.ended_unix_ms).value_or("");
+  if (verify.not_verified.empty()) return fmt::format("  verified   all equal, at {}{}\n", at, more);
+  return fmt::format("  verify     not equal, at {}: {}{}\n", at, fmt::join(verify.not_verified, "; "), more);
+}
+
 }  // namespace
 
 std::string migrate_summary_text(const MigrateOutcome& outcome) {
@@ -217,6 +228,7 @@ std::string migration_text(const MigrationStatus& status) {
     text += live_status_text(*status.progress->live);
   else
     text += gap_lines(status.gaps, status.running);
+  if (status.progress && status.progress->verify) text += verify_line(*status.progress->verify);
   text += fmt::format("  state      {}\n", status.folder);
   // What a process that is gone was told concerns nobody.
   if (status.running && status.progress) {

@@ -154,11 +154,19 @@ class TableScan final : public Scannable {
   Task<Result<Page>> read(const Unit& unit, const Cursor& cursor) override {
     return read_some(unit, cursor, 0);
   }
-  Task<Result<Page>> read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) override;
+  Task<Result<Page>> read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) override {
+    return read_page(unit, cursor, most_items, false);
+  }
+  Task<Result<Page>> read_keys(const Unit& unit, const Cursor& cursor) override {
+    return read_page(unit, cursor, 0, true);
+  }
   double consistency() const override { return table_->consistent_reads ? 1 : 0.5; }
   void recycle(Page page) override;
 
  private:
+  Task<Result<Page>> read_page(const Unit& unit, const Cursor& cursor, std::uint32_t most_items,
+                               bool keys_alone);
+
   std::shared_ptr<Table> table_;
   std::vector<std::vector<std::string_view>> spare_views_;
 };
@@ -177,7 +185,8 @@ Task<Result<std::vector<Unit>>> TableScan::plan(const PlanHints& hints) {
   co_return units;
 }
 
-Task<Result<Page>> TableScan::read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) {
+Task<Result<Page>> TableScan::read_page(const Unit& unit, const Cursor& cursor, std::uint32_t most_items,
+                                        bool keys_alone) {
   const auto segment = parse_segment(unit);
   if (!segment) co_return fail(segment.error());
   const auto start_key = key_in(cursor);
@@ -189,6 +198,13 @@ Task<Result<Page>> TableScan::read_some(const Unit& unit, const Cursor& cursor, 
   request.report_capacity = !table_->alternator;
   request.consistent = table_->consistent_reads;
   if (most_items > 0) request.limit = most_items;
+  if (keys_alone) {
+    if (!table_->key) {
+      const auto description = co_await table_->describe_table();
+      if (!description) co_return fail(description.error());
+    }
+    request.keys_alone = &*table_->key;
+  }
   const auto body = scan_request(request);
 
   auto answer = co_await table_->client.call(aws::kScan, body);

@@ -197,6 +197,9 @@ class Scannable {
     (void)most_items;
     return read(unit, cursor);
   }
+  /// The same, where the server can be asked for that, of records that have their key attributes alone. It
+  /// costs as many units as whole items do.
+  virtual Task<Result<Page>> read_keys(const Unit& unit, const Cursor& cursor) { return read(unit, cursor); }
   /// What a read costs of a consistent one: 0.5 where the user chose eventually consistent reads.
   virtual double consistency() const { return 1; }
   /// Gives a page's memory back for reuse. Optional: destroying the page is always right.

@@ -88,6 +88,17 @@ std::string scan_request(const ScanRequest& request) {
   if (request.segment.total > 1) {
     out += fmt::format(",\"Segment\":{},\"TotalSegments\":{}", request.segment.index, request.segment.total);
   }
+  if (const item::KeySchema* keys = request.keys_alone) {
+    // By placeholders, since names may be reserved words.
+    out += keys->sort ? R"(,"ProjectionExpression":"#p,#s","ExpressionAttributeNames":{"#p":)"
+                      : R"(,"ProjectionExpression":"#p","ExpressionAttributeNames":{"#p":)";
+    append_json_string(out, keys->partition.name);
+    if (keys->sort) {
+      out += R"(,"#s":)";
+      append_json_string(out, keys->sort->name);
+    }
+    out += '}';
+  }
   if (!request.start_key.empty()) out.append(",\"ExclusiveStartKey\":").append(request.start_key);
   out += '}';
   return out;

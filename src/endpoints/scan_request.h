@@ -40,6 +40,7 @@ struct ScanRequest {
   bool report_capacity = false;
   std::optional<std::uint32_t> limit = {};
   bool consistent = true;
+  const item::KeySchema* keys_alone = nullptr;  ///< records are to have these attributes alone
 };
 std::string scan_request(const ScanRequest& request);
 

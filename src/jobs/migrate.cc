@@ -49,6 +49,7 @@ void end_if_in_step(Migration& m, const Look& look) {
   if (!m.in_step_since) m.in_step_since = now;
   const auto complete = complete_until(look.facts, look.against, look.at);
   if (!may_end(complete && *complete > *m.in_step_since)) return;
+  if (m.options.verify && (m.verifying || !m.verified_as_told)) return;
   m.ended_by_itself = true;
   m.halt.request();
 }
@@ -79,7 +80,9 @@ Task<void> conduct(Shared m, Stop* over) {
   MonoTime next_check = m->looked_at_start + m->options.look_at_tables_every;
   std::uint32_t looked = 0;
   std::uint64_t steered = 0;
-  TaskGroup looks, sources, bounding, backward, marking;
+  TaskGroup looks, sources, bounding, backward, marking, verifying;
+  if (m->context.verify_desk != nullptr && m->context.verify_store != nullptr)
+    m->context.verify_desk->serve();
   if (m->context.retries != nullptr) m->context.retries->serve();
   while (!over->requested()) {
     if (m->context.steering != nullptr && m->context.steering->version() != steered && !m->halt.requested()) {
@@ -123,8 +126,19 @@ Task<void> conduct(Shared m, Stop* over) {
       if (const auto wish = m->context.retries->wanted())
         marking.spawn(m->loop.executor(), mark_rejects(m, *wish));
     }
+    if (m->context.verify_desk != nullptr && verifying.idle() && !m->halt.requested()) {
+      auto cancel = std::make_shared<Stop>();
+      if (const auto wish = m->context.verify_desk->take(cancel))
+        verifying.spawn(m->loop.executor(), verify_by_wish(m, *wish, cancel));
+    }
+    const bool told = m->options.verify_and_end || (m->options.verify && look.against.empty());
+    if (told && !m->verified_as_told && verifying.idle() && !m->halt.requested()) {
+      m->verified_as_told = true;
+      verifying.spawn(m->loop.executor(), verify_as_told(m));
+    }
     co_await m->loop.sleep_for(kTick, over);
   }
+  co_await verifying.wait();
   co_await looks.wait();
   co_await sources.wait();
   co_await bounding.wait();
@@ -197,6 +211,7 @@ Task<Result<MigrateSummary>> migrate(MigrateContext& context, const MigrateOptio
   summary.history_done = m->history_done;
   summary.live_rejects = m->ledger->rejects().size();
   summary.ended_by_itself = m->ended_by_itself;
+  if (m->verify) summary.verified = m->verify->figures();
   co_return summary;
 }
 

@@ -21,6 +21,8 @@
 #include "jobs/live_tables.h"
 #include "jobs/reread_rejects.h"
 #include "jobs/roles.h"
+#include "jobs/verify.h"
+#include "jobs/verify_desk.h"
 #include "state/spool_store.h"
 
 namespace messina::jobs {
@@ -56,8 +58,14 @@ struct MigrateOptions {
   /// Keys that only the target has are deleted although it was not empty at the start, or segments were left
   /// out.
   bool delete_extra = false;
+  /// When it is in step for the first time, everything is verified and, unless it ends then, each key that
+  /// changes from then on.
+  bool verify = false;
+  /// Begins at once, and the run ends with it: for what needs an applier alone.
+  std::optional<VerifyWish> verify_and_end;
   CopyTuning copy_tuning;  ///< tests only
   MigrateFaults faults;
+  VerifyFaults verify_faults;
 };
 
 struct MigrateSummary {
@@ -65,7 +73,8 @@ struct MigrateSummary {
   LiveProgress live;  ///< as it was when it ended
   bool history_done = false;
   std::uint64_t live_rejects = 0;
-  bool ended_by_itself = false;  ///< in step, or only rejects stood against it; else it was stopped
+  bool ended_by_itself = false;           ///< in step, or only rejects stood against it; else it was stopped
+  std::optional<VerifyFigures> verified;  ///< of the last verification of this process
 };
 
 /// Of a run over many tables, what this one of them is in it. All of it outlives the job.
@@ -82,9 +91,11 @@ struct MigrateContext {
   state::SpoolStore* spool = nullptr;
   ProgressBoard* board = nullptr;
   Stop* stop = nullptr;
-  Steering* steering = nullptr;      ///< may be null: nobody steers, or asks for more roles
-  RejectRetries* retries = nullptr;  ///< may be null: nobody asks for rejects to be read again
-  SharedBudgets* shared = nullptr;   ///< may be null
+  Steering* steering = nullptr;                ///< may be null: nobody steers, or asks for more roles
+  RejectRetries* retries = nullptr;            ///< may be null: nobody asks for rejects to be read again
+  state::VerifyStore* verify_store = nullptr;  ///< may be null: nothing is verified
+  VerifyDesk* verify_desk = nullptr;           ///< may be null: nobody asks for a verification
+  SharedBudgets* shared = nullptr;             ///< may be null
   AmongTables among = {};
   Random random{0};
 };

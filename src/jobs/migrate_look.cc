@@ -191,6 +191,7 @@ Progress progress_of(Migration& m, LiveProgress live) {
   }
   if (m.capture) add(m.capture->figures());
   progress.live = std::move(live);
+  if (m.verify) progress.verify = jobs::progress_of(m.verify->figures(), m.verifying);
   return progress;
 }
 

@@ -94,7 +94,11 @@ struct Migration {
   Look last_look;                  ///< while all was at work
   state::SpoolFigures spool_seen;  ///< while no applier looks at it
   state::DiskGrowth growth;
-  std::uint64_t reduced = 0;  ///< images, to marks
+  std::uint64_t reduced = 0;       ///< images, to marks
+  LiveBeside beside;               ///< of the verification
+  std::unique_ptr<Verify> verify;  ///< the last that was begun
+  bool verifying = false;          ///< it is at work
+  bool verified_as_told = false;   ///< what the options say of verifying was begun
   /// Sets the rate of what is read again while no history is copied, whose own governor does it else.
   std::optional<SidePace> read_pace;
 };
@@ -127,6 +131,13 @@ Task<void> look_at_source(SharedMigration m);
 Task<void> mark_rejects(SharedMigration m, std::uint64_t wish);
 Task<void> bound_spool(SharedMigration m);
 Task<void> keep_read_pace(SharedMigration m, Stop* over);
+
+// ------------------------------------------------------------------------------------- migrate_verify.cc
+
+/// What was asked for, until it is done or `cancel` is requested. An error is the answer.
+Task<void> verify_by_wish(SharedMigration m, VerifyWish wish, std::shared_ptr<Stop> cancel);
+/// For who was told to verify when in step, or at once: an error for good ends the migration.
+Task<void> verify_as_told(SharedMigration m);
 
 // --------------------------------------------------------------------------------------- migrate_look.cc
 

@@ -72,6 +72,23 @@ struct LiveProgress {
   bool operator==(const LiveProgress&) const = default;
 };
 
+/// A verification at work, or the last one of this process.
+struct VerifyProgress {
+  bool running = false;
+  bool staying = false;                      ///< the pass is done, and each key that changes is judged
+  std::string phase;                         ///< forward, backward, buckets, judging, done
+  std::uint64_t items = 0, target_keys = 0;  ///< compared; read of the target's
+  std::optional<std::uint64_t> expected_items;
+  double items_per_s = 0, source_rcu = 0, target_rcu = 0;
+  std::uint64_t units = 0, units_done = 0;  ///< of the phase
+  std::uint64_t missing = 0, extra = 0, differs = 0, unsettled = 0, rejected = 0, suspects = 0;
+  std::uint64_t judged = 0, touched_judged = 0;
+  std::string waits_for;                  ///< what holds it up, in words; empty: nothing
+  std::vector<std::string> not_verified;  ///< what stands against calling the target verified; empty: it is
+  std::int64_t began_unix_ms = 0, ended_unix_ms = 0;
+  bool operator==(const VerifyProgress&) const = default;
+};
+
 struct Progress {
   std::string job = "copy";
   std::string table;  ///< of the source
@@ -106,7 +123,8 @@ struct Progress {
   std::string write_concurrency_why;
   std::vector<SteeringNote> steering;  ///< the last change of each setting that was changed
 
-  std::optional<LiveProgress> live;  ///< of a live migration
+  std::optional<LiveProgress> live;      ///< of a live migration
+  std::optional<VerifyProgress> verify;  ///< absent: nothing was verified by this process
 };
 
 }  // namespace messina::jobs

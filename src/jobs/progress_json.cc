@@ -50,6 +50,33 @@ void for_each_live_field(LiveRef& live, Visit visit) {
   visit("needsPerson", live.needs_person);
 }
 
+template <class VerifyRef, class Visit>
+void for_each_verify_field(VerifyRef& verify, Visit visit) {
+  visit("running", verify.running);
+  visit("staying", verify.staying);
+  visit("phase", verify.phase);
+  visit("items", verify.items);
+  visit("targetKeys", verify.target_keys);
+  visit("expectedItems", verify.expected_items);
+  visit("itemsPerS", verify.items_per_s);
+  visit("sourceRcu", verify.source_rcu);
+  visit("targetRcu", verify.target_rcu);
+  visit("units", verify.units);
+  visit("unitsDone", verify.units_done);
+  visit("missing", verify.missing);
+  visit("extra", verify.extra);
+  visit("differs", verify.differs);
+  visit("unsettled", verify.unsettled);
+  visit("rejected", verify.rejected);
+  visit("suspects", verify.suspects);
+  visit("judged", verify.judged);
+  visit("touchedJudged", verify.touched_judged);
+  visit("waitsFor", verify.waits_for);
+  visit("notVerified", verify.not_verified);
+  visit("beganUnixMs", verify.began_unix_ms);
+  visit("endedUnixMs", verify.ended_unix_ms);
+}
+
 template <class ProgressRef, class Visit>
 void for_each_field(ProgressRef& p, Visit visit) {
   visit("job", p.job);
@@ -91,6 +118,7 @@ void for_each_field(ProgressRef& p, Visit visit) {
   visit("writeConcurrencyWhy", p.write_concurrency_why);
   visit("steering", p.steering);
   visit("live", p.live);
+  visit("verify", p.verify);
 }
 
 template <class T>
@@ -125,6 +153,13 @@ void put(json::object& out, const char* name, const std::optional<LiveProgress>&
   if (!live) return;
   json::object inner;
   for_each_live_field(*live, [&inner](const char* field, const auto& value) { put(inner, field, value); });
+  out[name] = std::move(inner);
+}
+void put(json::object& out, const char* name, const std::optional<VerifyProgress>& verify) {
+  if (!verify) return;
+  json::object inner;
+  for_each_verify_field(*verify,
+                        [&inner](const char* field, const auto& value) { put(inner, field, value); });
   out[name] = std::move(inner);
 }
 void put(json::object& out, const char* name, const std::vector<SteeringNote>& notes) {
@@ -200,14 +235,22 @@ bool get(const json::value& value, std::vector<std::string>& texts) {
 }
 template <class T>
 bool get(const json::value& value, std::optional<T>& field);
-bool get(const json::value& value, LiveProgress& live) {
+/// Fields that `for_each(visit)` gives; what is missing keeps its default.
+template <class ForEach>
+bool get_fields(const json::value& value, ForEach for_each) {
   const json::object* object = value.if_object();
   bool good = object != nullptr;
-  for_each_live_field(live, [&](const char* name, auto& field) {
+  for_each([&](const char* name, auto& field) {
     const json::value* found = good ? object->if_contains(name) : nullptr;
     if (found != nullptr && !get(*found, field)) good = false;
   });
   return good;
+}
+bool get(const json::value& value, LiveProgress& live) {
+  return get_fields(value, [&](auto visit) { for_each_live_field(live, visit); });
+}
+bool get(const json::value& value, VerifyProgress& verify) {
+  return get_fields(value, [&](auto visit) { for_each_verify_field(verify, visit); });
 }
 template <class T>
 bool get(const json::value& value, std::optional<T>& field) {

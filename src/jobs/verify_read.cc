@@ -1,0 +1,215 @@
+// Pages of either side: the source's are compared, the target's keys are added up, or looked up in the source
+// where a bucket of them differs.
+#include <utility>
+
+#include "jobs/verify_run.h"
+
+namespace messina::jobs {
+
+namespace {
+
+using state::VerifySide;
+
+/// What a page takes beside its bytes: what the other side answers about it, and keys.
+constexpr std::int64_t kTimesPage = 3;
+
+/// One worker: a unit after the other, its pages read one ahead.
+struct Worker {
+  Worker(std::shared_ptr<VerifyRun> of, Lane* on, VerifySide reads)
+      : run(std::move(of)),
+        lane(on),
+        side(reads),
+        comparison(run->sides, KeySample(run->options.scope), run->record.secret),
+        sample(run->options.scope),
+        hash(run->record.secret) {}
+
+  endpoints::Scannable& scan() const {
+    return side == VerifySide::source ? *lane->source.scan : *lane->target.scan;
+  }
+  Side scanned() const { return side == VerifySide::source ? Side::source : Side::target; }
+
+  const std::shared_ptr<VerifyRun> run;
+  Lane* const lane;
+  const VerifySide side;
+  PageComparison comparison;
+  KeySample sample;
+  KeyedHash hash;
+  Random random{0};
+  endpoints::Unit unit;
+};
+
+struct Ahead {
+  TaskGroup reading;
+  std::optional<endpoints::Page> page;
+  AsyncSemaphore::Lease lease;
+};
+
+Task<void> read_page(std::shared_ptr<Worker> worker, std::shared_ptr<Ahead> ahead, endpoints::Cursor cursor) {
+  const std::shared_ptr<VerifyRun>& run = worker->run;
+  Loop* const loop = worker->lane->loop;
+  ahead->lease = co_await run->memory.acquire(run->page_lease);
+  Retry retry;
+  while (!run->halt.requested()) {
+    VerifyCharge charge(*run, worker->scanned());
+    const bool granted = co_await may_read(run, loop, &charge, std::nullopt);
+    if (!granted) co_return;
+    Result<endpoints::Page> page;
+    if (worker->side == VerifySide::source)
+      page = co_await worker->scan().read(worker->unit, cursor);
+    else
+      page = co_await worker->scan().read_keys(worker->unit, cursor);
+    charge.answered(loop->now(), false, page ? page->records.size() : 0, page ? page->cost_rcu : 0);
+    if (page) {
+      const auto bytes = static_cast<std::int64_t>(page->bytes.size()) * kTimesPage;
+      ahead->lease.adjust(bytes);
+      run->page_lease = std::max(run->page_lease.load() - run->page_lease.load() / 64, bytes);
+      ahead->page = std::move(*page);
+      co_return;
+    }
+    const bool again =
+        co_await after_failure(run, loop, worker->scanned(), &retry, &worker->random, page.error());
+    if (!again) co_return;
+  }
+}
+
+std::shared_ptr<Ahead> read_ahead(const std::shared_ptr<Worker>& worker, endpoints::Cursor cursor) {
+  auto ahead = std::make_shared<Ahead>();
+  ahead->reading.spawn(worker->lane->loop->executor(), read_page(worker, ahead, std::move(cursor)));
+  return ahead;
+}
+
+/// What came of a page.
+struct PageFindings {
+  std::vector<Uint128> source_keys, target_keys;
+  std::vector<std::string> suspects;
+  state::VerifyCounts counts;
+};
+
+Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page* page,
+                           PageFindings* findings) {
+  PageComparison& comparison = worker->comparison;
+  Result<void> begun = comparison.begin(page->records);
+  if (!begun) co_return begun;
+  std::vector<std::string> keys;
+  for (const std::string_view key : comparison.keys(0, comparison.size())) keys.emplace_back(key);
+  TakeItems take = [&comparison](std::span<const std::string_view> items) {
+    return comparison.answered(items);
+  };
+  const Result<Looked> looked = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
+                                                 std::move(keys), std::move(take));
+  if (!looked) co_return fail(looked.error());
+  Result<std::vector<std::string>> suspects = comparison.suspects();
+  if (!suspects) co_return fail(suspects.error());
+  findings->suspects = std::move(*suspects);
+  findings->source_keys = comparison.hashes();
+  findings->counts.items = comparison.size();
+  findings->counts.target_rcu = looked->rcu;
+  co_return Result<void>();
+}
+
+Result<void> add_up(Worker& worker, const endpoints::Page& page, PageFindings& findings) {
+  for (const std::string_view raw : page.records) {
+    const auto key = item::find_key(raw, worker.run->sides.target_key);
+    if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
+    const std::string bytes = item::key_bytes(*key);
+    if (!worker.sample.has(bytes)) continue;
+    findings.target_keys.push_back(worker.hash(bytes));
+  }
+  findings.counts.items = findings.target_keys.size();
+  return {};
+}
+
+/// Keys of the page that are in a listed bucket: by their bytes, what they are called at the source.
+Result<std::map<std::string, std::string>> listed_keys(Worker& worker, const endpoints::Page& page) {
+  const VerifyRun& run = *worker.run;
+  std::map<std::string, std::string> keys;
+  for (const std::string_view raw : page.records) {
+    auto key = item::key_forms(raw, run.sides.target_key, run.sides.source_key);
+    if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
+    if (!worker.sample.has(key->bytes)) continue;
+    const std::uint32_t bucket = item::bucket_of(worker.hash(key->bytes), run.record.bucket_bits);
+    if (run.listed.empty() || run.listed[bucket]) keys.emplace(std::move(key->bytes), std::move(key->text));
+  }
+  return keys;
+}
+
+Task<Result<void>> list(std::shared_ptr<Worker> worker, const endpoints::Page* page, PageFindings* findings) {
+  auto listed = listed_keys(*worker, *page);
+  if (!listed) co_return fail(listed.error());
+  findings->counts.items = listed->size();
+  std::vector<std::string> keys;
+  for (const auto& [bytes, text] : *listed) keys.push_back(text);
+  std::map<std::string, std::string>& absent = *listed;
+  const item::KeySchema& schema = worker->run->sides.source_key;
+  TakeItems take = [&absent, &schema](std::span<const std::string_view> items) -> Result<void> {
+    for (const std::string_view item : items) {
+      const auto key = item::find_key(item, schema);
+      if (!key) return fail(ErrorKind::corrupt, "an item of the source has no key: " + key.error().message);
+      absent.erase(item::key_bytes(*key));
+    }
+    return {};
+  };
+  const Result<Looked> looked = co_await look_up(worker->run, worker->lane, Side::source, &worker->random,
+                                                 std::move(keys), std::move(take));
+  if (!looked) co_return fail(looked.error());
+  findings->counts.source_rcu = looked->rcu;
+  for (auto& [bytes, text] : absent) findings->suspects.push_back(std::move(text));
+  co_return Result<void>();
+}
+
+Task<Result<PageFindings>> look_at(std::shared_ptr<Worker> worker, const endpoints::Page* page) {
+  PageFindings findings;
+  Result<void> looked;
+  if (worker->side == VerifySide::source)
+    looked = co_await compare(worker, page, &findings);
+  else if (worker->side == VerifySide::bucket)
+    looked = co_await list(worker, page, &findings);
+  else
+    looked = add_up(*worker, *page, findings);
+  if (!looked) co_return fail(looked.error());
+  findings.counts.pages = 1;
+  findings.counts.bytes = page->bytes.size();
+  (worker->side == VerifySide::source ? findings.counts.source_rcu : findings.counts.target_rcu) +=
+      page->cost_rcu;
+  co_return findings;
+}
+
+Task<void> read_unit(std::shared_ptr<Worker> worker, std::size_t index) {
+  const std::shared_ptr<VerifyRun>& run = worker->run;
+  worker->unit = {.id = run->units[index].id, .spec = run->units[index].spec};
+  std::shared_ptr<Ahead> ahead = read_ahead(worker, endpoints::Cursor{run->units[index].cursor});
+  while (ahead) {
+    co_await ahead->reading.wait();
+    if (!ahead->page) co_return;
+    const std::shared_ptr<Ahead> here = std::exchange(ahead, nullptr);
+    const endpoints::Page* const page = &*here->page;
+    if (!page->end && !run->halt.requested()) ahead = read_ahead(worker, page->next);
+    Result<PageFindings> findings = co_await look_at(worker, page);
+    if (!findings) {
+      if (findings.error().kind != ErrorKind::stopped) run->fail_with(findings.error());
+      break;
+    }
+    state::VerifyCommit::UnitStep step{.unit = index,
+                                       .cursor = page->end ? std::string() : page->next.bytes,
+                                       .done = page->end,
+                                       .delta = findings->counts};
+    worker->scan().recycle(std::move(*here->page));
+    co_await run->add(std::move(step), std::move(findings->source_keys), std::move(findings->target_keys),
+                      std::move(findings->suspects));
+  }
+  if (ahead) co_await ahead->reading.wait();
+}
+
+}  // namespace
+
+Task<void> read_units(std::shared_ptr<VerifyRun> run, Lane* lane, Random random, VerifySide side) {
+  const auto worker = std::make_shared<Worker>(run, lane, side);
+  worker->random = random;
+  while (!run->halt.requested()) {
+    const std::optional<std::size_t> unit = run->take_unit();
+    if (!unit) co_return;
+    co_await read_unit(worker, *unit);
+  }
+}
+
+}  // namespace messina::jobs

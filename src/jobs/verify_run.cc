@@ -1,0 +1,275 @@
+#include "jobs/verify_run.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace messina::jobs {
+
+namespace {
+
+/// Bytes of hashes and suspects that may wait for a commit.
+constexpr std::int64_t kMaxWaitingBytes = 8 << 20;
+/// Of a page before one was seen: DynamoDB's are of 1 MB at most, as it counts, and the other side's answers
+/// about it are as large.
+constexpr std::int64_t kFirstPageLease = 3 << 20;
+/// How often a paused reader looks whether it may go on.
+constexpr Duration kPausedNap = std::chrono::milliseconds(200);
+/// A busy ledger is asked again after this.
+constexpr Duration kBusyNap = std::chrono::milliseconds(50);
+/// Of what a lookup's key should cost before anything is known: half a unit is the least, by twice as much
+/// none is far off.
+constexpr double kRcuPerKey = 1;
+
+}  // namespace
+
+VerifyRun::VerifyRun(VerifyContext job_context, VerifyOptions job_options)
+    : context(std::move(job_context)),
+      options(std::move(job_options)),
+      home(*context.lanes->front().loop),
+      random(context.random.fork()),
+      memory(static_cast<std::int64_t>(options.memory_bytes)),
+      page_lease(kFirstPageLease),
+      own_source_reads(home.now()),
+      target_reads(home.now()),
+      cap(home.now()),
+      source_reads(context.source_reads != nullptr ? *context.source_reads : own_source_reads),
+      source_throttles(context.source_throttles != nullptr ? *context.source_throttles
+                                                           : own_source_throttles),
+      room_(kMaxWaitingBytes) {
+  if (options.read_rcu_per_s) cap.set_rate(home.now(), options.read_rcu_per_s);
+}
+
+void VerifyRun::fail_with(Error error) {
+  {
+    const std::lock_guard lock(mutex);
+    if (!failure_) failure_ = std::move(error);
+  }
+  halt.request();
+}
+
+std::optional<Error> VerifyRun::failure() const {
+  const std::lock_guard lock(mutex);
+  return failure_;
+}
+
+// ------------------------------------------------------------------------------------------ commits
+
+Task<void> VerifyRun::add(state::VerifyCommit::UnitStep step, std::vector<Uint128> source_keys,
+                          std::vector<Uint128> target_keys, std::vector<std::string> suspects) {
+  std::size_t bytes = step.cursor.size() + sizeof(Uint128) * (source_keys.size() + target_keys.size());
+  for (const std::string& key : suspects) bytes += key.size();
+  AsyncSemaphore::Lease lease = co_await room_.acquire(static_cast<std::int64_t>(bytes));
+  const std::lock_guard lock(mutex);
+  waiting_.push_back(std::move(lease));
+  state::VerifyCommit::UnitStep& of_unit = steps_[step.unit];
+  of_unit.unit = step.unit;
+  of_unit.cursor = std::move(step.cursor);
+  of_unit.done = step.done;
+  of_unit.delta += step.delta;
+  std::ranges::copy(source_keys, std::back_inserter(pending_.source_keys));
+  std::ranges::copy(target_keys, std::back_inserter(pending_.target_keys));
+  for (std::string& key : suspects) pending_.notes.push_back({.key = std::move(key)});
+}
+
+Task<void> VerifyRun::add(std::vector<state::KeyNote> notes) {
+  std::size_t bytes = 0;
+  for (const state::KeyNote& note : notes) bytes += note.key.size() + note.source.size() + note.target.size();
+  AsyncSemaphore::Lease lease = co_await room_.acquire(static_cast<std::int64_t>(bytes));
+  const std::lock_guard lock(mutex);
+  waiting_.push_back(std::move(lease));
+  std::ranges::move(notes, std::back_inserter(pending_.notes));
+}
+
+void VerifyRun::note_record() {
+  const std::lock_guard lock(mutex);
+  shown.record = record;
+  record_changed_ = true;
+}
+
+bool VerifyRun::take_pending(state::VerifyCommit& commit) {
+  const std::lock_guard lock(mutex);
+  commit = std::exchange(pending_, {});
+  for (auto& [unit, step] : steps_) commit.steps.push_back(std::move(step));
+  steps_.clear();
+  if (std::exchange(record_changed_, false)) commit.record = to_json(shown.record);
+  return !commit.steps.empty() || !commit.notes.empty() || !commit.source_keys.empty() ||
+         !commit.target_keys.empty() || commit.record;
+}
+
+Task<bool> VerifyRun::commit_pending() {
+  const AsyncSemaphore::Lease one = co_await committing_.acquire(1);
+  state::VerifyCommit commit;
+  std::vector<AsyncSemaphore::Lease> leases;
+  {
+    const std::lock_guard lock(mutex);
+    leases = std::exchange(waiting_, {});
+  }
+  if (!take_pending(commit)) co_return true;
+  for (;;) {
+    const Result<state::NoteCounts> committed = co_await context.store->commit(commit);
+    if (committed) {
+      show([&](VerifyFigures& figures) {
+        figures.notes = *committed;
+        for (const state::VerifyCommit::UnitStep& step : commit.steps) {
+          const bool forward = units[step.unit].side == state::VerifySide::source;
+          (forward ? figures.forward : figures.backward) += step.delta;
+          if (step.done) ++figures.units_done;
+        }
+        const state::Counts counts{.read_items = figures.forward.items + figures.backward.items};
+        figures.items_per_s = rates_.add(home.now(), counts).items_per_s;
+      });
+      co_return true;
+    }
+    if (committed.error().kind != ErrorKind::busy) {
+      fail_with(committed.error());
+      co_return false;
+    }
+    co_await home.sleep_for(kBusyNap, nullptr);
+  }
+}
+
+Task<void> VerifyRun::commit_by_and_by(Stop* over) {
+  bool well = true;
+  while (well && !over->requested()) {
+    co_await home.sleep_for(options.commit_period, over);
+    well = co_await commit_pending();
+  }
+  // Nobody waits for room in vain.
+  if (!well) room_.set_capacity(INT64_MAX / 2);
+}
+
+Task<bool> VerifyRun::flush() {
+  const bool well = co_await commit_pending();
+  co_return well;
+}
+
+// -------------------------------------------------------------------------------------------- units
+
+void VerifyRun::hand_out(state::VerifySide side) {
+  std::uint64_t of_side = 0, done = 0;
+  const std::lock_guard lock(mutex);
+  to_do_.clear();
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (units[i].side != side) continue;
+    ++of_side;
+    if (units[i].done)
+      ++done;
+    else
+      to_do_.push_back(i);
+  }
+  shown.units = of_side;
+  shown.units_done = done;
+}
+
+std::optional<std::size_t> VerifyRun::take_unit() {
+  const std::lock_guard lock(mutex);
+  if (to_do_.empty()) return std::nullopt;
+  const std::size_t unit = to_do_.front();
+  to_do_.pop_front();
+  return unit;
+}
+
+// -------------------------------------------------------------------------------------------- reads
+
+std::optional<Duration> VerifyCharge::ask(MonoTime now, std::optional<double> units) {
+  const auto ask_one = [&](ReadCharge& charge) {
+    return units ? charge.ask_units(now, *units) : charge.ask(now);
+  };
+  if (capped_ && !passed_cap_) {
+    if (const auto nap = ask_one(cap_)) return nap;
+    passed_cap_ = true;
+  }
+  return ask_one(side_);
+}
+
+void VerifyCharge::answered(MonoTime now, bool of_keys, std::size_t items, double units) {
+  const auto tell = [&](ReadCharge& charge) {
+    if (of_keys)
+      charge.answered_units(now, units);
+    else
+      charge.answered(now, items, units);
+  };
+  if (capped_) tell(cap_);
+  tell(side_);
+}
+
+void VerifyCharge::give_up(MonoTime now) {
+  if (capped_) cap_.give_up(now);
+  side_.give_up(now);
+  passed_cap_ = false;
+}
+
+Task<bool> may_read(std::shared_ptr<VerifyRun> run, Loop* loop, VerifyCharge* charge,
+                    std::optional<double> units) {
+  while (!run->halt.requested()) {
+    Duration nap = kPausedNap;
+    if (!run->paused()) {
+      const std::optional<Duration> turn = charge->ask(loop->now(), units);
+      if (!turn) co_return true;
+      nap = *turn;
+    }
+    co_await loop->sleep_for(nap, &run->halt);
+  }
+  charge->give_up(loop->now());
+  co_return false;
+}
+
+Task<bool> after_failure(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, Retry* retry, Random* random,
+                         Error error) {
+  Duration pause{};
+  if (!retry->again(error, *random, pause)) {
+    run->fail_with(std::move(error));
+    co_return false;
+  }
+  ++run->retries;
+  if (error.kind == ErrorKind::throttled) {
+    ++run->throttles;
+    if (error.scope != ThrottleScope::key_range)
+      ++(side == Side::source ? run->source_throttles : run->target_throttles);
+  }
+  run->trouble.note(error, loop->now());
+  co_await loop->sleep_for(pause, &run->halt);
+  co_return !run->halt.requested();
+}
+
+Task<Result<Looked>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
+                             std::vector<std::string> keys, TakeItems take) {
+  endpoints::Lookup* const lookup = side == Side::source ? lane->source.get.get() : lane->target.get.get();
+  Loop* const loop = lane->loop;
+  Looked looked;
+  Retry retry;
+  while (!keys.empty()) {
+    const std::size_t count = std::min(keys.size(), lookup->max_keys());
+    const std::vector<std::string_view> some(keys.end() - static_cast<std::ptrdiff_t>(count), keys.end());
+    VerifyCharge charge(*run, side);
+    const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(count));
+    if (!granted) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
+    looked.sent_at = loop->now();
+    Result<endpoints::LookupPage> page = co_await lookup->get(some);
+    charge.answered(loop->now(), true, 0, page ? page->cost_rcu : 0);
+    Error error{ErrorKind::throttled, "keys of a lookup were left unprocessed"};
+    if (page) {
+      looked.rcu += page->cost_rcu;
+      std::vector<std::string> again;
+      for (const std::string_view key : page->unprocessed_keys) again.emplace_back(key);
+      const Result<void> taken = take(page->items);
+      lookup->recycle(std::move(*page));
+      if (!taken) co_return fail(taken.error());
+      keys.resize(keys.size() - count);
+      std::ranges::move(again, std::back_inserter(keys));
+      if (again.empty()) {
+        retry = Retry();
+        continue;
+      }
+      if (again.size() < count) retry = Retry();
+    } else {
+      error = page.error();
+    }
+    const bool goes_on = co_await after_failure(run, loop, side, &retry, random, error);
+    if (!goes_on) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
+  }
+  co_return looked;
+}
+
+}  // namespace messina::jobs
