@@ -23,8 +23,26 @@ TEST(Control, RequestsComeBackAsTheyWent) {
   EXPECT_EQ(control_request(joins),
             R"({"v":1,"do":"join","roles":["capture","apply"],"enableStream":"KEYS_ONLY","skipExpired":true,)"
             R"("intoExisting":true})");
+  ControlRequest verifies;
+  verifies.verb = Verb::verify;
+  EXPECT_EQ(control_request(verifies), R"({"v":1,"do":"verify"})");
+  verifies.verify.scope = {
+      .sample = 0.25, .sample_seed = 7, .segment = jobs::VerifyScope::Segment{3, 16}, .exhaustive = true};
+  verifies.verify.restart = true;
+  verifies.verify.read_rcu_per_s = 500;
+  verifies.keys_file = "/keys";
+  verifies.verify.repair = {.delete_extra = true, .max_deletes = 9};
+  EXPECT_EQ(
+      control_request(verifies),
+      R"({"v":1,"do":"verify","sample":0.25,"sampleSeed":7,"segment":3,"ofSegments":16,"exhaustive":true,)"
+      R"("restart":true,"rcu":500,"keysFile":"/keys","repair":true,"deleteExtra":true,"maxDeletes":9})");
+  const auto understood = parse_control_request(control_request(verifies));
+  ASSERT_TRUE(understood) << understood.error().message;
+  verifies.verify.scope.keys_alone = true;  // because there is a file of them
+  EXPECT_EQ(understood->verify, verifies.verify);
   for (const ControlRequest& request :
-       {set, automatic, all, joins, ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
+       {set, automatic, all, joins, verifies, ControlRequest{Verb::cancel_verify, {}, {}},
+        ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
         ControlRequest{Verb::status, {}, {}}, ControlRequest{Verb::retry_rejects, {}, {}}}) {
     const auto back = parse_control_request(control_request(request));
     ASSERT_TRUE(back) << back.error().message;
@@ -57,6 +75,16 @@ TEST(Control, RefusesWhatItDoesNotKnow) {
                            R"({"v":1,"do":"join","roles":"copy"})",
                            R"({"v":1,"do":"join","roles":["copy",1]})",
                            R"({"v":1,"do":"join","roles":["verify"]})",
+                           R"({"v":1,"do":"verify","sample":0})",
+                           R"({"v":1,"do":"verify","sample":1})",
+                           R"({"v":1,"do":"verify","sample":"1%"})",
+                           R"({"v":1,"do":"verify","segment":16,"ofSegments":16})",
+                           R"({"v":1,"do":"verify","rcu":0})",
+                           R"({"v":1,"do":"verify","repair":false})",
+                           R"({"v":1,"do":"verify","keysFile":1})",
+                           R"({"v":1,"do":"verify","restart":1})",
+                           R"({"v":1,"do":"verify","tables":"all"})",
+                           R"({"v":1,"do":"verify","everything":true})",
                            R"({"v":1,"do":"join","roles":["copy"],"tables":"all"})",
                            R"({"v":1,"do":"join","roles":["copy"],"rcu":1})",
                            R"({"v":1,"do":"join","roles":["copy"],"enableStream":"ALL"})",

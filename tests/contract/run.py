@@ -7,12 +7,14 @@ Servers: messina-sim as DynamoDB and as Alternator, dynalite (npm) and moto (PyP
 build/contract at their first use. What a server cannot do is skipped, with the reason. Exit status 0: all passed.
 """
 import argparse
+import json
 import os
 import pathlib
 import queue
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -23,6 +25,8 @@ TOOLS = ROOT / "build" / "contract"
 DYNALITE = "dynalite@4.0.0"
 # moto's "server" extra pulls in what emulates the other services; these are what DynamoDB needs.
 MOTO = ["moto[dynamodb]==5.2.5", "flask==3.1.2", "flask-cors==6.0.1"]
+# Servers that others wrote.
+OTHERS = {"dynalite", "moto"}
 START_DEADLINE_S = 60
 RUN_DEADLINE_S = 300
 
@@ -141,6 +145,48 @@ def run(server, program, flags):
         return False
 
 
+def verify(server, build):
+    """A table of the simulator is copied to the server and compared with it by `messina`; then items are changed, and must be found
+    and repaired. True if all of it was so."""
+    print(f"\n== verify and repair, with {server.name} as the target", flush=True)
+    sim = Server(f"{server.name}-source", [find(build, "messina-sim"), "--dynamodb", 0, "--table", "items:id=S"])
+    with sim, tempfile.TemporaryDirectory() as folder:
+        environment = dict(os.environ, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true", HOME=folder)
+        sides = ["dynamodb://us-east-1/items", "dynamodb://us-east-1/verified", "--source-endpoint", sim.url, "--target-endpoint",
+                 server.url, "--state", f"{folder}/state"]
+
+        def load(items):
+            body = "\n".join(json.dumps(item) for item in items).encode()
+            urllib.request.urlopen(urllib.request.Request(f"{sim.url}/_sim/tables/items/load", data=body)).close()
+
+        def messina(expected, *args):
+            done = subprocess.run([find(build, "messina"), *args], env=environment, timeout=RUN_DEADLINE_S, capture_output=True, text=True)
+            if done.returncode != expected:
+                raise AssertionError(f"{args[0]} ended with {done.returncode}, not {expected}:\n{done.stdout}{done.stderr}")
+            return done.stdout
+
+        def item(number, **more):
+            return {"id": {"S": f"i{number}"}, "n": {"N": str(number)}, "set": {"SS": ["b", "a"]},
+                    "map": {"M": {"list": {"L": [{"N": "1.50"}, {"NULL": True}]}}}, **more}
+
+        try:
+            load(item(number) for number in range(250))
+            messina(0, "copy", *sides)
+            messina(0, "verify", *sides)
+            load([item(7, n={"S": "7"}), item(8, map={"M": {"list": {"L": [{"N": "1.5"}]}}}), item(999)])
+            messina(1, "verify", *sides)
+            found = [json.loads(line) for line in messina(0, "diff", "--state", f"{folder}/state", "--json").split("\n") if line]
+            listed = {event["key"]["id"]["S"]: (event["verdict"], [place["path"] for place in event["places"] or []]) for event in found}
+            assert listed == {"i7": ("differs", ["n"]), "i8": ("differs", ["map.list[1]"]), "i999": ("missing", [])}, listed
+            messina(0, "repair", *sides, "--dead-after", "1s", "--clock-error", "100ms")
+            messina(0, "verify", *sides, "--exhaustive")
+        except AssertionError as failure:
+            print(failure)
+            return False
+    print("as it should be")
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
@@ -151,7 +197,10 @@ def main():
     failed = []
     for server in servers(arguments.build.resolve(), arguments.only.split(",")):
         with server:
-            if not run(server, program, arguments.flags):
+            good = run(server, program, arguments.flags)
+            if server.name in OTHERS and not arguments.flags:
+                good = verify(server, arguments.build.resolve()) and good
+            if not good:
                 failed.append(server.name)
     if failed:
         sys.exit("the contract is broken on: " + ", ".join(failed))

@@ -187,6 +187,11 @@ LiveProcess::LiveProcess(const Setting& with, std::uint64_t seed)
   context.stop = &stop;
   context.steering = &steering;
   context.random = Random(seed);
+  if (with.verify_disk != nullptr) {
+    verify_store.emplace(loop, *with.verify_disk, universe.random(), with.verify_store_faults);
+    context.verify_store = &*verify_store;
+    context.verify_desk = &verify_desk;
+  }
   if (copies_alone()) {
     copy_alone();
     return;
@@ -202,6 +207,7 @@ LiveProcess::~LiveProcess() {
   loop.destroy_everything();
   // Whoever waits for its turn at the ledger goes with it, and wakes others.
   store.reset();
+  verify_store.reset();
   loop.destroy_everything();
 }
 

@@ -14,6 +14,7 @@
 #include "sim_loop.h"
 #include "sim_spool.h"
 #include "sim_stream.h"
+#include "sim_verify_store.h"
 #include "world.h"
 
 namespace messina::simulation {
@@ -51,6 +52,8 @@ struct LiveProcess {
     Disk* disk = nullptr;
     SpoolDisk* spool_disk = nullptr;
     SpoolFaults spool_faults;
+    VerifyDisk* verify_disk = nullptr;  ///< null: nothing is verified
+    VerifyStoreFaults verify_store_faults = {};
     WriteWatch* watch = nullptr;
     bool leave = false;  ///< somebody allowed to delete what only the target has
     jobs::MigrateOptions options;
@@ -81,6 +84,8 @@ struct LiveProcess {
   Observed observed;
   std::unique_ptr<SimStore> store;
   SimSpool spool;
+  std::optional<SimVerifyStore> verify_store;
+  jobs::VerifyDesk verify_desk;
   std::vector<jobs::Lane> lanes;
   jobs::MigrateContext context;
   jobs::CopyContext copy_context;

@@ -278,7 +278,7 @@ class SimWritable final : public endpoints::Writable {
 
 class SimLookup final : public endpoints::Lookup {
  public:
-  SimLookup(World& world, SimLoop& loop) : world_(world), loop_(loop) {}
+  SimLookup(World& world, SimLoop& loop, bool source) : world_(world), loop_(loop), source_(source) {}
 
   std::size_t max_keys() const override { return world_.plan().batch_items + 1; }
 
@@ -303,7 +303,7 @@ class SimLookup final : public endpoints::Lookup {
   }
 
  private:
-  /// What the source has now.
+  /// What the table has now.
   void look_up(endpoints::LookupPage& page, std::span<const std::string_view> keys) {
     std::vector<std::size_t> ends;
     std::size_t items = 0;
@@ -314,11 +314,11 @@ class SimLookup final : public endpoints::Lookup {
     std::vector<std::string_view> unprocessed;
     for (const std::string_view key : keys) {
       const KeyId id = parse_key(key);
-      const World::SourceState state = world_.source_state(id);
+      const std::optional<Version> version = version_of(id);
       if (world_.chance(world_.plan().unprocessed)) {
         unprocessed.push_back(key);
-      } else if (state.there) {
-        append(item_json({.key = id, .version = state.version}));
+      } else if (version) {
+        append(item_json({.key = id, .version = *version}));
         ++items;
       }
     }
@@ -332,8 +332,15 @@ class SimLookup final : public endpoints::Lookup {
     page.cost_rcu = kRcuPerItem * static_cast<double>(keys.size());
   }
 
+  std::optional<Version> version_of(KeyId key) const {
+    if (!source_) return world_.on_target(key);
+    const World::SourceState state = world_.source_state(key);
+    return state.there ? std::optional(state.version) : std::nullopt;
+  }
+
   World& world_;
   SimLoop& loop_;
+  bool source_;
 };
 
 }  // namespace
@@ -344,7 +351,7 @@ endpoints::Endpoint make_source(World& world, SimLoop& loop, Observed& observed)
   source.table.value = "items";
   source.catalog = std::make_unique<SimCatalog>(world, loop, true);
   source.scan = std::make_unique<SimScan>(world, loop, observed, true);
-  source.get = std::make_unique<SimLookup>(world, loop);
+  source.get = std::make_unique<SimLookup>(world, loop, true);
   return source;
 }
 
@@ -354,6 +361,7 @@ endpoints::Endpoint make_target(World& world, SimLoop& loop, Observed& observed)
   target.table.value = "items";
   target.catalog = std::make_unique<SimCatalog>(world, loop, false);
   target.scan = std::make_unique<SimScan>(world, loop, observed, false);
+  target.get = std::make_unique<SimLookup>(world, loop, false);
   target.put = std::make_unique<SimWritable>(world, loop, observed);
   return target;
 }

@@ -40,7 +40,10 @@ std::uint32_t parse_segment(std::string_view spec) {
 }
 
 World::World(Universe& universe, WorldPlan plan)
-    : universe_(universe), plan_(plan), faults_end_(universe.now() + plan.faults_until) {
+    : universe_(universe),
+      plan_(plan),
+      written_keys_(plan.keys),
+      faults_end_(universe.now() + plan.faults_until) {
   Random& random = universe_.random();
   // Some key numbers are left free, for items that are added later.
   for (KeyId key = 0; key < plan_.keys; ++key) {
@@ -77,7 +80,7 @@ void World::schedule_writers() {
 
 void World::change_something() {
   Random& random = universe_.random();
-  const auto key = static_cast<KeyId>(random.below(plan_.keys));
+  const auto key = static_cast<KeyId>(random.below(written_keys_));
   const SourceState before = source_state(key);
   Source& item = source_[key];
   if (item.version == 0 || !item.there) {
@@ -162,6 +165,18 @@ void World::execute(std::uint64_t request, std::uint64_t event) {
     if (stamp > cell.stamp || (stamp == cell.stamp && wins)) cell = {item.version, stamp, item.removed};
   }
   requests_.erase(found);
+}
+
+bool World::on_wire(KeyId key) const {
+  return std::ranges::any_of(requests_, [key](const auto& request) {
+    return std::ranges::any_of(request.second.items,
+                               [key](const ItemState& item) { return item.key == key; });
+  });
+}
+
+void World::damage(KeyId key, std::optional<Version> version) {
+  Target& cell = target_[key];
+  cell = {version.value_or(0), std::max(cell.stamp, universe_.now()), !version};
 }
 
 void World::acknowledged(std::span<const ItemState> items) {

@@ -114,6 +114,9 @@ class World {
     changed_.push_back(std::move(listener));
   }
 
+  /// From now on its users write to keys below this alone.
+  void leave_keys_from(KeyId key) { written_keys_ = key; }
+
   // ------------------------------------------------------------------ the target
   /// The target's rules were relaxed.
   void refuse_nothing() { refused_.clear(); }
@@ -135,6 +138,9 @@ class World {
     return cell->second.version;
   }
   bool requests_on_wire() const { return !requests_.empty(); }
+  bool on_wire(KeyId key) const;
+  /// Somebody changes an item of the target behind everybody's back; nullopt: removes it.
+  void damage(KeyId key, std::optional<Version> version);
 
   // ------------------------------------------------------------------ the truth
   void violate(Violation::Kind kind, std::string text);
@@ -175,6 +181,7 @@ class World {
 
   Universe& universe_;
   WorldPlan plan_;
+  KeyId written_keys_;
   MonoTime faults_end_;
   std::map<KeyId, Source> source_;
   std::vector<std::function<void(KeyId, SourceState)>> changed_;

@@ -1,0 +1,97 @@
+#include "jobs/page_comparison.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace messina::jobs {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Items = std::vector<std::string_view>;
+
+SidesOfItems renamed_by(item::TransformRules rules) {
+  SidesOfItems sides;
+  sides.source_key = {{"id", item::Type::S}, item::KeyAttribute{"n", item::Type::N}};
+  sides.target_key = item::transform_schema(sides.source_key, rules);
+  sides.transform = std::move(rules);
+  return sides;
+}
+
+constexpr KeyedHash::Key kSecret{1, 2, 3};
+
+struct Compared {
+  explicit Compared(item::TransformRules rules = {})
+      : sides(renamed_by(std::move(rules))), comparison(sides, KeySample(VerifyScope()), kSecret) {}
+
+  std::vector<std::string> suspects(const Items& source, const Items& target) {
+    EXPECT_TRUE(comparison.begin(source));
+    EXPECT_TRUE(comparison.answered(target));
+    auto keys = comparison.suspects();
+    EXPECT_TRUE(keys);
+    return keys.value_or(std::vector<std::string>());
+  }
+
+  SidesOfItems sides;
+  PageComparison comparison;
+};
+
+TEST(PageComparison, EqualItemsAreNoSuspectsInWhateverOrderTheyCome) {
+  Compared page;
+  EXPECT_THAT(page.suspects(
+                  {R"({"id":{"S":"a"},"n":{"N":"1"},"v":{"N":"1.0"}})", R"({"id":{"S":"b"},"n":{"N":"2"}})"},
+                  {R"({"n":{"N":"2"},"id":{"S":"b"}})", R"({"v":{"N":"1"},"id":{"S":"a"},"n":{"N":"1"}})"}),
+              IsEmpty());
+  EXPECT_EQ(page.comparison.hashes().size(), 2u);
+}
+
+TEST(PageComparison, WhatDiffersOrIsAbsentIsASuspectByItsKeyAsTheSourceWritesIt) {
+  Compared page;
+  EXPECT_THAT(page.suspects(
+                  {R"({"id":{"S":"a"},"n":{"N":"10"},"v":{"S":"x"}})", R"({"n":{"N":"1e3"},"id":{"S":"b"}})",
+                   R"({"id":{"S":"c"},"n":{"N":"3"}})"},
+                  {R"({"id":{"S":"a"},"n":{"N":"10"},"v":{"S":"y"}})", R"({"id":{"S":"c"},"n":{"N":"3"}})"}),
+              ElementsAre(R"({"id":{"S":"a"},"n":{"N":"10"}})", R"({"id":{"S":"b"},"n":{"N":"1e3"}})"));
+}
+
+TEST(PageComparison, TheTargetIsAskedByItsNamesAndComparedWithWhatShouldHaveBeenWritten) {
+  Compared page({.renames = {{"id", "order"}, {"v", "value"}}, .drops = {"secret"}});
+  const Items source{R"({"id":{"S":"a"},"n":{"N":"1"},"v":{"S":"x"},"secret":{"S":"s"}})"};
+  EXPECT_THAT(page.suspects(source, {R"({"order":{"S":"a"},"n":{"N":"1"},"value":{"S":"x"}})"}), IsEmpty());
+  EXPECT_THAT(page.comparison.keys(0, 10), ElementsAre(R"({"order":{"S":"a"},"n":{"N":"1"}})"));
+  EXPECT_THAT(
+      page.suspects(source, {R"({"order":{"S":"a"},"n":{"N":"1"},"value":{"S":"x"},"secret":{"S":"s"}})"}),
+      ElementsAre(R"({"id":{"S":"a"},"n":{"N":"1"}})"));
+}
+
+TEST(PageComparison, AnAnswerThatNobodyAskedForIsAnError) {
+  Compared page;
+  EXPECT_TRUE(page.comparison.begin(Items{R"({"id":{"S":"a"},"n":{"N":"1"}})"}));
+  EXPECT_EQ(page.comparison.answered(Items{R"({"id":{"S":"z"},"n":{"N":"1"}})"}).error().kind,
+            ErrorKind::corrupt);
+  EXPECT_EQ(page.comparison.answered(Items{R"({"n":{"N":"1"}})"}).error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(page.comparison.begin(Items{R"({"n":{"N":"1"}})"}).error().kind, ErrorKind::corrupt);
+}
+
+TEST(KeySample, GivesTheSameKeysForASeedAndOthersForAnother) {
+  VerifyScope scope;
+  scope.sample = 0.25;
+  KeySample one(scope), again(scope);
+  scope.sample_seed = 2;
+  KeySample other(scope);
+  int chosen = 0, both = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string key = "S" + std::to_string(i);
+    EXPECT_EQ(one.has(key), again.has(key));
+    if (!one.has(key)) continue;
+    ++chosen;
+    if (other.has(key)) ++both;
+  }
+  EXPECT_NEAR(chosen, 2'500, 250);
+  EXPECT_NEAR(both, 625, 150) << "one sample says nothing of the other";
+  KeySample all{VerifyScope()};
+  EXPECT_TRUE(all.has("Sx"));
+}
+
+}  // namespace
+}  // namespace messina::jobs
