@@ -150,6 +150,7 @@ ExitCode show_item(Session& session, state::VerifyLedger& ledger, const std::str
 ExitCode list(Session& session, state::VerifyLedger& ledger, const Flags& flags, HmacKey* redaction) {
   const auto groups = ledger.groups();
   if (!groups) return session.failed(groups.error());
+  if (!session.json() && groups->empty()) session.display().say("no difference is known\n");
   if (!session.json()) session.display().result(console::diff_groups_text(*groups, redaction));
   if (flags.verify.groups && !session.json()) return ExitCode::done;
   state::NoteFilter filter = filter_of(flags);

@@ -17,6 +17,7 @@
 #include "net/local_socket.h"
 #include "plan/plan_json.h"
 #include "plan/text.h"
+#include "state/verify_ledger.h"
 
 namespace messina::cli {
 
@@ -29,7 +30,7 @@ Result<std::vector<std::filesystem::path>> begun_migrations(const std::string& d
   if (!folders) return folders;
   std::erase_if(*folders, [](const std::filesystem::path& folder) {
     const auto status = read_status(folder);
-    return status && !status->begun && !status->running;
+    return status && !status->begun && !status->running && !status->verify;
   });
   return folders;
 }
@@ -165,6 +166,20 @@ Result<plan::CopyPlan> remembered_plan(const std::filesystem::path& folder) {
   return plan::plan_from_json(*text);
 }
 
+namespace {
+
+/// A damaged file of the verification is told by who asks for it.
+std::optional<jobs::VerifyProgress> last_verification(const std::filesystem::path& folder) {
+  const auto ledger = state::VerifyLedger::open(folder, {.access = state::Access::read_only});
+  const auto kept = ledger ? (*ledger)->load() : Result<std::optional<state::VerifyState>>();
+  if (!kept || !*kept) return std::nullopt;
+  const auto figures = jobs::figures_of(**kept);
+  if (!figures) return std::nullopt;
+  return jobs::progress_of(*figures, false);
+}
+
+}  // namespace
+
 Result<console::MigrationStatus> read_status(const std::filesystem::path& folder) {
   console::MigrationStatus status;
   status.folder = folder.string();
@@ -185,6 +200,7 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
   if (!ledger) return fail(ledger.error());
   const auto job = (*ledger)->load();
   if (!job) return fail(job.error());
+  status.verify = last_verification(folder);
   if (!*job) return status;
   const state::JobState& state = **job;
   status.begun = true;
@@ -215,6 +231,7 @@ Result<console::MigrationStatus> read_live_status(const std::filesystem::path& f
   if (!status || !status->running) return status;
   if (auto answered = ask_running(folder, *status, {})) {
     status->progress = std::move(answered->snapshot);
+    if (status->progress->verify) status->verify = status->progress->verify;
     status->run = std::move(answered->run);
     status->live = true;
     return status;

@@ -319,6 +319,10 @@ std::string migration_event(WallTime time, const MigrationStatus& status) {
   } else {
     line.null("run");
   }
+  if (status.verify)
+    line.raw("verify", verify_json(*status.verify));
+  else
+    line.null("verify");
   return line.str();
 }
 

@@ -82,6 +82,8 @@ struct MigrationStatus {
   std::vector<std::string> gaps;
   /// With `live`: the run over many tables that it is a part of.
   std::optional<RunOfTables> run;
+  /// The last verification: of the running process, else as it is kept. Absent: nothing was verified.
+  std::optional<jobs::VerifyProgress> verify;
 };
 std::string migration_event(WallTime time, const MigrationStatus& status);
 /// "new", "planned", "copying", "following", "done".

@@ -162,6 +162,7 @@ std::vector<std::string> every_event() {
   MigrationStatus failed;
   failed.last_end = {ExitCode::needs_person, "m", "t"};
   failed.gaps = {"g"};
+  failed.verify = live_progress().verify;
   jobs::Progress live_unknown;
   live_unknown.live.emplace();
   state::Reject reject;

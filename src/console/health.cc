@@ -71,6 +71,14 @@ Check check_idle(const MigrationStatus& status) {
         ExitCode::done_with_rejects, "done with rejects",
         fmt::format("{}, {}: see `messina rejects list`", written, counted(status.live_rejects, "reject"))};
   }
+  // Tables that were compared, and not moved from here.
+  if (!status.begun && status.verify && status.verify->phase == "done") {
+    const jobs::VerifyProgress& verify = *status.verify;
+    const std::uint64_t differences = verify.missing + verify.extra + verify.differs;
+    if (differences == 0) return {ExitCode::done, "verified", "no difference was found"};
+    return {ExitCode::done_with_rejects, "differs",
+            fmt::format("{}: see `messina diff`", counted(differences, "difference"))};
+  }
   std::string text = status.begun && status.units > 0 ? to_go(status) : "nothing was copied yet";
   if (must_follow(status)) text = "history is copied, and nobody follows the changes since";
   if (end)

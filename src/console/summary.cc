@@ -136,6 +136,7 @@ std::string apply_summary_text(const MigrateOutcome& outcome) {
 std::string verify_line(const jobs::VerifyProgress& verify) {
   if (verify.running && !verify.staying)
     return fmt::format("  verify     {}\n", verify_progress_text(verify));
+  if (verify.phase != "done") return "  verify     stopped; `messina verify` goes on where it was\n";
   const char* const more = verify.staying ? "; each key that changes is judged" : "";
   const std::string at = time_text(verify.ended_unix_ms).value_or("");
   if (verify.not_verified.empty()) return fmt::format("  verified   all equal, at {}{}\n", at, more);
@@ -210,9 +211,9 @@ std::string migration_text(const MigrationStatus& status) {
     text += "  stopped    nobody follows the changes; run the same command again and it goes on\n";
   else if (status.begun && status.phase != state::JobPhase::done)
     text += "  stopped    run the same command again and it goes on\n";
-  else if (!status.begun)
+  else if (!status.begun && !status.verify)
     text += "  failed     before anything was copied; run the same command again\n";
-  text += fmt::format("  phase      {}\n", phase_name(status));
+  if (status.begun || !status.verify) text += fmt::format("  phase      {}\n", phase_name(status));
   if (status.begun) {
     text += fmt::format("  segments   {} of {} done", grouped(status.units_done), grouped(status.units));
     if (status.units_skipped > 0) text += fmt::format(", {} left out", grouped(status.units_skipped));
@@ -228,7 +229,7 @@ std::string migration_text(const MigrationStatus& status) {
     text += live_status_text(*status.progress->live);
   else
     text += gap_lines(status.gaps, status.running);
-  if (status.progress && status.progress->verify) text += verify_line(*status.progress->verify);
+  if (status.verify) text += verify_line(*status.verify);
   text += fmt::format("  state      {}\n", status.folder);
   // What a process that is gone was told concerns nobody.
   if (status.running && status.progress) {

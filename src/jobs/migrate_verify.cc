@@ -14,9 +14,10 @@ Result<void> may_verify(const Migration& m, bool repairs) {
   if ((follows || m.copying()) && !m.history_done)
     return fail(ErrorKind::config, "history is not all copied yet: verify when it is");
   if (follows && !m.capturing)
-    return fail(ErrorKind::config,
-                "changes are not captured, so that what is late cannot be told from what is wrong: ask it to "
-                "capture as well (`messina capture`)");
+    return fail(
+        ErrorKind::config,
+        "changes are not captured, or not yet, so that what is late cannot be told from what is wrong: "
+        "ask again in a moment, or ask it to capture as well (`messina capture`)");
   if ((follows || repairs) && !m.applying)
     return fail(ErrorKind::config,
                 "changes are not applied, so that nothing would become equal: ask it to apply them as well "

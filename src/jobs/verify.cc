@@ -70,6 +70,12 @@ Task<Result<std::vector<state::VerifyUnit>>> plan_units(Shared run, VerifySide s
 
 /// Begins the verification: from here on each key that is put into the spool is known.
 Task<Result<void>> begin_anew(Shared run) {
+  for (const std::string& key : run->options.keys) {
+    const auto good = item::find_key(key, run->sides.source_key);
+    if (!good)
+      co_return fail(ErrorKind::config, fmt::format("{} is no key of {}: {}", key,
+                                                    run->record.identity.source, good.error().message));
+  }
   if (run->live()) {
     Result<void> kept = co_await run->context.live->spool->keep_touches();
     if (!kept) co_return kept;
@@ -122,11 +128,31 @@ Task<Result<bool>> goes_on_with(Shared run, const std::optional<state::VerifySta
   co_return true;
 }
 
+std::string text_of(const item::KeySchema& key) {
+  const auto one = [](const item::KeyAttribute& attribute) {
+    return fmt::format("{} ({})", attribute.name, item::to_string(attribute.type));
+  };
+  return key.sort ? fmt::format("{}, {}", one(key.partition), one(*key.sort)) : one(key.partition);
+}
+
+/// The target's items must have keys that the source's could have become.
+Result<void> check_keys(const PinnedTables& tables, const item::TransformRules& rules) {
+  if (auto good = item::check_rules(rules, tables.source_key); !good) return good;
+  const item::KeySchema wanted = item::transform_schema(tables.source_key, rules);
+  if (wanted == tables.target_key) return {};
+  return fail(
+      ErrorKind::config,
+      fmt::format("{} has the key {}, and what the source's items become has {}: give the --rename that "
+                  "the items were moved with, or another target",
+                  tables.identity.target, text_of(tables.target_key), text_of(wanted)));
+}
+
 Task<Result<void>> open(Shared run) {
   Lane& lane = run->context.lanes->front();
   Result<PinnedTables> tables =
       co_await pin_tables(lane, &run->halt, run->random, fingerprint(run->options.transform));
   if (!tables) co_return fail(tables.error());
+  if (const Result<void> keys = check_keys(*tables, run->options.transform); !keys) co_return keys;
   run->sides = {tables->source_key, tables->target_key, run->options.transform};
   run->ttl_attribute = tables->ttl_attribute;
   VerifyRecord& record = run->record;
@@ -168,19 +194,14 @@ Task<Result<void>> read_side(Shared run, VerifySide side) {
 
 /// Units of a side that is to be read from now on, with the phase that does so: one commit.
 Task<Result<void>> begin_phase(Shared run, VerifyPhase phase, std::optional<VerifySide> side) {
-  state::VerifyCommit commit;
+  std::vector<state::VerifyUnit> new_units;
   if (side) {
     auto units = co_await plan_units(run, *side);
     if (!units) co_return fail(units.error());
-    commit.new_units = std::move(*units);
+    new_units = std::move(*units);
   }
-  run->record.phase = phase;
-  commit.record = to_json(run->record);
-  const Result<state::NoteCounts> committed = co_await run->context.store->commit(commit);
-  if (!committed) co_return fail(committed.error());
-  run->units.insert(run->units.end(), commit.new_units.begin(), commit.new_units.end());
-  run->show([&](VerifyFigures& figures) { figures.record = run->record; });
-  co_return Result<void>();
+  Result<void> begun = co_await run->begin_phase(phase, std::move(new_units));
+  co_return begun;
 }
 
 VerifyPhase after_forward(const VerifyScope& scope) {
@@ -355,20 +376,19 @@ Task<void> publish(Shared run, const Verify* verify, Stop* over) {
 
 /// The pass and, if it was asked for, what comes after it.
 Task<Result<void>> work(Shared run) {
-  Stop passed;
   TaskGroup judging;
-  judging.spawn(run->home.executor(), judge_suspects(run, &passed));
+  judging.spawn(run->home.executor(), judge_suspects(run, &run->passed));
   Result<void> done = co_await pass(run);
   if (!done && done.error().kind != ErrorKind::stopped) run->fail_with(done.error());
   if (!done) run->halt.request();
-  passed.request();
+  run->passed.request();
   co_await judging.wait();
   if (const std::optional<Error> failure = run->failure()) co_return fail(*failure);
   if (run->halt.requested()) co_return fail(ErrorKind::stopped, "stopped before everything was verified");
   done = co_await finish(run);
   if (!done || !run->options.stays) co_return done;
 
-  Stop over;
+  Stop& over = run->staying_over;
   const Stop::Registration on_halt = run->halt.on_request([&over] { over.request(); });
   TaskGroup staying;
   staying.spawn(run->home.executor(), judge_suspects(run, &over));
@@ -466,7 +486,7 @@ Task<Result<VerifyFigures>> Verify::run() {
   if (run->context.stop != nullptr) on_stop = run->context.stop->on_request([run] { run->halt.request(); });
   const Result<void> opened = co_await open(run);
   if (!opened) co_return fail(opened.error());
-  Stop over;
+  Stop& over = run->housekeeping_over;
   TaskGroup housekeeping;
   housekeeping.spawn(run->home.executor(), run->commit_by_and_by(&over));
   housekeeping.spawn(run->home.executor(), keep_pace(run, &over));

@@ -105,31 +105,56 @@ Task<bool> VerifyRun::commit_pending() {
     const std::lock_guard lock(mutex);
     leases = std::exchange(waiting_, {});
   }
+  // Where one is lost, none may follow: a cursor would pass by what was found before it.
+  if (failure()) co_return false;
   if (!take_pending(commit)) co_return true;
+  const Result<state::NoteCounts> committed = co_await commit_until_taken(commit);
+  if (!committed) {
+    const bool given_up = committed.error().kind == ErrorKind::busy;
+    fail_with(given_up ? Error{ErrorKind::stopped, "stopped before all that was compared was kept"}
+                       : committed.error());
+    co_return false;
+  }
+  show([&](VerifyFigures& figures) {
+    figures.notes = *committed;
+    for (const state::VerifyCommit::UnitStep& step : commit.steps) {
+      const bool forward = units[step.unit].side == state::VerifySide::source;
+      (forward ? figures.forward : figures.backward) += step.delta;
+      if (step.done) ++figures.units_done;
+    }
+    const state::Counts counts{.read_items = figures.forward.items + figures.backward.items};
+    figures.items_per_s = rates_.add(home.now(), counts).items_per_s;
+  });
+  co_return true;
+}
+
+Task<Result<void>> VerifyRun::begin_phase(VerifyPhase phase, std::vector<state::VerifyUnit> new_units) {
+  // No other commit may tell of the phase without its units, or of the former one after it.
+  const AsyncSemaphore::Lease one = co_await committing_.acquire(1);
+  if (const std::optional<Error> failed = failure()) co_return fail(*failed);
+  record.phase = phase;
+  state::VerifyCommit commit;
+  commit.new_units = std::move(new_units);
+  commit.record = to_json(record);
+  const Result<state::NoteCounts> committed = co_await commit_until_taken(commit);
+  if (!committed) co_return fail(committed.error());
+  units.insert(units.end(), commit.new_units.begin(), commit.new_units.end());
+  show([this](VerifyFigures& figures) { figures.record = record; });
+  co_return Result<void>();
+}
+
+Task<Result<state::NoteCounts>> VerifyRun::commit_until_taken(const state::VerifyCommit& commit) {
   for (;;) {
-    const Result<state::NoteCounts> committed = co_await context.store->commit(commit);
-    if (committed) {
-      show([&](VerifyFigures& figures) {
-        figures.notes = *committed;
-        for (const state::VerifyCommit::UnitStep& step : commit.steps) {
-          const bool forward = units[step.unit].side == state::VerifySide::source;
-          (forward ? figures.forward : figures.backward) += step.delta;
-          if (step.done) ++figures.units_done;
-        }
-        const state::Counts counts{.read_items = figures.forward.items + figures.backward.items};
-        figures.items_per_s = rates_.add(home.now(), counts).items_per_s;
-      });
-      co_return true;
-    }
-    if (committed.error().kind != ErrorKind::busy) {
-      fail_with(committed.error());
-      co_return false;
-    }
+    Result<state::NoteCounts> committed = co_await context.store->commit(commit);
+    if (committed || committed.error().kind != ErrorKind::busy) co_return committed;
+    // What is not kept is compared again.
+    if (halt.requested()) co_return committed;
     co_await home.sleep_for(kBusyNap, nullptr);
   }
 }
 
 Task<void> VerifyRun::commit_by_and_by(Stop* over) {
+  const std::shared_ptr<VerifyRun> self = shared_from_this();
   bool well = true;
   while (well && !over->requested()) {
     co_await home.sleep_for(options.commit_period, over);

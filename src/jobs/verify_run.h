@@ -39,6 +39,8 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
 
   /// A stop by the user or by an error. Any thread.
   Stop halt;
+  /// Of its coroutines, which may outlive whoever began them where a loop is destroyed under them.
+  Stop housekeeping_over, passed, staying_over;
   void fail_with(Error error);
   std::optional<Error> failure() const;
   bool live() const { return context.live != nullptr; }
@@ -67,6 +69,8 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
   Task<void> commit_by_and_by(Stop* over);
   /// All that was added before is durable when it returns; false if it cannot be.
   Task<bool> flush();
+  /// One commit: the phase, with the units that it reads.
+  Task<Result<void>> begin_phase(VerifyPhase phase, std::vector<state::VerifyUnit> new_units);
 
   // ------------------------------------------------------------- units
   /// The next one of the side; nullopt: none is left.
@@ -95,6 +99,7 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
  private:
   bool take_pending(state::VerifyCommit& commit);
   Task<bool> commit_pending();
+  Task<Result<state::NoteCounts>> commit_until_taken(const state::VerifyCommit& commit);
 
   std::optional<Error> failure_;  ///< under the mutex, as what follows
   std::deque<std::size_t> to_do_;

@@ -265,6 +265,8 @@ def test_renamed_and_dropped_attributes_are_compared_as_they_were_meant(sims, me
     messina.run(*verify_args(messina, sim, "--json", *plan), expect=1)
     assert found(messina) == {json.dumps({"id": {"S": "item-3"}, "n": {"N": "3"}}, sort_keys=True): ("differs", "note")}
     messina.run(*repair_args(messina, sim, *plan, *TIMES))
+    _, err = messina.run(*verify_args(messina, sim), expect=2)
+    assert "has the key order_id (S), n (N), and what the source's items become has id (S), n (N)" in err
 
 
 def test_one_item_is_shown_side_by_side_and_keys_can_be_redacted(copied, messina):

@@ -28,6 +28,7 @@ class SimCatalog final : public endpoints::Catalog {
     table.id = described.id;
     table.status = described.status;
     table.tags = described.tags;
+    table.item_count = described.items;
     table.key.partition = {"pk", item::Type::S};
     co_return table;
   }

@@ -80,6 +80,7 @@ class World {
     std::string id;
     endpoints::TableStatus status = endpoints::TableStatus::active;
     std::map<std::string, std::string> tags = {};
+    std::optional<std::uint64_t> items = {};  ///< how many it tells of
   };
   Described source_table{.id = "source-id"}, target_table{.id = "target-id"};
   MonoTime tagged_at{};  ///< when the target's tags were put last
