@@ -25,12 +25,26 @@ std::string state_dir(const Flags& flags) {
   return flags.draft.state_dir.value_or(plan::CopyPlan().state_dir);
 }
 
+namespace {
+
+/// A damaged file of the verification is told by who asks for it.
+std::optional<jobs::VerifyProgress> last_verification(const std::filesystem::path& folder) {
+  const auto ledger = state::VerifyLedger::open(folder, {.access = state::Access::read_only});
+  const auto kept = ledger ? (*ledger)->load() : Result<std::optional<state::VerifyState>>();
+  if (!kept || !*kept) return std::nullopt;
+  const auto figures = jobs::figures_of(**kept);
+  if (!figures) return std::nullopt;
+  return jobs::progress_of(*figures, false);
+}
+
+}  // namespace
+
 Result<std::vector<std::filesystem::path>> begun_migrations(const std::string& dir) {
   auto folders = state::list_migrations(dir);
   if (!folders) return folders;
   std::erase_if(*folders, [](const std::filesystem::path& folder) {
     const auto status = read_status(folder);
-    return status && !status->begun && !status->running && !status->verify;
+    return status && !status->begun && !status->running && !last_verification(folder);
   });
   return folders;
 }
@@ -166,20 +180,6 @@ Result<plan::CopyPlan> remembered_plan(const std::filesystem::path& folder) {
   return plan::plan_from_json(*text);
 }
 
-namespace {
-
-/// A damaged file of the verification is told by who asks for it.
-std::optional<jobs::VerifyProgress> last_verification(const std::filesystem::path& folder) {
-  const auto ledger = state::VerifyLedger::open(folder, {.access = state::Access::read_only});
-  const auto kept = ledger ? (*ledger)->load() : Result<std::optional<state::VerifyState>>();
-  if (!kept || !*kept) return std::nullopt;
-  const auto figures = jobs::figures_of(**kept);
-  if (!figures) return std::nullopt;
-  return jobs::progress_of(*figures, false);
-}
-
-}  // namespace
-
 Result<console::MigrationStatus> read_status(const std::filesystem::path& folder) {
   console::MigrationStatus status;
   status.folder = folder.string();
@@ -200,7 +200,6 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
   if (!ledger) return fail(ledger.error());
   const auto job = (*ledger)->load();
   if (!job) return fail(job.error());
-  status.verify = last_verification(folder);
   if (!*job) return status;
   const state::JobState& state = **job;
   status.begun = true;
@@ -228,7 +227,9 @@ Result<console::MigrationStatus> read_status(const std::filesystem::path& folder
 
 Result<console::MigrationStatus> read_live_status(const std::filesystem::path& folder, const Clock& clock) {
   auto status = read_status(folder);
-  if (!status || !status->running) return status;
+  if (!status) return status;
+  status->verify = last_verification(folder);
+  if (!status->running) return status;
   if (auto answered = ask_running(folder, *status, {})) {
     status->progress = std::move(answered->snapshot);
     if (status->progress->verify) status->verify = status->progress->verify;

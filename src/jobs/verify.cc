@@ -266,8 +266,8 @@ Task<Result<void>> pass(Shared run) {
   done = co_await pass_backward(run);
   if (!done) co_return done;
   if (run->live() && !run->options.scope.keys_alone && !run->options.faults.touched_not_judged) {
-    const Result<std::uint64_t> touched = co_await look_at_touched(run);
-    if (!touched) co_return fail(touched.error());
+    done = co_await look_at_all_touched(run);
+    if (!done) co_return done;
   }
   co_return Result<void>();
 }
@@ -310,9 +310,7 @@ Task<void> stay(Shared run) {
   while (!run->halt.requested()) {
     co_await run->home.sleep_for(kStayEvery, &run->halt);
     if (run->halt.requested()) break;
-    Result<void> well;
-    const Result<std::uint64_t> touched = co_await look_at_touched(run);
-    if (!touched) well = fail(touched.error());
+    Result<void> well = co_await look_at_touched(run);
     if (well && run->home.now() >= again_at) {
       well = co_await try_again(run);
       again_at = run->home.now() + kTryAgainEvery;
@@ -330,11 +328,10 @@ Task<void> stay(Shared run) {
 Task<void> keep_pace(Shared run, Stop* over) {
   Lane& lane = run->context.lanes->front();
   std::optional<SidePace> source, target;
-  const auto units_of = [](endpoints::Endpoint& side) { return side.capacity.get(); };
   for (const Side side : {Side::source, Side::target}) {
     if (side == Side::source && run->context.source_reads != nullptr) continue;
     endpoints::Endpoint& endpoint = side == Side::source ? lane.source : lane.target;
-    endpoints::Capacity* const capacity = units_of(endpoint);
+    endpoints::Capacity* const capacity = endpoint.capacity.get();
     if (capacity == nullptr) continue;
     const Result<endpoints::TableCapacity> bears = co_await capacity->describe();
     const pace::TableUnits reads = bears ? bears->reads : pace::TableUnits();

@@ -51,6 +51,7 @@ struct VerifyFaults {
   bool judge_once_read = false;          ///< without rule 17's second read of the source, and its generation
   bool touched_not_judged = false;       ///< without rule 18: what was written meanwhile is not judged
   bool touched_explain_nothing = false;  ///< with them in the digests
+  bool touched_uncaptured = false;       ///< with what is not captured yet left out
 };
 
 /// What was found different is made equal: each key becomes a re-read mark for the applier, and is then

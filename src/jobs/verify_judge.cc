@@ -65,8 +65,8 @@ Task<Result<std::vector<state::KeyStand>>> stands_of(std::shared_ptr<VerifyRun> 
 }
 
 /// Reads the items of the open suspects into one of their members.
-Task<Result<MonoTime>> read_items(Shared judge, std::shared_ptr<Round> round, Side side,
-                                  std::optional<std::string> Suspect::* into) {
+Task<Result<void>> read_items(Shared judge, std::shared_ptr<Round> round, Side side,
+                              std::optional<std::string> Suspect::* into) {
   const std::shared_ptr<VerifyRun>& run = judge->run;
   std::vector<std::string> keys;
   std::size_t bytes = 0;
@@ -92,10 +92,11 @@ Task<Result<MonoTime>> read_items(Shared judge, std::shared_ptr<Round> round, Si
     return {};
   };
   Lane* const lane = &run->context.lanes->front();
-  Result<Looked> looked = co_await look_up(run, lane, side, &judge->random, std::move(keys), std::move(take));
-  if (!looked) co_return fail(looked.error());
-  (side == Side::source ? round->source_rcu : round->target_rcu) += looked->rcu;
-  co_return looked->sent_at;
+  const Result<double> rcu =
+      co_await look_up(run, lane, side, &judge->random, std::move(keys), std::move(take));
+  if (!rcu) co_return fail(rcu.error());
+  (side == Side::source ? round->source_rcu : round->target_rcu) += *rcu;
+  co_return Result<void>();
 }
 
 /// Whether a suspect was put into the spool since it was read first, or still waits there.
@@ -116,27 +117,34 @@ Task<Result<bool>> look_at_spool(std::shared_ptr<VerifyRun> run, std::shared_ptr
   co_return waits;
 }
 
+void waits_for(VerifyRun& run, std::string what) {
+  run.show([&](VerifyFigures& figures) { figures.waits_for = std::move(what); });
+}
+
+/// What was written before `time` is captured, or the run was halted.
+Task<void> wait_until_captured(std::shared_ptr<VerifyRun> run, MonoTime time) {
+  while (!run->halt.requested() && !run->context.live->captured_since(time + kCapturedAfter)) {
+    waits_for(*run, "the changes of the last seconds to be captured");
+    co_await run->home.sleep_for(kLookEvery, &run->halt);
+  }
+  waits_for(*run, {});
+}
+
 /// What was written before `read_at` is captured and, as far as the suspects go, applied.
 Task<Result<void>> wait_until_applied(std::shared_ptr<VerifyRun> run, std::shared_ptr<Round> round,
                                       MonoTime read_at) {
   if (!run->live() || run->options.faults.judge_at_once) co_return Result<void>();
-  const auto waits_for = [&run](std::string what) {
-    run->show([&](VerifyFigures& figures) { figures.waits_for = std::move(what); });
-  };
-  while (!run->halt.requested() && !run->context.live->captured_since(read_at + kCapturedAfter)) {
-    waits_for("the changes of the last seconds to be captured");
-    co_await run->home.sleep_for(kLookEvery, &run->halt);
-  }
+  co_await wait_until_captured(run, read_at);
   bool waits = true;
   while (waits && !run->halt.requested()) {
     const Result<bool> looked = co_await look_at_spool(run, round);
     if (!looked) co_return fail(looked.error());
     waits = *looked && !run->options.faults.judge_unapplied;
     if (!waits) break;
-    waits_for("changes of keys that disagreed to be applied");
+    waits_for(*run, "changes of keys that disagreed to be applied");
     co_await run->home.sleep_for(kLookEvery, &run->halt);
   }
-  waits_for({});
+  waits_for(*run, {});
   if (run->halt.requested()) co_return fail(ErrorKind::stopped, "stopped while suspects were judged");
   co_return Result<void>();
 }
@@ -247,14 +255,14 @@ Task<Result<void>> judge_round(Shared judge, std::shared_ptr<Round> round) {
   if (!before) co_return fail(before.error());
   for (std::size_t i = 0; i < before->size(); ++i) round->suspects[i].touched = (*before)[i].touched;
 
-  const Result<MonoTime> read_at = co_await read_items(judge, round, Side::source, &Suspect::first);
-  if (!read_at) co_return fail(read_at.error());
+  const Result<void> first = co_await read_items(judge, round, Side::source, &Suspect::first);
+  if (!first) co_return first;
   const Result<void> applied = co_await wait_until_applied(run, round, run->home.now());
   if (!applied) co_return applied;
-  const Result<MonoTime> target = co_await read_items(judge, round, Side::target, &Suspect::target);
-  if (!target) co_return fail(target.error());
-  const Result<MonoTime> source = co_await read_items(judge, round, Side::source, &Suspect::source);
-  if (!source) co_return fail(source.error());
+  const Result<void> target = co_await read_items(judge, round, Side::target, &Suspect::target);
+  if (!target) co_return target;
+  const Result<void> source = co_await read_items(judge, round, Side::source, &Suspect::source);
+  if (!source) co_return source;
   const Result<bool> moved = co_await look_at_spool(run, round);
   if (!moved) co_return fail(moved.error());
 
@@ -300,10 +308,10 @@ Task<Result<void>> look_at_keys(Shared judge, std::vector<std::string> keys) {
   auto made = round_of(keys, run->sides);
   if (!made) co_return fail(made.error());
   const std::shared_ptr<Round> round = *made;
-  const Result<MonoTime> source = co_await read_items(judge, round, Side::source, &Suspect::source);
-  if (!source) co_return fail(source.error());
-  const Result<MonoTime> target = co_await read_items(judge, round, Side::target, &Suspect::target);
-  if (!target) co_return fail(target.error());
+  const Result<void> source = co_await read_items(judge, round, Side::source, &Suspect::source);
+  if (!source) co_return source;
+  const Result<void> target = co_await read_items(judge, round, Side::target, &Suspect::target);
+  if (!target) co_return target;
   run->record.judging_source_rcu += round->source_rcu;
   run->record.judging_target_rcu += round->target_rcu;
   std::vector<state::KeyNote> suspects;
@@ -355,23 +363,29 @@ Task<void> judge_suspects(std::shared_ptr<VerifyRun> run, Stop* over) {
   }
 }
 
-Task<Result<std::uint64_t>> look_at_touched(std::shared_ptr<VerifyRun> run) {
+Task<Result<void>> look_at_all_touched(std::shared_ptr<VerifyRun> run) {
+  // A key that was put while the pass went on may have been absent when the source's page was read, and there
+  // when the target's keys were looked up: neither pass compared it, and only its change tells of it.
+  if (!run->options.faults.touched_uncaptured) co_await wait_until_captured(run, run->home.now());
+  Result<void> looked = co_await look_at_touched(run);
+  co_return looked;
+}
+
+Task<Result<void>> look_at_touched(std::shared_ptr<VerifyRun> run) {
   const auto judge = std::make_shared<Judge>(run);
   state::SpoolStore& spool = *run->context.live->spool;
   KeySample sample(run->options.scope);
   std::string after;
-  std::uint64_t looked_at = 0;
   while (!run->halt.requested()) {
     const Result<std::vector<state::Touch>> touches = co_await spool.touches(after, kTouchesAtOnce);
     if (!touches) co_return fail(touches.error());
-    if (touches->empty()) co_return looked_at;
+    if (touches->empty()) co_return Result<void>();
     after = touches->back().key;
     std::vector<std::string> keys;
     for (const state::Touch& touch : *touches) {
       const auto key = item::find_key(touch.key, run->sides.source_key);
       if (key && sample.has(item::key_bytes(*key))) keys.push_back(touch.key);
     }
-    looked_at += keys.size();
     const Result<void> looked = co_await look_at_keys(judge, std::move(keys));
     if (!looked) co_return fail(looked.error());
     // What disagreed is kept as a suspect by now.

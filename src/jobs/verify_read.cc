@@ -95,15 +95,15 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
   TakeItems take = [&comparison](std::span<const std::string_view> items) {
     return comparison.answered(items);
   };
-  const Result<Looked> looked = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
-                                                 std::move(keys), std::move(take));
-  if (!looked) co_return fail(looked.error());
+  const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
+                                              std::move(keys), std::move(take));
+  if (!rcu) co_return fail(rcu.error());
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());
   findings->suspects = std::move(*suspects);
   findings->source_keys = comparison.hashes();
   findings->counts.items = comparison.size();
-  findings->counts.target_rcu = looked->rcu;
+  findings->counts.target_rcu = *rcu;
   co_return Result<void>();
 }
 
@@ -149,10 +149,10 @@ Task<Result<void>> list(std::shared_ptr<Worker> worker, const endpoints::Page* p
     }
     return {};
   };
-  const Result<Looked> looked = co_await look_up(worker->run, worker->lane, Side::source, &worker->random,
-                                                 std::move(keys), std::move(take));
-  if (!looked) co_return fail(looked.error());
-  findings->counts.source_rcu = looked->rcu;
+  const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::source, &worker->random,
+                                              std::move(keys), std::move(take));
+  if (!rcu) co_return fail(rcu.error());
+  findings->counts.source_rcu = *rcu;
   for (auto& [bytes, text] : absent) findings->suspects.push_back(std::move(text));
   co_return Result<void>();
 }

@@ -258,11 +258,11 @@ Task<bool> after_failure(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, 
   co_return !run->halt.requested();
 }
 
-Task<Result<Looked>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
+Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
                              std::vector<std::string> keys, TakeItems take) {
   endpoints::Lookup* const lookup = side == Side::source ? lane->source.get.get() : lane->target.get.get();
   Loop* const loop = lane->loop;
-  Looked looked;
+  double rcu = 0;
   Retry retry;
   while (!keys.empty()) {
     const std::size_t count = std::min(keys.size(), lookup->max_keys());
@@ -270,12 +270,11 @@ Task<Result<Looked>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side si
     VerifyCharge charge(*run, side);
     const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(count));
     if (!granted) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
-    looked.sent_at = loop->now();
     Result<endpoints::LookupPage> page = co_await lookup->get(some);
     charge.answered(loop->now(), true, 0, page ? page->cost_rcu : 0);
     Error error{ErrorKind::throttled, "keys of a lookup were left unprocessed"};
     if (page) {
-      looked.rcu += page->cost_rcu;
+      rcu += page->cost_rcu;
       std::vector<std::string> again;
       for (const std::string_view key : page->unprocessed_keys) again.emplace_back(key);
       const Result<void> taken = take(page->items);
@@ -294,7 +293,7 @@ Task<Result<Looked>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side si
     const bool goes_on = co_await after_failure(run, loop, side, &retry, random, error);
     if (!goes_on) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
   }
-  co_return looked;
+  co_return rcu;
 }
 
 }  // namespace messina::jobs

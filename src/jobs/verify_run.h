@@ -131,15 +131,11 @@ class VerifyCharge {
   bool capped_, passed_cap_ = false;
 };
 
-/// What a side answered for some keys; both end with the run's halt.
-struct Looked {
-  double rcu = 0;
-  MonoTime sent_at{};  ///< of the last request
-};
 using TakeItems = std::function<Result<void>(std::span<const std::string_view>)>;
 /// Looks raw keys up by the lane's endpoint until each of them was answered; `take` gets each answer's items
-/// on the lane's loop, on which it runs. Errors: stopped, of `take`, and what the side answered for good.
-Task<Result<Looked>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
+/// on the lane's loop, on which it runs. Says what it cost, in RCU. Errors: stopped, of `take`, and what the
+/// side answered for good.
+Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
                              std::vector<std::string> keys, TakeItems take);
 
 /// Waits until a read may be sent: budgets, and a person's pause. False: the run was halted.
@@ -152,12 +148,12 @@ Task<bool> after_failure(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, 
 /// Reads units of the present side until none is left (verify_read.cc).
 Task<void> read_units(std::shared_ptr<VerifyRun> run, Lane* lane, Random random, state::VerifySide side);
 
-/// Judges suspects as they come, until `over` and none is left (verify_judge.cc). With `known` those that
-/// are kept; without, it ends at once.
+/// Judges suspects as they come, until `over` and none is left (verify_judge.cc).
 Task<void> judge_suspects(std::shared_ptr<VerifyRun> run, Stop* over);
-/// Looks at each key that was touched until it was called, once; what disagrees becomes a suspect. `keys`
-/// counts them.
-Task<Result<std::uint64_t>> look_at_touched(std::shared_ptr<VerifyRun> run);
+/// Looks once at each key whose change was captured since the pass began; what disagrees becomes a suspect.
+Task<Result<void>> look_at_touched(std::shared_ptr<VerifyRun> run);
+/// The same, of all that was written until it was called: waits until that is captured.
+Task<Result<void>> look_at_all_touched(std::shared_ptr<VerifyRun> run);
 
 /// Marks what was found different for the applier, and makes suspects of it (verify_repair.cc).
 Task<Result<void>> mark_differences(std::shared_ptr<VerifyRun> run);

@@ -81,14 +81,18 @@ void World::schedule_writers() {
 void World::change_something() {
   Random& random = universe_.random();
   const auto key = static_cast<KeyId>(random.below(written_keys_));
+  change(key, source_state(key).there && random.chance(0.1));
+}
+
+void World::change(KeyId key, bool remove) {
   const SourceState before = source_state(key);
   Source& item = source_[key];
-  if (item.version == 0 || !item.there) {
-    item = {.version = item.version + 1, .since = universe_.now(), .there = true};
-  } else if (random.chance(0.1)) {
+  if (remove) {
     item.there = false;
-  } else {
+  } else if (before.there) {
     ++item.version;
+  } else {
+    item = {.version = item.version + 1, .since = universe_.now(), .there = true};
   }
   for (const auto& listener : changed_) listener(key, before);
 }

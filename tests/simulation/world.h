@@ -115,6 +115,8 @@ class World {
     changed_.push_back(std::move(listener));
   }
 
+  /// Its users put an item, a newer state of it, or remove it.
+  void change(KeyId key, bool remove);
   /// From now on its users write to keys below this alone.
   void leave_keys_from(KeyId key) { written_keys_ = key; }
 
