@@ -25,8 +25,11 @@ Result<std::uint64_t> number(std::string_view name, std::string_view text) {
   return fail(ErrorKind::usage, fmt::format("--bench: {} must be a whole number", name));
 }
 
+/// A key's text is `k` and so many digits.
+constexpr std::size_t kKeyDigits = 15;
+
 std::string render_item(std::uint64_t key, std::size_t size) {
-  std::string item = fmt::format(R"({{"pk":{{"S":"k{:015}"}},"v":{{"S":")", key);
+  std::string item = fmt::format(R"({{"pk":{{"S":"k{:0{}}"}},"v":{{"S":")", key, kKeyDigits);
   constexpr std::string_view kEnd = "\"}}";
   item.append(size - item.size() - kEnd.size(), 'x');
   item += kEnd;
@@ -98,7 +101,39 @@ std::optional<BenchAnswer> BenchMode::answer(const Request& request) const {
   const std::string_view operation = request.operation();
   if (operation == "BatchWriteItem") return BenchAnswer{swallowed_};
   if (operation == "Scan" && options_.serves_pages) return scan(request);
+  if (operation == "BatchGetItem" && options_.serves_pages) return look_up(request);
   return std::nullopt;
+}
+
+std::string_view BenchMode::item(std::uint64_t key) const {
+  const std::string& page = pages_[key / page_items_ % kPages];
+  return std::string_view(page).substr(key % page_items_ * stride_, options_.size_bytes);
+}
+
+std::optional<BenchAnswer> BenchMode::look_up(const Request& request) const {
+  // Keys are found by their beginnings: to parse the request would cost more than to answer it.
+  constexpr std::string_view kTables = R"("RequestItems":{")", kKey = R"("S":"k)";
+  const std::string_view text = request.body;
+  const std::size_t tables = text.find(kTables);
+  if (tables == std::string_view::npos) return std::nullopt;
+  const std::string_view from_table = text.substr(tables + kTables.size());
+  const std::string_view table = from_table.substr(0, from_table.find('"'));
+  auto body = std::make_shared<std::string>();
+  body->reserve(100 * stride_ + 512);
+  *body += fmt::format(R"({{"Responses":{{"{}":[)", table);
+  std::size_t count = 0;
+  for (std::size_t at = text.find(kKey); at != std::string_view::npos; at = text.find(kKey, at)) {
+    at += kKey.size();
+    const auto key = number("key", text.substr(at, kKeyDigits));
+    if (!key) return std::nullopt;
+    if (count++ > 0) *body += ',';
+    *body += item(*key);
+  }
+  *body += R"(]},"UnprocessedKeys":{})";
+  if (sends_crc_)
+    *body += fmt::format(R"(,"ConsumedCapacity":[{{"TableName":"{}","CapacityUnits":{}.0}}])", table, count);
+  *body += "}";
+  return BenchAnswer{finish(std::move(body)), static_cast<double>(count)};
 }
 
 std::optional<BenchAnswer> BenchMode::scan(const Request& request) const {

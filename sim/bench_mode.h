@@ -1,4 +1,5 @@
-// Serves Scan pages rendered in advance and swallows BatchWriteItem, so that a bench measures its client.
+// Serves Scan pages and items rendered in advance and swallows BatchWriteItem, so that a bench measures its
+// client.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -34,14 +35,17 @@ class BenchMode {
  public:
   BenchMode(BenchOptions options, const Personality& personality);
 
-  /// The answer to a Scan of the bench's table or a BatchWriteItem; nullopt for all other requests. Nothing
-  /// is authenticated and nothing is checked.
+  /// The answer to a Scan of the bench's table, a BatchGetItem of its keys in any one table, or a
+  /// BatchWriteItem; nullopt for all other requests. Nothing is authenticated and nothing is checked.
   std::optional<BenchAnswer> answer(const Request& request) const;
 
   const BenchOptions& options() const { return options_; }
 
  private:
   std::optional<BenchAnswer> scan(const Request& request) const;
+  std::optional<BenchAnswer> look_up(const Request& request) const;
+  /// Without its comma.
+  std::string_view item(std::uint64_t key) const;
   Answer finish(std::shared_ptr<const std::string> body) const;
 
   BenchOptions options_;

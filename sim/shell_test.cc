@@ -117,6 +117,27 @@ TEST(Bench, PagesAddUpToTheItemsAsked) {
   EXPECT_EQ(caller.call("BatchWriteItem", "not even JSON")->body.view(), R"({"UnprocessedItems":{}})");
 }
 
+TEST(Bench, KeysOfPagesAreLookedUp) {
+  const auto options = parse_bench("items=5000,size=1000,table=t");
+  ASSERT_TRUE(options);
+  const auto service = serve(dynamodb(), *options);
+  Caller caller(service->addresses());
+  const auto page = caller.call("Scan", R"({"TableName":"t"})");
+  const json::value scanned = json::parse(page->body.view());
+  json::array keys;
+  for (const std::size_t i : {0u, 1u, 700u, 1000u})
+    keys.push_back(json::object{{"pk", scanned.at("Items").at(i).at("pk")}});
+  const json::object request{{"RequestItems", {{"copy of t", {{"Keys", keys}, {"ConsistentRead", true}}}}}};
+  const auto answer = caller.call("BatchGetItem", json::serialize(request));
+  ASSERT_EQ(answer->status, 200) << answer->body.view();
+  EXPECT_EQ(answer->headers.find("x-amz-crc32"), std::to_string(crc32(answer->body.view())));
+  const json::value found = json::parse(answer->body.view());
+  const json::array expected{scanned.at("Items").at(0), scanned.at("Items").at(1),
+                             scanned.at("Items").at(700), scanned.at("Items").at(1000)};
+  EXPECT_EQ(found.at("Responses").at("copy of t"), expected);
+  EXPECT_EQ(found.at("UnprocessedKeys"), json::object());
+}
+
 TEST(Bench, WhatPagesConsumeIsCounted) {
   const auto options = parse_bench("items=1000,size=4096,table=orders,page-ms=1,write-ms=1");
   ASSERT_TRUE(options);
