@@ -67,6 +67,7 @@ bench:
 	@python3 bench/tables.py --build $(BUILD)
 	@python3 bench/live.py --build $(BUILD)
 	@python3 bench/spool.py --build $(BUILD) --big-if-possible --no-goal
+	@python3 bench/verify.py --build $(BUILD)
 
 clean:
 	@rm -rf build

@@ -64,6 +64,16 @@ std::string PageTemplate::batch_body(std::string_view table, std::size_t first, 
   return body += "]}}";
 }
 
+std::string PageTemplate::lookup_body(std::string_view table, std::size_t first, std::size_t count) const {
+  std::string body = "{\"RequestItems\":{" + json_string(table) + ":{\"ConsistentRead\":true,\"Keys\":[";
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view item = items_[(first + i) % items_.size()];
+    if (i > 0) body += ',';
+    body.append("{\"pk\":").append(balanced_object(member(item, "\"pk\""))).append("}");
+  }
+  return body += "]}},\"ReturnConsumedCapacity\":\"TOTAL\"}";
+}
+
 std::vector<std::size_t> batch_sizes(std::size_t items, std::size_t batch) {
   std::vector<std::size_t> sizes(items / batch, batch);
   if (items % batch != 0) sizes.push_back(items % batch);

@@ -1,4 +1,4 @@
-// What the benches send: the requests of a copy, made once from a real page.
+// What the benches send: the requests of a copy or of a verification, made once from a real page.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +19,8 @@ class PageTemplate {
 
   /// The BatchWriteItem body that puts `count` items from the `first` one on (wrapping around at the end).
   std::string batch_body(std::string_view table, std::size_t first, std::size_t count) const;
+  /// The BatchGetItem body that looks up the same items, whose key is the string `pk`.
+  std::string lookup_body(std::string_view table, std::size_t first, std::size_t count) const;
 
  private:
   std::string body_;

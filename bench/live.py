@@ -69,8 +69,8 @@ class Messina:
         if status != 0:
             raise RuntimeError(f"messina ended with {status}: " + self.out_path.read_text(errors="replace")[-1500:])
 
-    def stop(self):
-        """CPU seconds and the peak of memory."""
+    def stop(self, well=(0, 3)):
+        """CPU seconds and the peak of memory. `well`: exit codes that it may end with."""
         if self.ended:
             return self.ended
         self.process.send_signal(signal.SIGINT)
@@ -81,7 +81,7 @@ class Messina:
         self.process.returncode = os.waitstatus_to_exitcode(status)
         peak, threads = self.watch.stop()
         self.out.close()
-        if self.process.returncode not in (0, 3):
+        if self.process.returncode not in well:
             raise RuntimeError(f"messina ended with {self.process.returncode}: "
                                + self.out_path.read_text(errors="replace")[-1500:])
         self.ended = (used.ru_utime + used.ru_stime, peak, threads)

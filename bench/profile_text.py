@@ -6,6 +6,7 @@ import re
 KINDS = [
     ("ledger's thread", r"^messina-ledger\b"),
     ("RocksDB's own threads: flushing and compacting", r"^rocksdb:"),
+    ("the verification's thread", r"^messina-verific"),
     ("the spool's writing thread", r"^messina-spool-w\b"),
     ("the spool's reading thread", r"^messina-spool-r\b"),
     ("kernel: copying to and from sockets", r"_copy_(to|from)_iter"),

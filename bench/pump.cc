@@ -9,6 +9,9 @@
 // the LastEvaluatedKey only, both near its ends. It checks and hashes nothing, parses no item, keeps no
 // ledger and retries nothing.
 //
+// With --lookups it does the same for the forward pass of `messina verify`: what it sends for a batch is a
+// BatchGetItem of as many keys, and the answer holds the items.
+//
 // Like a copy it works on U units at once, reads one page ahead for each, and has W writes on the wire. One
 // thread.
 #include <chrono>
@@ -37,7 +40,7 @@ struct Options {
   std::string source, target, table, target_table, dump;
   std::uint32_t segments = 16, units = 8, writers = 16;
   std::size_t batch = 25;
-  bool tls = false, signed_head = false;
+  bool tls = false, signed_head = false, lookups = false;
 };
 
 struct Totals {
@@ -69,7 +72,7 @@ class Pump {
   };
   struct Batch {
     Unit* unit = nullptr;
-    std::string_view from;       ///< bytes of the page
+    std::string_view from;       ///< bytes of the page; of a lookup, the whole body
     std::size_t body_bytes = 0;  ///< of the request; more than `from` has
   };
   struct Writer : Channel {
@@ -97,7 +100,7 @@ class Pump {
   void page_arrived(Unit& unit);
   void feed_writers();
   void batch_written(Writer& writer);
-  std::size_t body_bytes(std::size_t first, std::size_t count);
+  const std::string& body(std::size_t first, std::size_t count);
 
   static constexpr std::uint64_t kWriterTag = 1u << 31;
 
@@ -110,7 +113,7 @@ class Pump {
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<std::uint32_t> idle_writers_;
   std::deque<Batch> batches_;
-  std::map<std::pair<std::size_t, std::size_t>, std::size_t> body_bytes_;
+  std::map<std::pair<std::size_t, std::size_t>, std::string> bodies_;
   std::string filler_;  // the length of what stands around a request's items
   std::uint32_t next_segment_ = 0;
   std::size_t active_units_ = 0;
@@ -139,7 +142,7 @@ Pump::Pump(const Options& options, const TlsContext* tls, const PageTemplate& pa
   // The requests of a full page are made before the clock runs.
   std::size_t first = 0;
   for (const auto count : batch_sizes(page.items().size(), options.batch)) {
-    filler_.resize(std::max(filler_.size(), body_bytes(first, count)), ' ');
+    filler_.resize(std::max(filler_.size(), body(first, count).size()), ' ');
     first += count;
   }
 }
@@ -159,10 +162,12 @@ void Pump::watch(Channel& channel, std::uint64_t tag) {
     throw std::runtime_error("epoll_ctl");
 }
 
-std::size_t Pump::body_bytes(std::size_t first, std::size_t count) {
-  auto& bytes = body_bytes_[{first, count}];
-  if (bytes == 0) bytes = page_.batch_body(options_.target_table, first, count).size();
-  return bytes;
+const std::string& Pump::body(std::size_t first, std::size_t count) {
+  std::string& body = bodies_[{first, count}];
+  if (body.empty())
+    body = options_.lookups ? page_.lookup_body(options_.target_table, first, count)
+                            : page_.batch_body(options_.target_table, first, count);
+  return body;
 }
 
 void Pump::next_segment(Unit& unit) {
@@ -201,7 +206,9 @@ void Pump::take_page(Unit& unit) {
     const auto begin = page.size() * first / tail.count;
     first += count;
     const auto end = page.size() * first / tail.count;
-    batches_.push_back({&unit, page.view().substr(begin, end - begin), body_bytes(first - count, count)});
+    const std::string& made = body(first - count, count);
+    const auto from = options_.lookups ? std::string_view(made) : page.view().substr(begin, end - begin);
+    batches_.push_back({&unit, from, made.size()});
     ++unit.unwritten;
   }
   unit.reading = 1 - unit.reading;
@@ -218,6 +225,7 @@ void Pump::page_arrived(Unit& unit) {
 }
 
 void Pump::feed_writers() {
+  const char* const operation = options_.lookups ? "BatchGetItem" : "BatchWriteItem";
   while (!batches_.empty() && !idle_writers_.empty()) {
     const auto index = idle_writers_.back();
     idle_writers_.pop_back();
@@ -227,7 +235,7 @@ void Pump::feed_writers() {
     writer.unit = batch.unit;
     auto& request = writer.connection.request();
     request.clear();
-    request.append(request_head(target_, "BatchWriteItem", batch.body_bytes, options_.signed_head));
+    request.append(request_head(target_, operation, batch.body_bytes, options_.signed_head));
     // The one copy of the items' bytes that a contiguous request costs.
     const auto items = batch.from.substr(0, batch.body_bytes);
     request.append(items);
@@ -240,7 +248,7 @@ void Pump::feed_writers() {
 }
 
 void Pump::batch_written(Writer& writer) {
-  if (writer.connection.status() != 200) throw std::runtime_error("a BatchWriteItem was refused");
+  if (writer.connection.status() != 200) throw std::runtime_error("a batch was refused");
   auto& unit = *writer.unit;
   if (--unit.unwritten > 0) return;
   if (unit.page_waits) {
@@ -336,6 +344,7 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.batch, "items in a BatchWriteItem")->check(CLI::Range(1, 100));
   app.add_option("--writers", options.writers, "writes on the wire at once")->check(CLI::Range(1, 1'000));
   app.add_flag("--tls", options.tls, "TLS on both sides, certificates unchecked");
+  app.add_flag("--lookups", options.lookups, "look the items up on the target, instead of writing them");
   app.add_flag("--signed", options.signed_head, "heads as long as signed ones");
   app.add_option("--dump", options.dump, "file to write the first page to");
   CLI11_PARSE(app, argc, argv);

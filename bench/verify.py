@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""Measures `messina verify` of equal tables and writes bench/RESULTS-verify.md.
+
+    python3 bench/verify.py --build build/release [--only forward --only memory]
+
+Two messina-sim in bench mode, a DynamoDB and an Alternator, hold the same items. Forward: one segment of the whole table, on
+one core, against the sum of its parts: both sides' pages moved over the same sockets (bench_pump --lookups), the spans of both
+sides' items, the CRC of the source's pages, the hashes of the keys (bench_parts). Memory: the whole verification, of a table
+and of one ten times as large. Million: a live migration of a million items that are written to, with differences of every kind
+among those that are not.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import live
+import profile_text
+from harness import Sample, Server, last_json_line, machine, pinned, run_child
+from report_live import profile_table
+
+HERE = pathlib.Path(__file__).resolve().parent
+MB = 1_000_000
+MIB = 1 << 20
+KEYS_A_LOOKUP = 100  # BatchGetItem takes no more
+FORWARD_LIMIT = 1.3
+# What a verification may take over its budget: the program itself and both digests, of 2^20 buckets of 32 bytes, in memory
+# and on their way to the disk.
+OVER_BUDGET = 256 * MIB
+MILLION, CHANGES, OF_EACH = 1_000_000, 1_000, 100  # items, writes a second, differences of each kind
+FIGURES = ["forward", "profile", "memory", "million"]
+SECRET_ENV = "MESSINA_BENCH_SECRET"
+
+
+class Bench:
+    def __init__(self, options, work):
+        self.options, self.work = options, work
+        self.build = pathlib.Path(options.build).resolve()
+        self.messina, self.sim = self.build / "bin" / "messina", self.build / "bin" / "messina-sim"
+        self.pump, self.parts = self.build / "bench" / "bench_pump", self.build / "bench" / "bench_parts"
+        for program in (self.messina, self.sim, self.pump, self.parts):
+            if not program.exists():
+                sys.exit(f"{program} is missing: run `make bench`, which builds it first")
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) < 2:
+            sys.exit("two cores are needed: one for messina, one for messina-sim")
+        self.core, self.sim_core = cores[0], cores[1]
+        os.sched_setaffinity(0, {self.sim_core})  # this script's polling is not messina's
+
+    def servers(self, size, items):
+        settings = f"items={items},size={size},table=bench"
+        return (Server([self.sim, "--dynamodb", 0, "--bench", settings], self.sim_core, self.work / "source.log"),
+                Server([self.sim, "--alternator", 0, "--bench", settings], self.sim_core, self.work / "target.log"))
+
+    def command(self, source, target, *extra):
+        return [self.messina, "verify", "dynamodb://us-east-1/bench", f"alternator://{target['alternator']}/bench",
+                "--source-endpoint", f"http://{source['dynamodb']}", "--source-access-key", "AKIDEXAMPLEEXAMPLE00",
+                "--source-secret-key-env", SECRET_ENV, "--read-rcu", "unlimited", "--loops", 1, "--json", "--state",
+                self.work / "state", *extra]
+
+    def environment(self):
+        keep = {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and not k.lower().endswith("_proxy")}
+        return keep | {SECRET_ENV: "a secret for nobody"}
+
+    def verify(self, source, target, *extra):
+        done = run_child(self.command(source, target, *extra), self.core, self.work, self.environment())
+        shutil.rmtree(self.work / "state", ignore_errors=True)
+        said = last_json_line(done.stdout) if done.stdout else {}
+        if done.status != 0 or said.get("differences") != 0:
+            raise RuntimeError(f"messina verify ended with {done.status}: {done.stderr[-1500:]} {done.stdout[-1500:]}")
+        return done, said
+
+    def profile(self):
+        """Where the time of the forward pass over items of 1 KB goes, by perf; None where there is no perf."""
+        if not shutil.which("perf"):
+            return None
+        source, target = self.servers(1_000, int(self.options.mb * MB / 1_000))
+        with source as from_, target as to:
+            record = ["perf", "record", "-q", "-F", "999", "-e", "cpu-clock", "-o", self.work / "perf.data", "--",
+                      *self.command(from_, to, "--segment", "0/1")]
+            subprocess.run(pinned(self.core, record), cwd=self.work, env=self.environment(), check=True, capture_output=True)
+        shutil.rmtree(self.work / "state", ignore_errors=True)
+        text = subprocess.run(["perf", "report", "-i", self.work / "perf.data", "--no-children", "--stdio", "-F",
+                               "overhead,comm,dso,symbol"], capture_output=True, text=True).stdout
+        return profile_text.read(text)
+
+    def floor(self, source, target):
+        """CPU seconds of the parts: moved, spans of both sides, CRC, hashes."""
+        page = self.work / "page.json"
+        moved = run_child([self.pump, "--lookups", "--source", source["dynamodb"], "--target", target["alternator"], "--table", "bench",
+                           "--segments", 1, "--units", 1, "--writers", 1, "--batch", KEYS_A_LOOKUP, "--signed", "--dump", page],
+                          self.core, self.work, watch=False)
+        if moved.status != 0:
+            raise RuntimeError("the pump failed: " + moved.stderr)
+        told = last_json_line(moved.stdout)
+        parts = run_child([self.parts, "--page", page, "--places", 2, "--min-ms", 150], self.core, self.work, watch=False)
+        if parts.status != 0:
+            raise RuntimeError("the parts failed: " + parts.stderr)
+        ns = last_json_line(parts.stdout)
+        share = told["page_bytes"] / ns["page_bytes"] / 1e9
+        return {"moved": moved.cpu_s, "spans": 2 * ns["split_ns"] * share, "crc": ns["crc32_ns"] * share,
+                "hashes": ns["hash_ns"] * share, "items": told["items"]}
+
+    def forward(self):
+        results = []
+        for size in (140, 1_000, 10_000):
+            items = int(self.options.mb * MB / size)
+            ratios, verified, floors = [], [], []
+            source, target = self.servers(size, items)
+            with source as from_, target as to:
+                for _ in range(self.options.runs):
+                    done, said = self.verify(from_, to, "--segment", "0/1")
+                    assert said["compared_items"] == items, said
+                    parts = self.floor(from_, to)
+                    assert parts["items"] == items, parts
+                    verified.append(done.cpu_s)
+                    floors.append(parts)
+                    ratios.append(done.cpu_s / sum(parts[p] for p in ("moved", "spans", "crc", "hashes")))
+            row = {"size": size, "items": items, "cpu_s": verified, "parts": floors, "ratios": ratios}
+            results.append(row)
+            print(f"forward, {size} B: {Sample(verified).median:.2f} s, ratio {Sample(ratios).median:.2f} "
+                  f"(limit {FORWARD_LIMIT})", flush=True)
+        return results
+
+    def memory(self):
+        results = []
+        for budget in (64, 256):
+            for mb in (self.options.mb, 10 * self.options.mb):
+                items = int(mb * MB / 1_000)
+                source, target = self.servers(1_000, items)
+                with source as from_, target as to:
+                    done, _ = self.verify(from_, to, "--memory", f"{budget}MiB")
+                results.append({"budget": budget * MIB, "items": items, "peak": done.peak_rss})
+                print(f"memory: budget {budget} MiB, {items:,} items: peak {done.peak_rss / MIB:.0f} MiB", flush=True)
+        return results
+
+
+    # ------------------------------------------------------------------------------------ a live migration
+
+    def million(self):
+        os.sched_setaffinity(0, {self.core, self.sim_core})
+        with tempfile.TemporaryDirectory(prefix="messina-bench-live-") as work:
+            beside = live.Bench(argparse.Namespace(build=self.build, quick=False), pathlib.Path(work))
+            with beside.sim("--table", f"{live.TABLE}:pk=S", core=beside.both) as at:
+                beside.write(at, "--items", MILLION, "--bytes", 200)
+                state = beside.work / "state"
+                with beside.messina("migrate", at, state, "--read-rcu", "unlimited", "--enable-stream", "NEW_IMAGE",
+                                    core=beside.both) as migrate:
+                    migrate.until(lambda e: e["live"]["in_step"], 300, "in step")
+                    damaged = damage(at["alternator"])
+                    writer = subprocess.Popen(list(map(str, beside.writer(
+                        at, "--per-s", CHANGES, "--seconds", 600, "--bytes", 200, "--keys", MILLION // 2))), stdout=subprocess.DEVNULL)
+                    try:
+                        result = verify_live(beside, at, state, damaged)
+                    finally:
+                        writer.kill()
+                        writer.wait()
+                    migrate.stop(well=(0, 1, 3))  # 1: keys differ
+        print(f"million: {result}", flush=True)
+        return result
+
+
+def key_of(number):
+    return f"key-{number:012}"
+
+
+def damage(address):
+    """What is done to the target behind messina's back, to keys that the writer leaves alone: their keys by the verdict."""
+    first = MILLION // 2
+    keys = {"missing": [key_of(first + 3 * i) for i in range(OF_EACH)], "differs": [key_of(first + 3 * i + 1) for i in range(OF_EACH)],
+            "extra": [f"extra-{i:04}" for i in range(OF_EACH)]}
+    put = keys["differs"] + keys["extra"]
+    requests = [{"PutRequest": {"Item": {"pk": {"S": key}, "v": {"S": "damaged"}}}} for key in put]
+    requests += [{"DeleteRequest": {"Key": {"pk": {"S": key}}}} for key in keys["missing"]]
+    for begin in range(0, len(requests), 25):
+        call = urllib.request.Request(
+            f"http://{address}/", data=json.dumps({"RequestItems": {live.TABLE: requests[begin:begin + 25]}}).encode(),
+            headers={"X-Amz-Target": "DynamoDB_20120810.BatchWriteItem", "Content-Type": "application/x-amz-json-1.0"})
+        with urllib.request.urlopen(call, timeout=60) as answer:
+            assert not json.loads(answer.read()).get("UnprocessedItems")
+    return keys
+
+
+def verify_live(beside, at, state, damaged):
+    """Has the running migration verify; what it reported, held against the damage."""
+    tables = [f"dynamodb://us-east-1/{live.TABLE}", f"alternator://{at['alternator']}/{live.TABLE}", "--source-endpoint",
+              f"http://{at['dynamodb']}", "--state", state, "--json"]
+    began = time.monotonic()
+    asked = subprocess.run(list(map(str, [beside.bin / "messina", "verify", *tables])), env=beside.environment, capture_output=True,
+                           text=True, timeout=900)
+    seconds = time.monotonic() - began
+    said = last_json_line(asked.stdout)
+    if not said.get("finished"):
+        raise RuntimeError(f"messina verify ended with {asked.returncode}: {asked.stderr[-1500:]} {asked.stdout[-1500:]}")
+    listed = subprocess.run(list(map(str, [beside.bin / "messina", "diff", *tables])), env=beside.environment, capture_output=True,
+                            text=True, timeout=300)
+    found = {verdict: set() for verdict in damaged}
+    for line in map(json.loads, filter(None, listed.stdout.splitlines())):
+        if line.get("event") == "difference":
+            found[line["verdict"]].add(line["key"]["pk"]["S"])
+    right = all(found[verdict] == set(keys) for verdict, keys in damaged.items())
+    return {"seconds": seconds, "compared": said["compared_items"], "touched": said["touched_judged"], "judged": said["keys_judged"],
+            "unsettled": said["unsettled"], "found": {v: len(k) for v, k in found.items()}, "right": right}
+
+
+def render(results):
+    here = results["machine"]
+    text = f"""# Verify
+
+{here['cpu']}, {here['cores']} cores, commit {here['commit']}, {here['date']}; load average before: {results['load']:.2f}.
+`python3 bench/verify.py` writes this file.
+
+## Forward
+
+CPU time of `messina verify --segment 0/1` of equal tables, one loop on one core, DynamoDB (signed) to Alternator by plain
+HTTP, beside the parts that it cannot do without. Medians; ratios are taken within a round. The limit is {FORWARD_LIMIT}.
+
+| items | verify | moved | spans | CRC | hashes | ratio | |
+|---|---|---|---|---|---|---|---|
+"""
+    for row in results.get("forward", []):
+        part = {name: Sample([p[name] for p in row["parts"]]).median for name in ("moved", "spans", "crc", "hashes")}
+        ratio = Sample(row["ratios"]).median
+        text += (f"| {row['items']:,} of {row['size']:,} B | {Sample(row['cpu_s']).median:.2f} s | {part['moved']:.2f} s | {part['spans']:.2f} s "
+                 f"| {part['crc']:.2f} s | {part['hashes']:.2f} s | {ratio:.2f} | {'ok' if ratio <= FORWARD_LIMIT else 'missed'} |\n")
+    if results.get("profile"):
+        text += "\nThe profile is of items of 1 KB.\n" + "\n".join(profile_table(results["profile"])) + "\n"
+    text += f"""
+## Memory
+
+Peak (VmHWM) of a whole verification, both passes. Allowed over the budget: {OVER_BUDGET // MIB} MiB, for the program and the digests.
+
+| budget | items of 1 KB | peak | over | |
+|---|---|---|---|---|
+"""
+    for row in results.get("memory", []):
+        over = row["peak"] - row["budget"]
+        text += (f"| {row['budget'] // MIB} MiB | {row['items']:,} | {row['peak'] / MIB:.0f} MiB | {over / MIB:.0f} MiB "
+                 f"| {'ok' if over <= OVER_BUDGET else 'missed'} |\n")
+    if "million" in results:
+        at = results["million"]
+        found = ", ".join(f"{count} {verdict}" for verdict, count in at["found"].items())
+        text += f"""
+## A million items, written to
+
+{MILLION:,} items in a live migration, {CHANGES:,} writes a second to half of them, {OF_EACH} differences of each kind among the others;
+messina, both simulators and the writer on both cores. Reported: {found}; exactly what was damaged: {'yes' if at['right'] else '**no**'}.
+It took {at['seconds']:.0f} s; {at['touched']:,} keys that were written to meanwhile were looked at, {at['judged']:,} keys judged, {at['unsettled']:,} left unsettled.
+"""
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release", help="build folder (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=5, help="rounds of each figure (default: %(default)s)")
+    parser.add_argument("--mb", type=int, default=1_500, help="size of a table (default: %(default)s)")
+    parser.add_argument("--only", choices=FIGURES, action="append", help="measure only this, and write no results")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="messina-bench-") as work:
+        bench = Bench(options, pathlib.Path(work))
+        results = {"machine": machine(bench.build), "load": os.getloadavg()[0]}
+        for what in options.only or FIGURES:
+            results[what] = getattr(bench, what)()
+    if options.only:
+        print(json.dumps(results, indent=1))
+        return
+    (HERE / "RESULTS-verify.md").write_text(render(results))
+    print(f"written: {HERE / 'RESULTS-verify.md'}")
+
+
+if __name__ == "__main__":
+    main()
