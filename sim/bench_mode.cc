@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,9 @@ Result<std::uint64_t> number(std::string_view name, std::string_view text) {
   if (error == std::errc() && end == text.data() + text.size()) return value;
   return fail(ErrorKind::usage, fmt::format("--bench: {} must be a whole number", name));
 }
+
+/// How far apart answers are whose keys were asked for one behind the other, where they are shuffled.
+constexpr std::size_t kShuffle = 37;
 
 /// A key's text is `k` and so many digits.
 constexpr std::size_t kKeyDigits = 15;
@@ -51,14 +55,16 @@ Result<BenchOptions> parse_bench(std::string_view text) {
       options.table = value;
       continue;
     }
-    if (name != "items" && name != "size" && name != "page-ms" && name != "write-ms") {
-      return fail(ErrorKind::usage, fmt::format("--bench: unknown setting \"{}\"; it takes "
-                                                "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N",
-                                                name));
+    if (name != "items" && name != "size" && name != "page-ms" && name != "write-ms" && name != "shuffled") {
+      return fail(ErrorKind::usage,
+                  fmt::format("--bench: unknown setting \"{}\"; it takes "
+                              "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N,shuffled=0|1",
+                              name));
     }
     const auto amount = number(name, value);
     if (!amount) return fail(amount.error());
     if (name == "items") options.items = *amount;
+    if (name == "shuffled") options.shuffled = *amount != 0;
     if (name == "size") options.size_bytes = *amount;
     if (name == "page-ms") options.page_delay = std::chrono::milliseconds(std::min(*amount, kLongestDelayMs));
     if (name == "write-ms")
@@ -121,19 +127,26 @@ std::optional<BenchAnswer> BenchMode::look_up(const Request& request) const {
   auto body = std::make_shared<std::string>();
   body->reserve(100 * stride_ + 512);
   *body += fmt::format(R"({{"Responses":{{"{}":[)", table);
-  std::size_t count = 0;
+  std::vector<std::uint64_t> keys;
   for (std::size_t at = text.find(kKey); at != std::string_view::npos; at = text.find(kKey, at)) {
     at += kKey.size();
     const auto key = number("key", text.substr(at, kKeyDigits));
     if (!key) return std::nullopt;
-    if (count++ > 0) *body += ',';
-    *body += item(*key);
+    keys.push_back(*key);
+  }
+  const std::size_t step = options_.shuffled ? kShuffle : 1;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i > 0) *body += ',';
+    // Each once, as long as their number and the step have no common divisor.
+    const bool once = std::gcd(step, keys.size()) == 1;
+    *body += item(keys[once ? i * step % keys.size() : i]);
   }
   *body += R"(]},"UnprocessedKeys":{})";
   if (sends_crc_)
-    *body += fmt::format(R"(,"ConsumedCapacity":[{{"TableName":"{}","CapacityUnits":{}.0}}])", table, count);
+    *body +=
+        fmt::format(R"(,"ConsumedCapacity":[{{"TableName":"{}","CapacityUnits":{}.0}}])", table, keys.size());
   *body += "}";
-  return BenchAnswer{finish(std::move(body)), static_cast<double>(count)};
+  return BenchAnswer{finish(std::move(body)), static_cast<double>(keys.size())};
 }
 
 std::optional<BenchAnswer> BenchMode::scan(const Request& request) const {

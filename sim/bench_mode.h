@@ -20,9 +20,10 @@ struct BenchOptions {
   std::string table = "bench";
   bool serves_pages = true;                               ///< false: this service only swallows writes
   std::chrono::milliseconds page_delay{}, write_delay{};  ///< before an answer
+  bool shuffled = false;  ///< BatchGetItem answers in another order than it was asked in
 };
 
-/// Reads "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N"; only items is needed.
+/// Reads "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N,shuffled=0|1"; only items is needed.
 Result<BenchOptions> parse_bench(std::string_view text);
 
 struct BenchAnswer {

@@ -1,6 +1,7 @@
 // The simulator over real sockets.
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
@@ -136,6 +137,27 @@ TEST(Bench, KeysOfPagesAreLookedUp) {
                              scanned.at("Items").at(700), scanned.at("Items").at(1000)};
   EXPECT_EQ(found.at("Responses").at("copy of t"), expected);
   EXPECT_EQ(found.at("UnprocessedKeys"), json::object());
+}
+
+TEST(Bench, LookupsCanBeAnsweredInAnotherOrder) {
+  const auto options = parse_bench("items=500,size=100,table=t,shuffled=1");
+  ASSERT_TRUE(options);
+  const auto service = serve(dynamodb(), *options);
+  Caller caller(service->addresses());
+  json::array keys;
+  std::vector<std::string> asked;
+  for (int i = 0; i < 10; ++i) {
+    asked.push_back(fmt::format("k{:015}", i));
+    keys.push_back(json::object{{"pk", {{"S", asked.back()}}}});
+  }
+  const auto answer =
+      caller.call("BatchGetItem", json::serialize(json::object{{"RequestItems", {{"t", {{"Keys", keys}}}}}}));
+  const json::value found = json::parse(answer->body.view());
+  std::vector<std::string> given;
+  for (const json::value& item : found.at("Responses").at("t").as_array())
+    given.emplace_back(item.at("pk").at("S").as_string());
+  EXPECT_NE(given, asked);
+  EXPECT_TRUE(std::ranges::is_permutation(given, asked));
 }
 
 TEST(Bench, WhatPagesConsumeIsCounted) {

@@ -8,6 +8,9 @@ std::string batch_get_request(const TableName& table, std::span<const std::strin
                               bool report_capacity) {
   std::string text =
       R"({"RequestItems":{)" + json_string(table.value) + R"(:{"ConsistentRead":true,"Keys":[)";
+  std::size_t bytes = text.size() + 64;
+  for (const std::string_view key : keys) bytes += key.size() + 1;
+  text.reserve(bytes);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (i > 0) text += ',';
     text += keys[i];

@@ -24,6 +24,7 @@ Task<Result<LookupPage>> TableLookup::get(std::span<const std::string_view> keys
   auto answer = co_await table_->client.call(aws::kBatchGetItem, body);
   if (!answer) co_return fail(answer.error());
   item::LookupSpans spans;
+  spans.items.reserve(keys.size());
   const auto split = splitter_.split(answer->body.view(), spans);
   if (!split) {
     table_->loop.slabs().give_back(std::move(answer->body));

@@ -1,7 +1,8 @@
 #include "item/json_cursor.h"
 
-#include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace messina::item {
 namespace {
@@ -15,13 +16,24 @@ int hex_value(char c) {
   return -1;
 }
 
-// Bytes that end the plain run of a string: the quote, the backslash and control characters.
-constexpr std::array<bool, 256> kStopsString = [] {
-  std::array<bool, 256> stops{};
-  for (int c = 0; c < 0x20; ++c) stops[static_cast<std::size_t>(c)] = true;
-  stops['"'] = stops['\\'] = true;
-  return stops;
-}();
+// Each byte of a word.
+constexpr std::uint64_t each(std::uint8_t byte) { return byte * 0x0101010101010101ULL; }
+
+// Where the plain run of a string ends: at the quote, a backslash or a control character.
+const char* skip_plain(const char* at, const char* end) {
+  // Eight bytes at once. Of the flags only the lowest can be trusted: a borrow may raise those above it.
+  static_assert(std::endian::native == std::endian::little);
+  const auto below = [](std::uint64_t word, std::uint8_t limit) {
+    return (word - each(limit)) & ~word & each(0x80);
+  };
+  for (std::uint64_t word; end - at >= 8; at += 8) {
+    std::memcpy(&word, at, sizeof word);
+    const std::uint64_t stops = below(word ^ each('"'), 1) | below(word ^ each('\\'), 1) | below(word, 0x20);
+    if (stops != 0) return at + std::countr_zero(stops) / 8;
+  }
+  while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+  return at;
+}
 
 std::uint32_t hex4(const char* at) {
   std::uint32_t value = 0;
@@ -141,7 +153,8 @@ bool unescape_json(std::string_view raw, std::string& out) {
 }
 
 bool json_string_is(std::string_view raw, std::string_view text) {
-  if (!raw.contains('\\')) return raw == text;
+  if (raw.size() <= text.size()) return raw == text && !raw.contains('\\');  // an escape only ever shrinks
+  if (!raw.contains('\\')) return false;
   std::string name;
   unescape_json(raw, name);
   return name == text;
@@ -150,20 +163,18 @@ bool json_string_is(std::string_view raw, std::string_view text) {
 bool ByteCursor::take_string(std::string_view& inside) {
   if (!take('"')) return false;
   const char* const first = at_;
-  while (at_ != end_) {
-    if (!kStopsString[static_cast<unsigned char>(*at_)]) {
-      ++at_;
-    } else if (*at_ == '"') {
+  for (;;) {
+    at_ = skip_plain(at_, end_);
+    if (at_ == end_) return false;
+    if (*at_ == '"') {
       inside = {first, static_cast<std::size_t>(at_ - first)};
       ++at_;
       return true;
-    } else if (const char* const after = *at_ == '\\' ? skip_json_escape(at_, end_) : nullptr) {
-      at_ = after;
-    } else {
-      return false;
     }
+    const char* const after = *at_ == '\\' ? skip_json_escape(at_, end_) : nullptr;
+    if (after == nullptr) return false;
+    at_ = after;
   }
-  return false;
 }
 
 bool ByteCursor::take_scalar(std::string_view& text) {

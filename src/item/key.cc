@@ -81,39 +81,59 @@ void append_key_value(std::string& out, const Value& value) {
   }
 }
 
-struct FoundKey {
-  Key key;
-  std::string_view partition, sort;  ///< the values as they are written
+/// A value of a key as it is written: {"S":"a"}.
+struct WrittenValue {
+  std::string_view raw;
+  /// Its inside, if it is a string or a number without escapes and white space: what it says is its own text
+  /// then.
+  std::optional<std::string_view> plain;
+};
+struct WrittenKey {
+  WrittenValue partition, sort;
 };
 
-Result<FoundKey> find_values(std::string_view raw, const KeySchema& schema) {
-  std::string_view partition, sort;
+/// Passes over {"S":"…"} or {"N":"…"} of the type, if it is written so.
+std::optional<std::string_view> take_plain(ByteCursor& cursor, Type type, const char* end) {
+  const std::string_view head = type == Type::S ? R"({"S":)" : R"({"N":)";
+  const char* const first = cursor.position();
+  const std::string_view rest(first, static_cast<std::size_t>(end - first));
+  if ((type != Type::S && type != Type::N) || !rest.starts_with(head)) return std::nullopt;
+  ByteCursor value(rest.substr(head.size()));
+  std::string_view inside;
+  if (value.peek() != '"' || value.last_end() != rest.data() + head.size()) return std::nullopt;
+  if (!value.take_string(inside) || inside.contains('\\')) return std::nullopt;
+  const char* const behind = value.last_end();
+  if (behind == end || *behind != '}') return std::nullopt;
+  cursor = ByteCursor({behind + 1, static_cast<std::size_t>(end - behind - 1)});
+  return inside;
+}
+
+Result<WrittenKey> find_values(std::string_view raw, const KeySchema& schema) {
+  WrittenKey found;
+  const char* const end = raw.data() + raw.size();
   ByteCursor cursor(raw);
-  const auto whole = [&] { return !partition.empty() && (!schema.sort || !sort.empty()); };
+  const auto wanted = [&](std::string_view name) -> std::pair<WrittenValue*, Type> {
+    if (found.partition.raw.empty() && json_string_is(name, schema.partition.name))
+      return {&found.partition, schema.partition.type};
+    if (schema.sort && found.sort.raw.empty() && json_string_is(name, schema.sort->name))
+      return {&found.sort, schema.sort->type};
+    return {nullptr, Type::S};
+  };
+  const auto whole = [&] {
+    return !found.partition.raw.empty() && (!schema.sort || !found.sort.raw.empty());
+  };
   const bool is_object = walk_object(cursor, [&](std::string_view name) {
+    const auto [value, type] = wanted(name);
+    if (value == nullptr) return skip_value(cursor, 1);
     const char* const first = cursor.position();
-    if (!skip_value(cursor, 1)) return false;
-    const std::string_view value(first, static_cast<std::size_t>(cursor.last_end() - first));
-    if (partition.empty() && json_string_is(name, schema.partition.name)) {
-      partition = value;
-    } else if (schema.sort && sort.empty() && json_string_is(name, schema.sort->name)) {
-      sort = value;
-    }
+    value->plain = take_plain(cursor, type, end);
+    if (!value->plain && !skip_value(cursor, 1)) return false;
+    value->raw = {first, static_cast<std::size_t>(cursor.last_end() - first)};
     return !whole();  // nothing more to look for: the walk ends
   });
   if (!is_object && !whole()) return fail(ErrorKind::refused, "the item is not DynamoDB JSON");
-  if (partition.empty()) return missing(schema.partition);
-  if (schema.sort && sort.empty()) return missing(*schema.sort);
-
-  FoundKey found{.key = {}, .partition = partition, .sort = sort};
-  auto value = checked_json(partition, schema.partition);
-  if (!value) return fail(std::move(value.error()));
-  found.key.partition = std::move(*value);
-  if (schema.sort) {
-    value = checked_json(sort, *schema.sort);
-    if (!value) return fail(std::move(value.error()));
-    found.key.sort = std::move(*value);
-  }
+  if (found.partition.raw.empty()) return missing(schema.partition);
+  if (schema.sort && found.sort.raw.empty()) return missing(*schema.sort);
   return found;
 }
 
@@ -131,26 +151,44 @@ void append_as_written(std::string& out, const Value& value, std::string_view ra
   out += "\"}";
 }
 
-std::string text_of(const FoundKey& found, const KeySchema& names) {
-  std::string out = "{";
-  append_json_string(out, names.partition.name);
-  out += ':';
-  append_as_written(out, found.key.partition, found.partition);
-  if (found.key.sort && names.sort) {
-    out += ',';
-    append_json_string(out, names.sort->name);
-    out += ':';
-    append_as_written(out, *found.key.sort, found.sort);
+/// Appends what is asked for: a value as key_text() has it, and as key_bytes() does.
+Result<void> append_forms(const WrittenValue& value, const KeyAttribute& attribute, std::string* text,
+                          std::string* bytes) {
+  const bool is_number = attribute.type == Type::N;
+  const std::optional<Number> number = value.plain && is_number ? Number::parse(*value.plain) : std::nullopt;
+  if (value.plain && (!is_number || number)) {
+    if (text != nullptr) *text += value.raw;
+    if (bytes == nullptr) return {};
+    *bytes += is_number ? 'N' : 'S';
+    if (is_number) {
+      append_number(*bytes, *number);
+    } else {  // a zero byte would have been escaped
+      *bytes += *value.plain;
+      bytes->append(2, '\0');
+    }
+    return {};
   }
-  return out += '}';
+  const Result<Value> parsed = checked_json(value.raw, attribute);
+  if (!parsed) return fail(parsed.error());
+  if (text != nullptr) append_as_written(*text, *parsed, value.raw);
+  if (bytes != nullptr) append_key_value(*bytes, *parsed);
+  return {};
 }
 
 }  // namespace
 
 Result<Key> find_key(std::string_view raw, const KeySchema& schema) {
-  auto found = find_values(raw, schema);
-  if (!found) return fail(std::move(found.error()));
-  return std::move(found->key);
+  const auto found = find_values(raw, schema);
+  if (!found) return fail(found.error());
+  Key key;
+  auto value = checked_json(found->partition.raw, schema.partition);
+  if (!value) return fail(std::move(value.error()));
+  key.partition = std::move(*value);
+  if (!schema.sort) return key;
+  value = checked_json(found->sort.raw, *schema.sort);
+  if (!value) return fail(std::move(value.error()));
+  key.sort = std::move(*value);
+  return key;
 }
 
 Result<Key> key_of(const Item& item, const KeySchema& schema) {
@@ -190,20 +228,35 @@ std::string key_json(const Key& key, const KeySchema& schema) {
   return out += '}';
 }
 
+KeyReader::KeyReader(const KeySchema& schema, const KeySchema& names)
+    : schema_(schema), before_partition_("{" + json_string(names.partition.name) + ":") {
+  if (schema.sort && names.sort) before_sort_ = "," + json_string(names.sort->name) + ":";
+}
+
+Result<void> KeyReader::append(std::string_view raw, std::string* text, std::string* bytes) const {
+  const auto found = find_values(raw, schema_);
+  if (!found) return fail(found.error());
+  if (text != nullptr) *text += before_partition_;
+  Result<void> appended = append_forms(found->partition, schema_.partition, text, bytes);
+  if (!appended) return appended;
+  if (schema_.sort) {
+    if (text != nullptr) *text += before_sort_;
+    appended = append_forms(found->sort, *schema_.sort, text, bytes);
+    if (!appended) return appended;
+  }
+  if (text != nullptr) text->push_back('}');
+  return {};
+}
+
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
   return key_text(raw, schema, schema);
 }
 
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
-  const auto found = find_values(raw, schema);
+  std::string text;
+  const Result<void> found = KeyReader(schema, names).append(raw, &text, nullptr);
   if (!found) return fail(found.error());
-  return text_of(*found, names);
-}
-
-Result<KeyForms> key_forms(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
-  const auto found = find_values(raw, schema);
-  if (!found) return fail(found.error());
-  return KeyForms{.text = text_of(*found, names), .bytes = key_bytes(found->key)};
+  return text;
 }
 
 }  // namespace messina::item

@@ -48,10 +48,22 @@ Result<std::string> key_text(std::string_view raw, const KeySchema& schema);
 /// are called otherwise there, the key as its source has it.
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names);
 
-/// An item's key by both of its names: `text` as key_text() writes it, `bytes` as key_bytes() does.
-struct KeyForms {
-  std::string text, bytes;
+/// Takes the keys out of one table's items, one after the other. Keys of type S and N are copied and not
+/// parsed where they are written without escapes and white space, as servers write them. May be used by many
+/// threads at once.
+class KeyReader {
+ public:
+  explicit KeyReader(const KeySchema& schema) : KeyReader(schema, schema) {}
+  /// `names`: as of key_text(), a schema of as many attributes.
+  KeyReader(const KeySchema& schema, const KeySchema& names);
+
+  /// Appends an item's key as key_text() has it and as key_bytes() does; nullptr for a form that is not
+  /// wanted. Errors as of find_key(); something may have been appended then.
+  Result<void> append(std::string_view raw, std::string* text, std::string* bytes) const;
+
+ private:
+  KeySchema schema_;
+  std::string before_partition_, before_sort_;  ///< of the text
 };
-Result<KeyForms> key_forms(std::string_view raw, const KeySchema& schema, const KeySchema& names);
 
 }  // namespace messina::item

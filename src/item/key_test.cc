@@ -1,6 +1,7 @@
 #include "item/key.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -39,6 +40,70 @@ TEST(KeyText, NumbersStayAsTheyAreWritten) {
             R"({"P\"":{"S":"c"},"q":{"N":"1e1"}})");
   EXPECT_EQ(key_text(R"({"p":{"N":"x"},"c":{"N":"1"}})", number).error().kind, ErrorKind::refused);
   EXPECT_EQ(key_text(R"({"p":{"N":"1"}})", number).error().kind, ErrorKind::refused);
+}
+
+// What is copied must be what is parsed, however a key is written.
+TEST(KeyReaderProperties, GivesWhatTheParsedKeyGives) {
+  Random random(23);
+  const auto one_of = [&](std::initializer_list<std::string_view> texts) {
+    return std::string(texts.begin()[random.below(texts.size())]);
+  };
+  const auto space = [&] { return random.chance(0.1) ? one_of({" ", "\n\t", "  "}) : std::string(); };
+  const auto inside = [&](Type type) {
+    std::string text;
+    if (type == Type::N)
+      return one_of({"0", "-0", "1000", "1e3", "1E+3", "-1.50e-7", ".5", "5.", "x", "", "1e99999", "\\u0031",
+                     "00012.3400"});
+    if (type == Type::B) return one_of({"", "AA==", "AP8A", "QUI=", "!", "Q\\u0055I=", "QU"});
+    for (auto i = random.below(12); i > 0; --i)
+      text += one_of({"a", "}", "\xc3\xa9", "\xff", "\\u0000", "\\n", "\\\"", "\\\\", "\\u00e9", "\\ud800",
+                      "\x7f", "{\\\"S\\\":", "/", "\\/"});
+    return text;
+  };
+  const auto value = [&](Type wanted) {
+    const Type type = random.chance(0.95) ? wanted : Type::S;
+    std::string text = "{" + space() + '"' + std::string(to_string(type)) + '"' + space() + ":" + space() +
+                       '"' + inside(type) + '"' + space();
+    if (random.chance(0.03)) text += R"(,"N":"1")";
+    return text + "}";
+  };
+  int good = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    const auto type = [&] { return std::array{Type::S, Type::N, Type::B}[random.below(3)]; };
+    KeySchema schema{{"p", type()}, std::nullopt}, names{{"P\"", Type::S}, std::nullopt};
+    if (random.chance(0.5)) {
+      schema.sort = KeyAttribute{"c", type()};
+      names.sort = KeyAttribute{"d", Type::S};
+    }
+    std::string raw = R"({"x":{"S":"p"},"p":)" + value(schema.partition.type);
+    if (schema.sort) raw += R"(,"c":)" + value(schema.sort->type);
+    raw += "}";
+    std::string text, bytes, bytes_alone;
+    const KeyReader reader(schema, names);
+    const Result<void> read = reader.append(raw, &text, &bytes);
+    const Result<Key> parsed = find_key(raw, schema);
+    ASSERT_EQ(read.has_value(), parsed.has_value()) << raw;
+    if (!parsed) {
+      ASSERT_EQ(read.error().message, parsed.error().message) << raw;
+      continue;
+    }
+    ++good;
+    ASSERT_EQ(bytes, key_bytes(*parsed)) << raw;
+    ASSERT_TRUE(reader.append(raw, nullptr, &bytes_alone));
+    ASSERT_EQ(bytes_alone, bytes);
+    // The text names the same key, with its numbers as they were written.
+    KeySchema named = schema;
+    named.partition.name = names.partition.name;
+    if (schema.sort) named.sort->name = names.sort->name;
+    const Result<Key> back = find_key(text, named);
+    ASSERT_TRUE(back) << text;
+    ASSERT_EQ(key_bytes(*back), bytes) << text;
+    const bool numbers = schema.partition.type == Type::N || (schema.sort && schema.sort->type == Type::N);
+    if (!numbers) {
+      ASSERT_EQ(text, key_json(*parsed, named));
+    }
+  }
+  EXPECT_GT(good, 20'000);
 }
 
 TEST(FindKey, FindsTheKeyWherever) {

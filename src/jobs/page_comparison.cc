@@ -1,7 +1,8 @@
 #include "jobs/page_comparison.h"
 
-#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 namespace messina::jobs {
@@ -26,30 +27,65 @@ bool KeySample::has(std::string_view key_bytes) {
 }
 
 PageComparison::PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret)
-    : sides_(sides), sample_(std::move(sample)), hash_(secret) {}
+    : sides_(sides),
+      source_keys_(sides.source_key, sides.target_key),
+      target_keys_(sides.target_key),
+      sample_(std::move(sample)),
+      hash_(secret) {}
 
 Result<void> PageComparison::begin(std::span<const std::string_view> records) {
   rows_.clear();
   keys_.clear();
+  texts_.clear();
+  bytes_.clear();
   hashes_.clear();
-  by_key_.clear();
+  slots_.clear();
+  next_ = 0;
   for (const std::string_view raw : records) {
-    auto key = item::key_forms(raw, sides_.source_key, sides_.target_key);
-    if (!key) return fail(ErrorKind::corrupt, "an item of a page has no key: " + key.error().message);
-    if (!sample_.has(key->bytes)) continue;
-    hashes_.push_back(hash_(key->bytes));
-    rows_.push_back({.raw = raw, .key = std::move(*key)});
+    const std::size_t text_at = texts_.size(), bytes_at = bytes_.size();
+    const Result<void> found = source_keys_.append(raw, &texts_, &bytes_);
+    if (!found) return fail(ErrorKind::corrupt, "an item of a page has no key: " + found.error().message);
+    const std::string_view key = std::string_view(bytes_).substr(bytes_at);
+    if (!sample_.has(key)) {
+      texts_.resize(text_at);
+      bytes_.resize(bytes_at);
+      continue;
+    }
+    hashes_.push_back(hash_(key));
+    rows_.push_back({.raw = raw, .text_at = text_at, .bytes_at = bytes_at});
   }
-  by_key_.reserve(rows_.size());
+  const std::string_view texts = texts_;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    keys_.push_back(rows_[i].key.text);
-    by_key_.emplace(rows_[i].key.bytes, i);
+    const std::size_t end = i + 1 < rows_.size() ? rows_[i + 1].text_at : texts.size();
+    keys_.push_back(texts.substr(rows_[i].text_at, end - rows_[i].text_at));
   }
   return {};
 }
 
-std::span<const std::string_view> PageComparison::keys(std::size_t first, std::size_t most) const {
-  return std::span(keys_).subspan(first, std::min(most, keys_.size() - first));
+std::string_view PageComparison::key_bytes(std::size_t row) const {
+  const std::size_t end = row + 1 < rows_.size() ? rows_[row + 1].bytes_at : bytes_.size();
+  return std::string_view(bytes_).substr(rows_[row].bytes_at, end - rows_[row].bytes_at);
+}
+
+void PageComparison::index_rows() {
+  slots_.assign(std::bit_ceil(2 * rows_.size()), 0);
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    std::size_t at = std::hash<std::string_view>()(key_bytes(i));
+    while (slots_[at &= slots_.size() - 1] != 0) ++at;
+    slots_[at] = static_cast<std::uint32_t>(i + 1);
+  }
+}
+
+std::optional<std::size_t> PageComparison::find(std::string_view key) {
+  if (next_ < rows_.size() && key_bytes(next_) == key) return next_;
+  if (rows_.empty()) return std::nullopt;
+  if (slots_.empty()) index_rows();
+  std::size_t at = std::hash<std::string_view>()(key);
+  while (slots_[at &= slots_.size() - 1] != 0) {
+    const std::size_t row = slots_[at++] - 1;
+    if (key_bytes(row) == key) return row;
+  }
+  return std::nullopt;
 }
 
 bool PageComparison::equal(std::string_view source, std::string_view target) {
@@ -62,13 +98,18 @@ bool PageComparison::equal(std::string_view source, std::string_view target) {
 
 Result<void> PageComparison::answered(std::span<const std::string_view> items) {
   for (const std::string_view item : items) {
-    const auto key = item::find_key(item, sides_.target_key);
+    // Most often the next one, byte for byte: then its key need not be looked for.
+    if (next_ < rows_.size() && sides_.transform.empty() && rows_[next_].raw == item) {
+      rows_[next_++].equal = true;
+      continue;
+    }
+    answered_bytes_.clear();
+    const Result<void> key = target_keys_.append(item, nullptr, &answered_bytes_);
     if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
-    const std::string bytes = item::key_bytes(*key);
-    const auto found = by_key_.find(bytes);
-    if (found == by_key_.end()) return fail(ErrorKind::corrupt, "the target answered with another item");
-    Row& row = rows_[found->second];
-    row.equal = equal(row.raw, item);
+    const std::optional<std::size_t> found = find(answered_bytes_);
+    if (!found) return fail(ErrorKind::corrupt, "the target answered with another item");
+    rows_[*found].equal = equal(rows_[*found].raw, item);
+    next_ = *found + 1;
   }
   return {};
 }

@@ -5,7 +5,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -47,9 +46,10 @@ class PageComparison {
   std::size_t size() const { return rows_.size(); }
   /// Their digest's hashes.
   const std::vector<Uint128>& hashes() const { return hashes_; }
-  /// The keys to ask the target for, by its names, `most` from the one of this number on.
-  std::span<const std::string_view> keys(std::size_t first, std::size_t most) const;
-  /// Items that the target answered with. Errors: corrupt, where one was not asked for.
+  /// The keys to ask the target for, by its names. They stay valid until the next page.
+  std::span<const std::string_view> keys() const { return keys_; }
+  /// Items that the target answered with, in whatever order: that of keys() is the cheapest. Errors: corrupt,
+  /// where one was not asked for.
   Result<void> answered(std::span<const std::string_view> items);
   /// The keys, by the source's names, whose items are absent on the target or were not equal. What was not
   /// answered counts as absent. Errors: corrupt.
@@ -58,20 +58,29 @@ class PageComparison {
  private:
   struct Row {
     std::string_view raw;
-    item::KeyForms key;
+    std::size_t text_at, bytes_at;  ///< where its key begins in texts_ and bytes_, and the former one ends
     bool equal = false;
   };
   bool equal(std::string_view source, std::string_view target);
+  std::string_view key_bytes(std::size_t row) const;
+  /// The row of a key; nullopt: none has it.
+  std::optional<std::size_t> find(std::string_view key_bytes);
+  void index_rows();
 
   const SidesOfItems& sides_;
+  const item::KeyReader source_keys_, target_keys_;
   KeySample sample_;
   KeyedHash hash_;
   item::ItemComparer comparer_;
   std::vector<Row> rows_;
   std::vector<std::string_view> keys_;
+  std::string texts_, bytes_;  ///< of all keys, one behind the other
   std::vector<Uint128> hashes_;
-  std::unordered_map<std::string_view, std::size_t> by_key_;
-  std::string transformed_;
+  std::size_t next_ = 0;  ///< the row that is answered next if the target keeps the order
+  /// Rows by the hash of their key's bytes, open addressing; 0 is free, else the row's number and 1. Empty
+  /// until the target first does not keep the order.
+  std::vector<std::uint32_t> slots_;
+  std::string transformed_, answered_bytes_;
 };
 
 }  // namespace messina::jobs

@@ -68,18 +68,20 @@ Task<Result<std::vector<state::KeyStand>>> stands_of(std::shared_ptr<VerifyRun> 
 Task<Result<void>> read_items(Shared judge, std::shared_ptr<Round> round, Side side,
                               std::optional<std::string> Suspect::* into) {
   const std::shared_ptr<VerifyRun>& run = judge->run;
-  std::vector<std::string> keys;
+  std::vector<std::string_view> keys;
   std::size_t bytes = 0;
   for (Suspect& suspect : round->suspects) {
     (suspect.*into).reset();
     if (suspect.stands == Suspect::Stands::open)
       keys.push_back(side == Side::source ? suspect.key : suspect.target_key);
   }
-  const item::KeySchema& schema = side == Side::source ? run->sides.source_key : run->sides.target_key;
+  const item::KeyReader reader(side == Side::source ? run->sides.source_key : run->sides.target_key);
+  std::string key_bytes;
   TakeItems take = [&](std::span<const std::string_view> items) -> Result<void> {
     for (const std::string_view item : items) {
-      const auto key = item::find_key(item, schema);
-      const auto found = key ? round->by_bytes.find(item::key_bytes(*key)) : round->by_bytes.end();
+      key_bytes.clear();
+      const Result<void> key = reader.append(item, nullptr, &key_bytes);
+      const auto found = key ? round->by_bytes.find(key_bytes) : round->by_bytes.end();
       if (found == round->by_bytes.end())
         return fail(ErrorKind::corrupt, "a lookup was answered with an item that was not asked for");
       if (bytes > kMostItemBytes) {
@@ -92,8 +94,7 @@ Task<Result<void>> read_items(Shared judge, std::shared_ptr<Round> round, Side s
     return {};
   };
   Lane* const lane = &run->context.lanes->front();
-  const Result<double> rcu =
-      co_await look_up(run, lane, side, &judge->random, std::move(keys), std::move(take));
+  const Result<double> rcu = co_await look_up(run, lane, side, &judge->random, keys, std::move(take));
   if (!rcu) co_return fail(rcu.error());
   (side == Side::source ? round->source_rcu : round->target_rcu) += *rcu;
   co_return Result<void>();
@@ -279,18 +280,19 @@ Task<Result<void>> judge_round(Shared judge, std::shared_ptr<Round> round) {
 
 Result<std::shared_ptr<Round>> round_of(const std::vector<std::string>& keys, const SidesOfItems& sides) {
   auto round = std::make_shared<Round>();
+  const item::KeyReader reader(sides.source_key, sides.target_key);
   std::set<std::string> known;
   for (const std::string& text : keys) {
-    auto key = item::key_forms(text, sides.source_key, sides.target_key);
+    std::string target_key, bytes;
+    const Result<void> key = reader.append(text, &target_key, &bytes);
     if (!key)
       return fail(ErrorKind::config,
                   fmt::format("{} is no key of the source's table: {}", text, key.error().message));
-    if (!known.insert(key->bytes).second) {
+    if (!known.insert(bytes).second) {
       round->twice.push_back({.key = text, .verdict = Verdict::unsettled, .cause = kTwice});
       continue;
     }
-    round->suspects.push_back(
-        {.key = text, .target_key = std::move(key->text), .bytes = std::move(key->bytes)});
+    round->suspects.push_back({.key = text, .target_key = std::move(target_key), .bytes = std::move(bytes)});
   }
   for (Suspect& suspect : round->suspects) round->by_bytes.emplace(suspect.bytes, &suspect);
   return round;
@@ -350,8 +352,10 @@ Task<void> judge_suspects(std::shared_ptr<VerifyRun> run, Stop* over) {
   const auto judge = std::make_shared<Judge>(run);
   while (!run->halt.requested()) {
     const bool last = over->requested();
-    const bool flushed = co_await run->flush();
-    if (!flushed) co_return;
+    if (last || run->notes_wait()) {
+      const bool flushed = co_await run->flush();
+      if (!flushed) co_return;
+    }
     if (run->suspects() > 0) {
       const Result<void> judged = co_await judge_all(judge);
       if (!judged && judged.error().kind != ErrorKind::stopped) run->fail_with(judged.error());

@@ -2,6 +2,8 @@
 // where a bucket of them differs.
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "jobs/verify_run.h"
 
 namespace messina::jobs {
@@ -20,6 +22,8 @@ struct Worker {
         lane(on),
         side(reads),
         comparison(run->sides, KeySample(run->options.scope), run->record.secret),
+        target_keys(run->sides.target_key, run->sides.source_key),
+        source_keys(run->sides.source_key),
         sample(run->options.scope),
         hash(run->record.secret) {}
 
@@ -32,6 +36,8 @@ struct Worker {
   Lane* const lane;
   const VerifySide side;
   PageComparison comparison;
+  /// Of the target's items, by the source's names; and of the source's.
+  const item::KeyReader target_keys, source_keys;
   KeySample sample;
   KeyedHash hash;
   Random random{0};
@@ -90,13 +96,11 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
   PageComparison& comparison = worker->comparison;
   Result<void> begun = comparison.begin(page->records);
   if (!begun) co_return begun;
-  std::vector<std::string> keys;
-  for (const std::string_view key : comparison.keys(0, comparison.size())) keys.emplace_back(key);
   TakeItems take = [&comparison](std::span<const std::string_view> items) {
     return comparison.answered(items);
   };
   const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
-                                              std::move(keys), std::move(take));
+                                              comparison.keys(), std::move(take));
   if (!rcu) co_return fail(rcu.error());
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());
@@ -107,11 +111,16 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
   co_return Result<void>();
 }
 
+std::unexpected<Error> no_key(std::string_view side, const Error& error) {
+  return fail(ErrorKind::corrupt, fmt::format("an item of the {} has no key: {}", side, error.message));
+}
+
 Result<void> add_up(Worker& worker, const endpoints::Page& page, PageFindings& findings) {
+  std::string bytes;
   for (const std::string_view raw : page.records) {
-    const auto key = item::find_key(raw, worker.run->sides.target_key);
-    if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
-    const std::string bytes = item::key_bytes(*key);
+    bytes.clear();
+    const Result<void> key = worker.target_keys.append(raw, nullptr, &bytes);
+    if (!key) return no_key("target", key.error());
     if (!worker.sample.has(bytes)) continue;
     findings.target_keys.push_back(worker.hash(bytes));
   }
@@ -124,11 +133,12 @@ Result<std::map<std::string, std::string>> listed_keys(Worker& worker, const end
   const VerifyRun& run = *worker.run;
   std::map<std::string, std::string> keys;
   for (const std::string_view raw : page.records) {
-    auto key = item::key_forms(raw, run.sides.target_key, run.sides.source_key);
-    if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
-    if (!worker.sample.has(key->bytes)) continue;
-    const std::uint32_t bucket = item::bucket_of(worker.hash(key->bytes), run.record.bucket_bits);
-    if (run.listed.empty() || run.listed[bucket]) keys.emplace(std::move(key->bytes), std::move(key->text));
+    std::string text, bytes;
+    const Result<void> key = worker.target_keys.append(raw, &text, &bytes);
+    if (!key) return no_key("target", key.error());
+    if (!worker.sample.has(bytes)) continue;
+    const std::uint32_t bucket = item::bucket_of(worker.hash(bytes), run.record.bucket_bits);
+    if (run.listed.empty() || run.listed[bucket]) keys.emplace(std::move(bytes), std::move(text));
   }
   return keys;
 }
@@ -137,23 +147,24 @@ Task<Result<void>> list(std::shared_ptr<Worker> worker, const endpoints::Page* p
   auto listed = listed_keys(*worker, *page);
   if (!listed) co_return fail(listed.error());
   findings->counts.items = listed->size();
-  std::vector<std::string> keys;
+  std::vector<std::string_view> keys;
   for (const auto& [bytes, text] : *listed) keys.push_back(text);
-  std::map<std::string, std::string>& absent = *listed;
-  const item::KeySchema& schema = worker->run->sides.source_key;
-  TakeItems take = [&absent, &schema](std::span<const std::string_view> items) -> Result<void> {
+  std::set<std::string> present;
+  TakeItems take = [&present, &worker](std::span<const std::string_view> items) -> Result<void> {
     for (const std::string_view item : items) {
-      const auto key = item::find_key(item, schema);
-      if (!key) return fail(ErrorKind::corrupt, "an item of the source has no key: " + key.error().message);
-      absent.erase(item::key_bytes(*key));
+      std::string bytes;
+      const Result<void> key = worker->source_keys.append(item, nullptr, &bytes);
+      if (!key) return no_key("source", key.error());
+      present.insert(std::move(bytes));
     }
     return {};
   };
-  const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::source, &worker->random,
-                                              std::move(keys), std::move(take));
+  const Result<double> rcu =
+      co_await look_up(worker->run, worker->lane, Side::source, &worker->random, keys, std::move(take));
   if (!rcu) co_return fail(rcu.error());
   findings->counts.source_rcu = *rcu;
-  for (auto& [bytes, text] : absent) findings->suspects.push_back(std::move(text));
+  for (auto& [bytes, text] : *listed)
+    if (!present.contains(bytes)) findings->suspects.push_back(std::move(text));
   co_return Result<void>();
 }
 

@@ -9,7 +9,11 @@ namespace messina::jobs {
 namespace {
 
 /// Bytes of hashes and suspects that may wait for a commit.
-constexpr std::int64_t kMaxWaitingBytes = 8 << 20;
+constexpr std::int64_t kMaxWaitingBytes = 32 << 20;
+/// Commits take about this part of the time at most, as long as no more than this is done again after a
+/// crash: those of many keys a second write long.
+constexpr int kCommitTimesApart = 20;
+constexpr Duration kMostBetweenCommits = std::chrono::seconds(2);
 /// Of a page before one was seen: DynamoDB's are of 1 MB at most, as it counts, and the other side's answers
 /// about it are as large.
 constexpr std::int64_t kFirstPageLease = 3 << 20;
@@ -87,6 +91,11 @@ void VerifyRun::note_record() {
   record_changed_ = true;
 }
 
+bool VerifyRun::notes_wait() const {
+  const std::lock_guard lock(mutex);
+  return !pending_.notes.empty();
+}
+
 bool VerifyRun::take_pending(state::VerifyCommit& commit) {
   const std::lock_guard lock(mutex);
   commit = std::exchange(pending_, {});
@@ -156,9 +165,14 @@ Task<Result<state::NoteCounts>> VerifyRun::commit_until_taken(const state::Verif
 Task<void> VerifyRun::commit_by_and_by(Stop* over) {
   const std::shared_ptr<VerifyRun> self = shared_from_this();
   bool well = true;
+  MonoTime next = home.now() + options.commit_period;
   while (well && !over->requested()) {
     co_await home.sleep_for(options.commit_period, over);
+    const MonoTime began = home.now();
+    const bool room = room_.free() > kMaxWaitingBytes / 2;
+    if (began < next && room && !over->requested()) continue;
     well = co_await commit_pending();
+    next = home.now() + std::min((home.now() - began) * kCommitTimesApart, kMostBetweenCommits);
   }
   // Nobody waits for room in vain.
   if (!well) room_.set_capacity(INT64_MAX / 2);
@@ -259,34 +273,34 @@ Task<bool> after_failure(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, 
 }
 
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
-                             std::vector<std::string> keys, TakeItems take) {
+                             std::span<const std::string_view> keys, TakeItems take) {
   endpoints::Lookup* const lookup = side == Side::source ? lane->source.get.get() : lane->target.get.get();
   Loop* const loop = lane->loop;
+  std::vector<std::string> unprocessed;
+  std::vector<std::string_view> some;  // views of the keys, or of the unprocessed ones
   double rcu = 0;
   Retry retry;
-  while (!keys.empty()) {
-    const std::size_t count = std::min(keys.size(), lookup->max_keys());
-    const std::vector<std::string_view> some(keys.end() - static_cast<std::ptrdiff_t>(count), keys.end());
+  while (!keys.empty() || !some.empty()) {
+    if (some.empty()) {
+      const std::size_t count = std::min(keys.size(), lookup->max_keys());
+      some.assign(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count));
+      keys = keys.subspan(count);
+    }
     VerifyCharge charge(*run, side);
-    const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(count));
+    const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(some.size()));
     if (!granted) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
     Result<endpoints::LookupPage> page = co_await lookup->get(some);
     charge.answered(loop->now(), true, 0, page ? page->cost_rcu : 0);
     Error error{ErrorKind::throttled, "keys of a lookup were left unprocessed"};
     if (page) {
       rcu += page->cost_rcu;
-      std::vector<std::string> again;
-      for (const std::string_view key : page->unprocessed_keys) again.emplace_back(key);
+      unprocessed.assign(page->unprocessed_keys.begin(), page->unprocessed_keys.end());
       const Result<void> taken = take(page->items);
       lookup->recycle(std::move(*page));
       if (!taken) co_return fail(taken.error());
-      keys.resize(keys.size() - count);
-      std::ranges::move(again, std::back_inserter(keys));
-      if (again.empty()) {
-        retry = Retry();
-        continue;
-      }
-      if (again.size() < count) retry = Retry();
+      if (unprocessed.size() < some.size()) retry = Retry();
+      some.assign(unprocessed.begin(), unprocessed.end());
+      if (some.empty()) continue;
     } else {
       error = page.error();
     }

@@ -65,6 +65,8 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
                  std::vector<Uint128> target_keys, std::vector<std::string> suspects);
   Task<void> add(std::vector<state::KeyNote> notes);
   void note_record();
+  /// There are notes that the next commit takes along.
+  bool notes_wait() const;
   /// Commits until `over`, and what waits then.
   Task<void> commit_by_and_by(Stop* over);
   /// All that was added before is durable when it returns; false if it cannot be.
@@ -132,11 +134,11 @@ class VerifyCharge {
 };
 
 using TakeItems = std::function<Result<void>(std::span<const std::string_view>)>;
-/// Looks raw keys up by the lane's endpoint until each of them was answered; `take` gets each answer's items
-/// on the lane's loop, on which it runs. Says what it cost, in RCU. Errors: stopped, of `take`, and what the
-/// side answered for good.
+/// Looks raw keys up, in their order, by the lane's endpoint until each of them was answered; they outlive
+/// the call. `take` gets each answer's items on the lane's loop, on which it runs. Says what it cost, in RCU.
+/// Errors: stopped, of `take`, and what the side answered for good.
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
-                             std::vector<std::string> keys, TakeItems take);
+                             std::span<const std::string_view> keys, TakeItems take);
 
 /// Waits until a read may be sent: budgets, and a person's pause. False: the run was halted.
 Task<bool> may_read(std::shared_ptr<VerifyRun> run, Loop* loop, VerifyCharge* charge,

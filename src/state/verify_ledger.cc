@@ -59,40 +59,10 @@ Result<void> VerifyLedger::begin(const VerifyState& fresh) {
 }
 
 Result<NoteCounts> VerifyLedger::commit(const VerifyCommit& step) {
-  Transaction transaction(impl_->db);
-  if (auto ok = transaction.begin_write(); !ok) return fail(std::move(ok.error()));
-  auto record = impl_->record();
-  if (!record) return fail(std::move(record.error()));
-  if (!*record) {
-    return fail(ErrorKind::internal,
-                fmt::format("verification \"{}\" is not begun: begin() comes first", impl_->file.string()));
-  }
-  if (auto ok = impl_->know(); !ok) return fail(std::move(ok.error()));
-  for (const VerifyUnit& unit : step.new_units) {
-    if (auto ok = impl_->store_unit(unit); !ok) return fail(std::move(ok.error()));
-  }
-  for (const VerifyCommit::UnitStep& unit_step : step.steps) {
-    if (auto ok = impl_->store_step(unit_step); !ok) return fail(std::move(ok.error()));
-  }
-  NoteCounts notes = impl_->known->notes;
-  for (const KeyNote& note : step.notes) {
-    if (auto ok = impl_->store_note(note, notes); !ok) return fail(std::move(ok.error()));
-  }
-  if (step.record) {
-    auto stored = impl_->update_record.run(*step.record);
-    if (!stored) return fail(std::move(stored.error()));
-  }
-  auto journal_bytes = impl_->store_hashes(step);
-  if (!journal_bytes) return fail(std::move(journal_bytes.error()));
-  if (auto ok = transaction.commit(); !ok) return fail(std::move(ok.error()));
-
-  // Not before the file has them: what is known is what a later checkpoint makes of it.
-  Impl::Known& known = *impl_->known;
-  for (const Uint128 hash : step.source_keys) known.source.add(hash);
-  for (const Uint128 hash : step.target_keys) known.target.add(hash);
-  known.journal_bytes = *journal_bytes;
-  known.notes = notes;
-  return notes;
+  auto counts = impl_->commit(step);
+  // What is known may be ahead of the file then: it is read again.
+  if (!counts) impl_->known.reset();
+  return counts;
 }
 
 Result<std::vector<KeyNote>> VerifyLedger::notes(const NoteFilter& filter) {

@@ -73,6 +73,8 @@ constexpr std::string_view kSource = "source", kTarget = "target";
 // Hashes and buckets are in the file as they are in memory.
 static_assert(std::endian::native == std::endian::little);
 constexpr std::size_t kHashBytes = sizeof(Uint128);
+/// A digest is never written in place of fewer bytes of hashes.
+constexpr std::uint64_t kLeastFolded = 1u << 20;
 constexpr std::size_t kBucketBytes = kHashBytes + sizeof(std::uint64_t);  ///< in the file, without padding
 
 std::string to_bytes(const item::KeyDigest& digest) {
@@ -165,6 +167,7 @@ Result<void> VerifyLedger::Impl::prepare_statements() {
       Entry{&replace_digest, "INSERT OR REPLACE INTO digest (side, bucket_bits, buckets) VALUES (?, ?, ?)"},
       Entry{&select_hashes, "SELECT side, hashes FROM hashes"},
       Entry{&insert_hashes, "INSERT INTO hashes (side, hashes) VALUES (?, ?)"},
+      Entry{&delete_hashes, "DELETE FROM hashes WHERE side = ?"},
   };
   return db.prepare_all(entries);
 }
@@ -285,24 +288,64 @@ Result<void> VerifyLedger::Impl::store_note(const KeyNote& note, NoteCounts& cou
 Result<void> VerifyLedger::Impl::store_digests(const item::KeyDigest& source, const item::KeyDigest& target) {
   // The journal first: the digests then take its place in the file.
   if (auto ok = db.exec("DELETE FROM hashes"); !ok) return ok;
-  for (const auto& [side, digest] : {std::pair(kSource, &source), std::pair(kTarget, &target)}) {
-    auto stored = replace_digest.run(side, bucket_bits(*digest), Blob{to_bytes(*digest)});
-    if (!stored) return fail(std::move(stored.error()));
-  }
+  if (auto ok = store_digest(kSource, source); !ok) return ok;
+  return store_digest(kTarget, target);
+}
+
+Result<void> VerifyLedger::Impl::store_digest(std::string_view side, const item::KeyDigest& digest) {
+  auto stored = replace_digest.run(side, bucket_bits(digest), Blob{to_bytes(digest)});
+  if (!stored) return fail(std::move(stored.error()));
   return {};
 }
 
-Result<std::uint64_t> VerifyLedger::Impl::store_hashes(const VerifyCommit& step) {
-  const std::uint64_t more = (step.source_keys.size() + step.target_keys.size()) * kHashBytes;
-  std::uint64_t length = known->journal_bytes;
-  if (length > 0 && length + more > journal_limit) {
-    // The digests as they were before this step are what the checkpoint and the journal come to.
-    if (auto ok = store_digests(known->source, known->target); !ok) return fail(std::move(ok.error()));
-    length = 0;
+Result<NoteCounts> VerifyLedger::Impl::commit(const VerifyCommit& step) {
+  Transaction transaction(db);
+  if (auto ok = transaction.begin_write(); !ok) return fail(std::move(ok.error()));
+  auto begun = record();
+  if (!begun) return fail(std::move(begun.error()));
+  if (!*begun) {
+    return fail(ErrorKind::internal,
+                fmt::format("verification \"{}\" is not begun: begin() comes first", file.string()));
   }
-  if (auto ok = append(kSource, step.source_keys); !ok) return fail(std::move(ok.error()));
-  if (auto ok = append(kTarget, step.target_keys); !ok) return fail(std::move(ok.error()));
-  return length + more;
+  if (auto ok = know(); !ok) return fail(std::move(ok.error()));
+  for (const VerifyUnit& unit : step.new_units) {
+    if (auto ok = store_unit(unit); !ok) return fail(std::move(ok.error()));
+  }
+  for (const VerifyCommit::UnitStep& unit_step : step.steps) {
+    if (auto ok = store_step(unit_step); !ok) return fail(std::move(ok.error()));
+  }
+  for (const KeyNote& note : step.notes) {
+    if (auto ok = store_note(note, known->notes); !ok) return fail(std::move(ok.error()));
+  }
+  if (step.record) {
+    auto stored = update_record.run(*step.record);
+    if (!stored) return fail(std::move(stored.error()));
+  }
+  if (auto ok = store_hashes(step); !ok) return fail(std::move(ok.error()));
+  if (auto ok = transaction.commit(); !ok) return fail(std::move(ok.error()));
+  return known->notes;
+}
+
+Result<void> VerifyLedger::Impl::store_hashes(const VerifyCommit& step) {
+  const std::uint64_t more = (step.source_keys.size() + step.target_keys.size()) * kHashBytes;
+  if (known->journal_bytes > 0 && known->journal_bytes + more > journal_limit) {
+    // The digests as they were before this step are what the checkpoint and the journal come to.
+    if (auto ok = store_digests(known->source, known->target); !ok) return ok;
+    known->journal_bytes = 0;
+  }
+  const auto store = [&](std::string_view side, const std::vector<Uint128>& hashes, item::KeyDigest& digest) {
+    for (const Uint128 hash : hashes) digest.add(hash);
+    const std::uint64_t bytes = hashes.size() * kHashBytes;
+    const std::uint64_t in_digest = digest.buckets().size() * kBucketBytes;
+    if (bytes <= std::max(in_digest, kLeastFolded)) {
+      known->journal_bytes += bytes;
+      return append(side, hashes);
+    }
+    if (auto deleted = delete_hashes.run(side); !deleted) return Result<void>(fail(deleted.error()));
+    return store_digest(side, digest);
+  };
+  if (auto ok = store(kSource, step.source_keys, known->source); !ok) return ok;
+  return store(kTarget, step.target_keys, known->target);
 }
 
 Result<void> VerifyLedger::Impl::append(std::string_view side, const std::vector<Uint128>& hashes) {

@@ -16,7 +16,7 @@ struct VerifyLedger::Impl {
   /// What the last commit left that would take long to read again each time.
   struct Known {
     item::KeyDigest source{0}, target{0};
-    std::uint64_t journal_bytes = 0;
+    std::uint64_t journal_bytes = 0;  ///< there are no more
     NoteCounts notes{};
   };
 
@@ -27,7 +27,7 @@ struct VerifyLedger::Impl {
   Statement select_record, update_record;
   Statement select_units, insert_unit, update_unit;
   Statement select_note, select_verdict, select_keys, select_groups, count_notes, replace_note, delete_note;
-  Statement select_digests, replace_digest, select_hashes, insert_hashes;
+  Statement select_digests, replace_digest, select_hashes, insert_hashes, delete_hashes;
   std::optional<Known> known;
 
   Result<void> open(const FileOptions& options);
@@ -46,10 +46,13 @@ struct VerifyLedger::Impl {
   Result<void> store_note(const KeyNote& note, NoteCounts& counts);
   /// Writes both digests and forgets the journal.
   Result<void> store_digests(const item::KeyDigest& source, const item::KeyDigest& target);
-  /// Appends to the journal; gives its length.
-  Result<std::uint64_t> store_hashes(const VerifyCommit& step);
+  /// `known` goes along with it; after an error it may be ahead of the file.
+  Result<NoteCounts> commit(const VerifyCommit& step);
 
  private:
+  /// Appends to the journal, or writes a side's digest where that is shorter.
+  Result<void> store_hashes(const VerifyCommit& step);
+  Result<void> store_digest(std::string_view side, const item::KeyDigest& digest);
   Result<void> create();
   Result<void> prepare_statements();
   Result<void> append(std::string_view side, const std::vector<Uint128>& hashes);

@@ -176,6 +176,25 @@ TEST_F(VerifyLedgerTest, TheJournalIsFoldedWhenItIsLong) {
   EXPECT_EQ((*state)->target.keys(), 1u);
 }
 
+TEST_F(VerifyLedgerTest, ASideWithMoreHashesThanItsDigestIsLongIsFolded) {
+  auto ledger = open();
+  ASSERT_TRUE(ledger->begin({}));
+  VerifyCommit step;
+  step.source_keys = {1, 2};
+  step.target_keys = {3};
+  ASSERT_TRUE(ledger->commit(step));
+  step.source_keys.assign(70'000, 4);
+  ASSERT_TRUE(ledger->commit(step));
+  EXPECT_EQ(shell("SELECT sum(length(hashes)) FROM hashes WHERE side = 'source'"), 0);
+  EXPECT_EQ(shell("SELECT sum(length(hashes)) FROM hashes WHERE side = 'target'"), 32);
+  step.source_keys = {5};
+  ASSERT_TRUE(ledger->commit(step));
+  const auto state = open(Access::read_only)->load();
+  EXPECT_TRUE((*state)->source.buckets()[0].sum == 1 + 2 + 4 * 70'000 + 5);
+  EXPECT_EQ((*state)->source.keys(), 70'003u);
+  EXPECT_EQ((*state)->target.keys(), 3u);
+}
+
 // What a commit writes does not grow with the digests nor with what is noted.
 TEST_F(VerifyLedgerTest, ACommitWritesItsOwnOnly) {
   testing::Disk disk;
