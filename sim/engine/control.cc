@@ -1,4 +1,6 @@
 // /_sim/…: what tests and rehearsals steer the simulator with. Not part of any real service.
+#include <algorithm>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -169,10 +171,49 @@ Outcome<std::string> Engine::control_tables(const Request& request, std::string_
     return invalid("\"status\" must be a table's status");
   }
   if (action == "stream") return control_stream(**table, request);
+  if (action == "index" && request.method == "POST") return control_index(**table, request);
   if (action == "expire" && request.method == "POST")
     return fmt::format("{{\"expired\":{}}}", expire_items(**table));
   if (action == "consumed") return control_consumed(**table, request);
   return refuse("NotFound", fmt::format("no such control: {} {}", request.method, request.path), 404);
+}
+
+/// {"index":NAME,"lose":[KEY…],"add":[ITEM…]}: entries of these keys are not shown any more, those of these
+/// items are; an index that is not what the items say. Without lists it is whole again.
+Outcome<std::string> Engine::control_index(Table& table, const Request& request) {
+  const auto body = parse_body(request.body);
+  if (!body) return std::unexpected(body.error());
+  const json::object* given = body->if_object();
+  const json::value* name = given != nullptr ? given->if_contains("index") : nullptr;
+  const auto index = std::ranges::find_if(table.spec.indexes, [name](const Index& each) {
+    return name != nullptr && *name == json::value(each.name);
+  });
+  if (index == table.spec.indexes.end()) return invalid("\"index\" must be one of the table's");
+  const item::KeySchema& keys = table.spec.keys;
+  const auto key_of = [&](const json::value& item) {
+    json::object key;
+    for (const auto& [attribute, value] : item.is_object() ? item.get_object() : json::object()) {
+      const std::string_view called = attribute;
+      if (called == keys.partition.name || (keys.sort && called == keys.sort->name)) key[attribute] = value;
+    }
+    return check_key(json::serialize(key), keys, settings_.personality);
+  };
+  index->lost.clear();
+  index->strays.clear();
+  for (const auto& [list, adds] : {std::pair("lose", false), std::pair("add", true)}) {
+    const json::value* items = given->if_contains(list);
+    if (items == nullptr) continue;
+    if (!items->is_array()) return invalid(fmt::format("\"{}\" must be a list", list));
+    for (const json::value& item : items->get_array()) {
+      const auto key = key_of(item);
+      if (!key) return std::unexpected(key.error());
+      if (adds)
+        index->strays[*key].json = json::serialize(item);
+      else
+        index->lost.insert(*key);
+    }
+  }
+  return std::string("{}");
 }
 
 /// GET: what each second consumed. POST {"reads":R,"writes":W,"seconds":S}: as if somebody had used so much

@@ -203,6 +203,7 @@ class Engine {
   Outcome<std::string> control_faults(const Request& request);
   Outcome<std::string> control_tables(const Request& request, std::string_view rest);
   Outcome<std::string> control_consumed(Table& table, const Request& request);
+  Outcome<std::string> control_index(Table& table, const Request& request);
   Outcome<std::string> control_clock(const Request& request);
   Outcome<std::string> control_credentials(const Request& request);
   Outcome<std::string> control_policy(const Request& request);

@@ -128,7 +128,10 @@ std::optional<RowKey> index_key(std::string_view json, const RowKey& table_key, 
 IndexRows index_rows(const Table& table, const Index& index, const Personality& p) {
   IndexRows rows;
   for (const auto& [key, row] : table.rows()) {
-    if (row.deleted) continue;
+    if (row.deleted || index.lost.contains(key)) continue;
+    if (auto place = index_key(row.json, key, index, p)) rows.emplace(std::move(*place), &row);
+  }
+  for (const auto& [key, row] : index.strays) {
     if (auto place = index_key(row.json, key, index, p)) rows.emplace(std::move(*place), &row);
   }
   return rows;

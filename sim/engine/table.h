@@ -39,6 +39,9 @@ struct Index {
   item::KeySchema keys;
   bool global = true;
   boost::json::object description;  ///< IndexName, KeySchema, Projection, ProvisionedThroughput as given
+  /// What a test has done to it: keys of the table whose entries are lost, and entries that no item has.
+  std::set<RowKey> lost = {};
+  std::map<RowKey, Row> strays = {};
 };
 
 /// What CreateTable and UpdateTable set.

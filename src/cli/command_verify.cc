@@ -74,6 +74,8 @@ Result<jobs::VerifyWish> wish_of(const Flags& flags) {
   jobs::VerifyWish wish;
   wish.scope = flags.verify.scope;
   wish.restart = flags.draft.restart.value_or(false);
+  if (wish.scope.indexes && (!wish.scope.whole() || !flags.verify.keys_file.empty()))
+    return fail(ErrorKind::usage, "--indexes compares all of them: leave --sample, --segment and --keys out");
   if (flags.verify.keys_file.empty()) return wish;
   if (wish.scope.segment || wish.scope.sample || wish.scope.exhaustive)
     return fail(ErrorKind::usage,
@@ -147,10 +149,12 @@ ExitCode show_item(Session& session, state::VerifyLedger& ledger, const std::str
   return ExitCode::done;
 }
 
-ExitCode list(Session& session, state::VerifyLedger& ledger, const Flags& flags, HmacKey* redaction) {
+ExitCode list(Session& session, state::VerifyLedger& ledger, const Flags& flags,
+              const std::vector<console::IndexDifference>& of_indexes, HmacKey* redaction) {
   const auto groups = ledger.groups();
   if (!groups) return session.failed(groups.error());
-  if (!session.json() && groups->empty()) session.display().say("no difference is known\n");
+  if (!session.json() && groups->empty() && of_indexes.empty())
+    session.display().say("no difference is known\n");
   if (!session.json()) session.display().result(console::diff_groups_text(*groups, redaction));
   if (flags.verify.groups && !session.json()) return ExitCode::done;
   state::NoteFilter filter = filter_of(flags);
@@ -168,6 +172,9 @@ ExitCode list(Session& session, state::VerifyLedger& ledger, const Flags& flags,
   if (!session.json() && more)
     session.display().say(
         fmt::format("the first {}; --limit shows more, --json all\n", console::grouped(most)));
+  for (const console::IndexDifference& difference : of_indexes)
+    session.result(console::index_difference_line(difference, redaction),
+                   console::index_difference_event(session.clock().wall(), difference, redaction));
   return ExitCode::done;
 }
 
@@ -224,19 +231,23 @@ ExitCode run_diff(Session& session, Flags& flags) {
   if (!folder) return session.failed(folder.error());
   auto ledger = state::VerifyLedger::open(*folder, {.access = state::Access::read_only});
   if (!ledger) return session.failed(ledger.error());
-  std::optional<HmacKey> redaction;
-  if (flags.verify.redact) {
-    const auto state = (*ledger)->load();
-    if (!state) return session.failed(state.error());
-    if (!*state) return session.failed({ErrorKind::not_found, "nothing was verified here yet"});
+  const auto state = (*ledger)->load();
+  if (!state) return session.failed(state.error());
+  if (!*state && flags.verify.redact)
+    return session.failed({ErrorKind::not_found, "nothing was verified here yet"});
+  jobs::VerifyRecord record;
+  if (*state) {
     const auto figures = jobs::figures_of(**state);
     if (!figures) return session.failed(figures.error());
-    const KeyedHash::Key& secret = figures->record.secret;
-    redaction.emplace(std::string_view(reinterpret_cast<const char*>(secret.data()), secret.size()));
+    record = figures->record;
   }
+  std::optional<HmacKey> redaction;
+  if (flags.verify.redact)
+    redaction.emplace(
+        std::string_view(reinterpret_cast<const char*>(record.secret.data()), record.secret.size()));
   HmacKey* const by = redaction ? &*redaction : nullptr;
   if (flags.verify.key) return show_item(session, **ledger, *flags.verify.key, by);
-  return list(session, **ledger, flags, by);
+  return list(session, **ledger, flags, console::index_differences(record), by);
 }
 
 }  // namespace messina::cli

@@ -61,6 +61,10 @@ void add_verify_flags(CLI::App& command, Flags& flags) {
       .add_flag("--exhaustive", verify.scope.exhaustive,
                 "look each key of the target up in the source, instead of comparing digests")
       ->group(what);
+  command
+      .add_flag("--indexes", verify.scope.indexes,
+                "hold the target's indexes against its items, too: one more Scan of the target and of each")
+      ->group(what);
   add_flag(command, "--restart", flags.draft.restart, "forget the place of the last run and begin again")
       ->group("State");
   command.add_flag("--cancel", verify.cancel, "end the verification that a running migration makes")

@@ -219,7 +219,8 @@ Result<console::VerifyOutcome> kept_verification(const std::filesystem::path& fo
   const jobs::VerifyFigures& found = outcome.figures;
   outcome.finished = found.record.phase == jobs::VerifyPhase::done;
   const bool all_well = found.differences() == 0 && found.notes_of(state::Verdict::unsettled) == 0 &&
-                        found.notes_of(state::Verdict::rejected) == 0 && found.record.against.empty();
+                        found.notes_of(state::Verdict::rejected) == 0 && found.record.against.empty() &&
+                        jobs::against_indexes(found.record).empty();
   outcome.exit = all_well ? ExitCode::done : ExitCode::done_with_rejects;
   return outcome;
 }

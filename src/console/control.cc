@@ -142,6 +142,7 @@ std::optional<bool> take_verify_member(std::string_view key, const json::value& 
     return take_number(value,
                        (wish.scope.segment ? *wish.scope.segment : wish.scope.segment.emplace()).total);
   if (key == "exhaustive") return flag(wish.scope.exhaustive);
+  if (key == "indexes") return flag(wish.scope.indexes);
   if (key == "restart") return flag(wish.restart);
   if (key == "rcu") return take_number(value, wish.read_rcu_per_s.emplace());
   if (key == "deleteExtra") return flag(repair().delete_extra);
@@ -166,6 +167,8 @@ Result<void> check_verify(const jobs::VerifyWish& wish) {
     return fail(ErrorKind::usage, "\"sample\" is a share above 0 and below 1");
   if (scope.segment && scope.segment->index >= scope.segment->total)
     return fail(ErrorKind::usage, "\"segment\" is one of 0 to \"ofSegments\" less 1");
+  if (scope.indexes && !scope.whole())
+    return fail(ErrorKind::usage, "\"indexes\" are compared with all of a table");
   if (wish.read_rcu_per_s && !(*wish.read_rcu_per_s > 0 && *wish.read_rcu_per_s <= kMostReadRcu))
     return fail(ErrorKind::usage, "\"rcu\" is a rate above 0");
   return {};
@@ -177,6 +180,7 @@ void add_verify_members(const ControlRequest& request, JsonLine& line) {
   if (scope.sample) line.number("sample", *scope.sample).whole("sampleSeed", scope.sample_seed);
   if (scope.segment) line.whole("segment", scope.segment->index).whole("ofSegments", scope.segment->total);
   if (scope.exhaustive) line.flag("exhaustive", true);
+  if (scope.indexes) line.flag("indexes", true);
   if (wish.restart) line.flag("restart", true);
   if (wish.read_rcu_per_s) line.number("rcu", *wish.read_rcu_per_s);
   if (!request.keys_file.empty()) line.text("keysFile", request.keys_file);

@@ -40,8 +40,13 @@ TEST(Control, RequestsComeBackAsTheyWent) {
   ASSERT_TRUE(understood) << understood.error().message;
   verifies.verify.scope.keys_alone = true;  // because there is a file of them
   EXPECT_EQ(understood->verify, verifies.verify);
+  ControlRequest whole;
+  whole.verb = Verb::verify;
+  whole.verify.scope.indexes = true;
+  EXPECT_EQ(control_request(whole), R"({"v":1,"do":"verify","indexes":true})");
+  EXPECT_EQ(parse_control_request(control_request(whole))->verify, whole.verify);
   for (const ControlRequest& request :
-       {set, automatic, all, joins, verifies, ControlRequest{Verb::cancel_verify, {}, {}},
+       {set, automatic, all, joins, verifies, whole, ControlRequest{Verb::cancel_verify, {}, {}},
         ControlRequest{Verb::pause, {}, {}}, ControlRequest{Verb::resume, {}, {}},
         ControlRequest{Verb::status, {}, {}}, ControlRequest{Verb::retry_rejects, {}, {}}}) {
     const auto back = parse_control_request(control_request(request));
@@ -65,6 +70,7 @@ TEST(Control, RefusesWhatItDoesNotKnow) {
                            R"({"v":1,"do":"set","wcu":1})",
                            R"({"v":1,"do":"set","rcu":0})",
                            R"({"v":1,"do":"set","rcu":-1})",
+                           R"({"v":1,"do":"verify","indexes":true,"sample":0.5})",
                            R"({"v":1,"do":"set","rcu":1e10})",
                            R"({"v":1,"do":"set","rcu":"fast"})",
                            R"({"v":1,"do":"pause","tables":"some"})",

@@ -266,4 +266,28 @@ std::string diff_event(WallTime time, const KeyNote& note, HmacKey* redaction) {
       .str();
 }
 
+std::vector<IndexDifference> index_differences(const jobs::VerifyRecord& record) {
+  std::vector<IndexDifference> differences;
+  for (const jobs::IndexFindings& index : record.indexes) {
+    for (const std::string& key : index.missing_keys) differences.push_back({index.name, true, key});
+    for (const std::string& key : index.extra_keys) differences.push_back({index.name, false, key});
+  }
+  return differences;
+}
+
+std::string index_difference_line(const IndexDifference& difference, HmacKey* redaction) {
+  return fmt::format("index {}: {}  {}\n", printable(difference.index),
+                     difference.missing ? "lacks" : "too many", key_text(difference.key, redaction));
+}
+
+std::string index_difference_event(WallTime time, const IndexDifference& difference, HmacKey* redaction) {
+  const bool redacted = redaction != nullptr;
+  return JsonLine("index_difference", time)
+      .text("index", difference.index)
+      .text("what", difference.missing ? "missing" : "extra")
+      .raw("key", redacted ? "null" : value_in_line(difference.key))
+      .optional("key_hash", redacted ? std::optional(key_hash(difference.key, *redaction)) : std::nullopt)
+      .str();
+}
+
 }  // namespace messina::console

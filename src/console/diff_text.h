@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "jobs/verify_record.h"
 #include "state/verify_store.h"
 
 namespace messina::console {
@@ -24,5 +25,17 @@ std::string diff_groups_text(const std::vector<state::NoteGroup>& groups, HmacKe
 std::string diff_item_text(const state::KeyNote& note, std::size_t columns);
 
 std::string diff_event(WallTime time, const state::KeyNote& note, HmacKey* redaction = nullptr);
+
+/// A key whose entry in one of the target's indexes is missing, or whose entry should not be there.
+struct IndexDifference {
+  std::string index;
+  bool missing = false;
+  std::string key;
+};
+/// Those that are kept of each index: at most jobs::IndexFindings::kMostExamples of either kind.
+std::vector<IndexDifference> index_differences(const jobs::VerifyRecord& record);
+std::string index_difference_line(const IndexDifference& difference, HmacKey* redaction = nullptr);
+std::string index_difference_event(WallTime time, const IndexDifference& difference,
+                                   HmacKey* redaction = nullptr);
 
 }  // namespace messina::console

@@ -135,6 +135,8 @@ VerifyOutcome full_verification() {
   jobs::VerifyRecord& record = outcome.figures.record;
   record.scope.sample = 0.5;
   record.scope.segment = {0, 2};
+  record.scope.indexes = true;
+  record.indexes = {{.name = "by_g", .entries = 1}};
   record.expected_items = 1;
   record.began_unix_ms = record.ended_unix_ms = record.repaired_unix_ms = 1'700'000'000'000;
   record.source_digest = record.target_digest = "0";
@@ -210,7 +212,9 @@ std::vector<std::string> every_event() {
       verify_summary_event(kTime, {}),
       verify_summary_event(kTime, full_verification()),
       diff_event(kTime, some_difference()),
-      diff_event(kTime, some_difference(), &redaction)};
+      diff_event(kTime, some_difference(), &redaction),
+      index_difference_event(kTime, {"by_g", true, R"({"id":{"S":"a"}})"}),
+      index_difference_event(kTime, {"by_g", false, R"({"id":{"S":"a"}})"}, &redaction)};
 }
 
 TEST(Events, KeepTheirKeysAndTypes) {

@@ -1,6 +1,7 @@
 #include "console/verify_page.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -123,6 +124,28 @@ Section digests(const VerifyRecord& record) {
   return section;
 }
 
+Section indexes(const VerifyRecord& record) {
+  Section section{"Indexes of the target", {}, {}, {}};
+  if (record.indexes.empty())
+    section.paragraphs.emplace_back("There are none, or they were not reached yet.");
+  section.table.head = {"Index", "Entries", "Missing", "Too many", "Could not be judged"};
+  for (const jobs::IndexFindings& index : record.indexes) {
+    if (index.absent)
+      section.table.rows.push_back({index.name, "the target has no such index", "", "", ""});
+    else
+      section.table.rows.push_back({index.name, grouped(index.entries), grouped(index.missing),
+                                    grouped(index.extra), grouped(index.unsettled)});
+  }
+  section.paragraphs.emplace_back(
+      "The key attributes of the target's items say which entries an index is to have, and its Scan says "
+      "which it has. Both were hashed and added up in buckets, as keys are. Where a bucket differed, an "
+      "entry "
+      "counts as missing, or as too many, if it was so twice, and the item was the same before and after. "
+      "What "
+      "else an index copies of an item was not compared.");
+  return section;
+}
+
 Section groups(const std::vector<state::NoteGroup>& found) {
   Section section{"What was found", {}, {}, {}};
   if (found.empty()) {
@@ -209,7 +232,8 @@ Section not_covered(const VerifyRecord& record) {
     points.emplace_back(
         "items that were written to either table after they were read, and after the end above");
   points.emplace_back("attributes that the plan drops");
-  points.emplace_back("secondary indexes, whose contents each side derives from its items");
+  if (!record.scope.indexes)
+    points.emplace_back("secondary indexes, whose contents each side derives from its items");
   points.emplace_back(
       "settings of the tables: TTL (which is switched on at the cutover), streams, capacity, tags, backups, "
       "permissions");
@@ -225,10 +249,12 @@ Page page_of(const VerifyOutcome& outcome, std::string_view version) {
   Texts against = jobs::not_verified_because(outcome.figures);
   page.verified = against.empty();
   if (!page.verified) page.sections.push_back({"What stands against it", {}, std::move(against), {}});
-  for (Section& section :
-       std::vector<Section>{compared(outcome), figures_of(outcome.figures), digests(record),
-                            groups(outcome.groups), meaning(record), not_covered(record)})
-    page.sections.push_back(std::move(section));
+  std::vector<Section> sections{compared(outcome), figures_of(outcome.figures), digests(record),
+                                groups(outcome.groups)};
+  if (record.scope.indexes) sections.push_back(indexes(record));
+  sections.push_back(meaning(record));
+  sections.push_back(not_covered(record));
+  std::ranges::move(sections, std::back_inserter(page.sections));
   Section signatures{"Signatures", {}, {}, {}};
   signatures.table = {{"Name", "Date", "Signature"}, {{"", "", ""}, {"", "", ""}}, true};
   page.sections.push_back(std::move(signatures));

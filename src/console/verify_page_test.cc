@@ -89,6 +89,22 @@ TEST(VerifyPage, SaysWhatWasNotLookedFor) {
   }
 }
 
+TEST(VerifyPage, HoldsTheIndexesIfTheyWereCompared) {
+  VerifyOutcome outcome = live_and_equal();
+  for (const auto& format : kFormats) {
+    EXPECT_THAT(format(outcome, "1.2"), AllOf(HasSubstr("secondary indexes, whose contents"),
+                                              Not(HasSubstr("Indexes of the target"))));
+    outcome.figures.record.scope.indexes = true;
+    EXPECT_THAT(format(outcome, "1.2"), HasSubstr("There are none, or they were not reached yet."));
+    outcome.figures.record.indexes = {{.name = "one", .entries = 1234, .missing = 7},
+                                      {.name = "two", .absent = true}};
+    EXPECT_THAT(format(outcome, "1.2"), AllOf(HasSubstr("1,234"), HasSubstr("the target has no such index"),
+                                              HasSubstr("Indexes of the target"),
+                                              Not(HasSubstr("secondary indexes, whose contents"))));
+    outcome = live_and_equal();
+  }
+}
+
 TEST(VerifyPage, IsHtmlWhateverNamesThereAre) {
   const std::string page = verify_report_html(sample_with_differences(), "1.2");
   EXPECT_THAT(page, StartsWith("<!DOCTYPE html>\n<html lang=\"en\">\n"));

@@ -109,6 +109,8 @@ std::string next_text(const VerifyOutcome& outcome) {
                             : "");
   if (outcome.figures.notes_of(Verdict::rejected) > 0)
     text += fmt::format("next: `messina rejects list{}` shows why the target refused\n", outcome.state_flag);
+  if (!jobs::against_indexes(outcome.figures.record).empty())
+    text += "next: an index is the target's own work: create anew what lacks entries, or has too many\n";
   return text;
 }
 
@@ -116,10 +118,12 @@ struct PhaseWords {
   VerifyPhase phase;
   const char* words;
 };
-constexpr std::array kPhases{
-    PhaseWords{VerifyPhase::forward, "comparing"}, PhaseWords{VerifyPhase::backward, "adding up keys"},
-    PhaseWords{VerifyPhase::buckets, "looking up buckets"}, PhaseWords{VerifyPhase::judging, "judging"},
-    PhaseWords{VerifyPhase::done, "done"}};
+constexpr std::array kPhases{PhaseWords{VerifyPhase::forward, "comparing"},
+                             PhaseWords{VerifyPhase::backward, "adding up keys"},
+                             PhaseWords{VerifyPhase::buckets, "looking up buckets"},
+                             PhaseWords{VerifyPhase::judging, "judging"},
+                             PhaseWords{VerifyPhase::indexes, "comparing indexes"},
+                             PhaseWords{VerifyPhase::done, "done"}};
 
 std::string phase_words(const jobs::VerifyProgress& progress) {
   if (progress.staying) return "watching";
@@ -151,7 +155,10 @@ std::string scope_json(const VerifyScope& scope) {
              JsonLine().whole("index", scope.segment->index).whole("total", scope.segment->total).str());
   else
     line.null("segment");
-  return line.flag("keys_alone", scope.keys_alone).flag("exhaustive", scope.exhaustive).str();
+  return line.flag("keys_alone", scope.keys_alone)
+      .flag("exhaustive", scope.exhaustive)
+      .flag("indexes", scope.indexes)
+      .str();
 }
 
 std::string digests_json(const VerifyRecord& record) {
@@ -164,6 +171,46 @@ std::string digests_json(const VerifyRecord& record) {
       .whole("buckets_differing", record.buckets_differing)
       .whole("buckets_listed", record.buckets_listed)
       .str();
+}
+
+std::string indexes_json(const std::vector<jobs::IndexFindings>& indexes) {
+  std::string list = "[";
+  for (const jobs::IndexFindings& index : indexes) {
+    if (list.size() > 1) list += ',';
+    list += JsonLine()
+                .text("name", index.name)
+                .flag("absent", index.absent)
+                .whole("entries", index.entries)
+                .whole("missing", index.missing)
+                .whole("extra", index.extra)
+                .whole("unsettled", index.unsettled)
+                .str();
+  }
+  return list + "]";
+}
+
+std::string entries_text(std::uint64_t count) {
+  return fmt::format("{} {}", grouped(count), count == 1 ? "entry" : "entries");
+}
+
+void add_indexes(std::string& text, const VerifyRecord& record) {
+  if (!record.scope.indexes) return;
+  const char* label = "indexes";
+  const auto add = [&](std::string_view line) { add_line(text, std::exchange(label, ""), line); };
+  const auto some = [](std::uint64_t entries, std::string_view what) {
+    return entries == 0 ? "" : fmt::format("; {} {}", entries_text(entries), what);
+  };
+  for (const jobs::IndexFindings& index : record.indexes) {
+    if (index.absent) {
+      add(fmt::format("{}: the target has no such index", index.name));
+      continue;
+    }
+    add(fmt::format("{}: {}{}{}{}{}", index.name, entries_text(index.entries),
+                    index.well() ? ", as the items say" : "", some(index.missing, "missing"),
+                    some(index.extra, "too many"), some(index.unsettled, "that could not be judged")));
+  }
+  if (record.indexes.empty())
+    add(record.phase == VerifyPhase::done ? "none on either side" : "not reached yet");
 }
 
 std::string groups_json(const std::vector<NoteGroup>& groups) {
@@ -262,6 +309,7 @@ std::string verify_summary_text(const VerifyOutcome& outcome) {
   add_line(text, "rejected", counted(figures.notes_of(Verdict::rejected), "key"));
   if (const std::uint64_t suspects = figures.notes_of(Verdict::suspect); suspects > 0)
     add_line(text, "to judge", counted(suspects, "key"));
+  add_indexes(text, record);
   if (record.repaired_unix_ms > 0)
     add_line(text, "repaired", counted(record.repaired_keys, "key") + ", judged again since");
   if (figures.source_rcu() + figures.target_rcu() > 0)
@@ -308,6 +356,7 @@ std::string verify_summary_event(WallTime time, const VerifyOutcome& outcome) {
       .whole("unsettled", figures.notes_of(Verdict::unsettled))
       .whole("rejected", figures.notes_of(Verdict::rejected))
       .whole("suspects", figures.notes_of(Verdict::suspect))
+      .raw("indexes", record.scope.indexes ? indexes_json(record.indexes) : "null")
       .optional("repaired", time_text(record.repaired_unix_ms))
       .whole("repaired_keys", record.repaired_keys)
       .number("source_rcu", figures.source_rcu())

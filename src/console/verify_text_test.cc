@@ -142,6 +142,30 @@ TEST(VerifyText, SaysWhatItsScopeLeftOut) {
   EXPECT_THAT(text, HasSubstr("  keys      1,234,567 of the target, each looked up in the source\n"));
 }
 
+TEST(VerifyText, SaysHowIndexesStand) {
+  VerifyOutcome outcome = equal_tables();
+  jobs::VerifyRecord& record = outcome.figures.record;
+  record.scope.indexes = true;
+  EXPECT_THAT(verify_summary_text(outcome), HasSubstr("\n  indexes   none on either side\n"));
+  record.indexes = {{.name = "by_a", .entries = 1}, {.name = "by_b", .entries = 1200}};
+  EXPECT_THAT(
+      verify_summary_text(outcome),
+      AllOf(StartsWith("verified: "), HasSubstr("\n  indexes   by_a: 1 entry, as the items say\n"
+                                                "            by_b: 1,200 entries, as the items say\n")));
+  record.indexes[0] = {.name = "by_a", .entries = 5, .missing = 1, .extra = 2, .unsettled = 3};
+  record.indexes.push_back({.name = "by_c", .absent = true});
+  const std::string text = verify_summary_text(outcome);
+  EXPECT_THAT(text,
+              StartsWith("not verified: index \"by_a\" lacks 1 entry; index \"by_a\" has 2 entries too "
+                         "many; 3 entries of index \"by_a\" could not be judged; the target has no index "
+                         "\"by_c\"\n"));
+  EXPECT_THAT(text,
+              HasSubstr("  indexes   by_a: 5 entries; 1 entry missing; 2 entries too many; 3 entries that "
+                        "could not be judged\n"));
+  EXPECT_THAT(text, HasSubstr("            by_c: the target has no such index\n"));
+  EXPECT_THAT(text, HasSubstr("next: an index is the target's own work"));
+}
+
 TEST(VerifyText, SaysHowFarItCame) {
   VerifyOutcome outcome = equal_tables();
   outcome.finished = false;

@@ -155,19 +155,23 @@ class TableScan final : public Scannable {
     return read_some(unit, cursor, 0);
   }
   Task<Result<Page>> read_some(const Unit& unit, const Cursor& cursor, std::uint32_t most_items) override {
-    return read_page(unit, cursor, most_items, false);
+    return read_page(unit, cursor, most_items, nullptr);
   }
-  Task<Result<Page>> read_keys(const Unit& unit, const Cursor& cursor) override {
-    return read_page(unit, cursor, 0, true);
+  Task<Result<Page>> read_keys(const Unit& unit, const Cursor& cursor) override;
+  Task<Result<Page>> read_projected(const Unit& unit, const Cursor& cursor,
+                                    const Projection& projection) override {
+    return read_page(unit, cursor, 0, &projection);
   }
   double consistency() const override { return table_->consistent_reads ? 1 : 0.5; }
   void recycle(Page page) override;
 
  private:
+  /// `projection` null: whole items of the table.
   Task<Result<Page>> read_page(const Unit& unit, const Cursor& cursor, std::uint32_t most_items,
-                               bool keys_alone);
+                               const Projection* projection);
 
   std::shared_ptr<Table> table_;
+  Projection keys_;  ///< of the table; empty until they are asked for
   std::vector<std::vector<std::string_view>> spare_views_;
 };
 
@@ -185,8 +189,21 @@ Task<Result<std::vector<Unit>>> TableScan::plan(const PlanHints& hints) {
   co_return units;
 }
 
+Task<Result<Page>> TableScan::read_keys(const Unit& unit, const Cursor& cursor) {
+  if (keys_.attributes.empty()) {
+    if (!table_->key) {
+      const auto description = co_await table_->describe_table();
+      if (!description) co_return fail(description.error());
+    }
+    keys_.attributes = {table_->key->partition.name};
+    if (table_->key->sort) keys_.attributes.push_back(table_->key->sort->name);
+  }
+  Result<Page> page = co_await read_page(unit, cursor, 0, &keys_);
+  co_return page;
+}
+
 Task<Result<Page>> TableScan::read_page(const Unit& unit, const Cursor& cursor, std::uint32_t most_items,
-                                        bool keys_alone) {
+                                        const Projection* projection) {
   const auto segment = parse_segment(unit);
   if (!segment) co_return fail(segment.error());
   const auto start_key = key_in(cursor);
@@ -198,12 +215,10 @@ Task<Result<Page>> TableScan::read_page(const Unit& unit, const Cursor& cursor, 
   request.report_capacity = !table_->alternator;
   request.consistent = table_->consistent_reads;
   if (most_items > 0) request.limit = most_items;
-  if (keys_alone) {
-    if (!table_->key) {
-      const auto description = co_await table_->describe_table();
-      if (!description) co_return fail(description.error());
-    }
-    request.keys_alone = &*table_->key;
+  if (projection != nullptr) {
+    request.index = projection->index;
+    request.attributes = projection->attributes;
+    if (!projection->index.empty()) request.consistent = false;
   }
   const auto body = scan_request(request);
 
@@ -224,8 +239,7 @@ Task<Result<Page>> TableScan::read_page(const Unit& unit, const Cursor& cursor, 
   page.sent_at = answer->sent_at;
   page.end = spans.last_evaluated_key.empty();
   if (!page.end) page.next = cursor_after(spans.last_evaluated_key);
-  page.cost_rcu =
-      spans.consumed_capacity.value_or(estimated_rcu(answer->body.size(), table_->consistent_reads));
+  page.cost_rcu = spans.consumed_capacity.value_or(estimated_rcu(answer->body.size(), request.consistent));
   page.records = std::move(spans.items);
   spans.items.clear();
   page.bytes = std::move(answer->body);

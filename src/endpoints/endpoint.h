@@ -185,6 +185,12 @@ struct Page {
   MonoTime sent_at{};   ///< when the request was sent: the watermark's time (PROTOCOL rule 11)
 };
 
+/// What the records of a page are to have, and whose they are.
+struct Projection {
+  std::string index;                    ///< entries of this index of the table's; empty: the table's items
+  std::vector<std::string> attributes;  ///< these top-level ones alone; not empty
+};
+
 class Scannable {
  public:
   virtual ~Scannable() = default;
@@ -200,6 +206,14 @@ class Scannable {
   /// The same, where the server can be asked for that, of records that have their key attributes alone. It
   /// costs as many units as whole items do.
   virtual Task<Result<Page>> read_keys(const Unit& unit, const Cursor& cursor) { return read(unit, cursor); }
+  /// The same, of records that have some attributes alone, where the server can be asked for that. A global
+  /// index is read eventually consistent: no server offers more. Errors also: config, where there are no such
+  /// reads.
+  virtual Task<Result<Page>> read_projected(const Unit& unit, const Cursor& cursor,
+                                            const Projection& projection) {
+    (void)unit, (void)cursor, (void)projection;
+    co_return fail(ErrorKind::config, "indexes of this kind of table cannot be read");
+  }
   /// What a read costs of a consistent one: 0.5 where the user chose eventually consistent reads.
   virtual double consistency() const { return 1; }
   /// Gives a page's memory back for reuse. Optional: destroying the page is always right.

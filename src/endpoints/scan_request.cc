@@ -88,16 +88,21 @@ std::string scan_request(const ScanRequest& request) {
   if (request.segment.total > 1) {
     out += fmt::format(",\"Segment\":{},\"TotalSegments\":{}", request.segment.index, request.segment.total);
   }
-  if (const item::KeySchema* keys = request.keys_alone) {
+  if (!request.index.empty()) {
+    out += ",\"IndexName\":";
+    append_json_string(out, request.index);
+  }
+  if (!request.attributes.empty()) {
     // By placeholders, since names may be reserved words.
-    out += keys->sort ? R"(,"ProjectionExpression":"#p,#s","ExpressionAttributeNames":{"#p":)"
-                      : R"(,"ProjectionExpression":"#p","ExpressionAttributeNames":{"#p":)";
-    append_json_string(out, keys->partition.name);
-    if (keys->sort) {
-      out += R"(,"#s":)";
-      append_json_string(out, keys->sort->name);
+    std::string names;
+    out += R"(,"ProjectionExpression":")";
+    for (std::size_t i = 0; i < request.attributes.size(); ++i) {
+      if (i > 0) out += ',', names += ',';
+      out += fmt::format("#{}", i);
+      names += fmt::format(R"("#{}":)", i);
+      append_json_string(names, request.attributes[i]);
     }
-    out += '}';
+    out += R"(","ExpressionAttributeNames":{)" + names + '}';
   }
   if (!request.start_key.empty()) out.append(",\"ExclusiveStartKey\":").append(request.start_key);
   out += '}';

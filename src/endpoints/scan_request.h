@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,7 +41,8 @@ struct ScanRequest {
   bool report_capacity = false;
   std::optional<std::uint32_t> limit = {};
   bool consistent = true;
-  const item::KeySchema* keys_alone = nullptr;  ///< records are to have these attributes alone
+  std::string_view index = {};                   ///< an index of the table; empty: the table itself
+  std::span<const std::string> attributes = {};  ///< records are to have these alone; empty: all
 };
 std::string scan_request(const ScanRequest& request);
 

@@ -59,6 +59,19 @@ TEST(ScanRequest, Texts) {
       R"({"TableName":"t","ConsistentRead":true,"Segment":3,"TotalSegments":16,"ExclusiveStartKey":{"p":{"S":"a"}}})");
 }
 
+TEST(ScanRequest, SomeAttributesOfAnIndex) {
+  const std::vector<std::string> names{"p", "size", "a\"b"};
+  EXPECT_EQ(
+      scan_request({.table = "t",
+                    .segment = {0, 1},
+                    .start_key = "",
+                    .consistent = false,
+                    .index = "by_size",
+                    .attributes = names}),
+      R"({"TableName":"t","ConsistentRead":false,"IndexName":"by_size","ProjectionExpression":"#0,#1,#2",)"
+      R"("ExpressionAttributeNames":{"#0":"p","#1":"size","#2":"a\"b"}})");
+}
+
 TEST(ScanRequest, EstimatedCapacity) {
   EXPECT_EQ(estimated_rcu(1), 1);
   EXPECT_EQ(estimated_rcu(4096), 1);

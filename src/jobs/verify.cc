@@ -269,7 +269,13 @@ Task<Result<void>> pass(Shared run) {
     done = co_await look_at_all_touched(run);
     if (!done) co_return done;
   }
-  co_return Result<void>();
+  if (!run->options.scope.indexes) co_return Result<void>();
+  if (run->record.phase != VerifyPhase::indexes) {
+    done = co_await begin_phase(run, VerifyPhase::indexes, std::nullopt);
+    if (!done) co_return done;
+  }
+  done = co_await verify_indexes(run);
+  co_return done;
 }
 
 /// All suspects are judged: says what stands against the claim, and ends the pass.
@@ -448,6 +454,24 @@ VerifyProgress progress_of(const VerifyFigures& figures, bool running) {
           .ended_unix_ms = record.ended_unix_ms};
 }
 
+std::vector<std::string> against_indexes(const VerifyRecord& record) {
+  std::vector<std::string> reasons;
+  const auto entries = [](std::uint64_t count) {
+    return fmt::format("{} {}", count, count == 1 ? "entry" : "entries");
+  };
+  for (const IndexFindings& index : record.indexes) {
+    if (index.absent) reasons.push_back(fmt::format("the target has no index \"{}\"", index.name));
+    if (index.missing > 0)
+      reasons.push_back(fmt::format("index \"{}\" lacks {}", index.name, entries(index.missing)));
+    if (index.extra > 0)
+      reasons.push_back(fmt::format("index \"{}\" has {} too many", index.name, entries(index.extra)));
+    if (index.unsettled > 0)
+      reasons.push_back(
+          fmt::format("{} of index \"{}\" could not be judged", entries(index.unsettled), index.name));
+  }
+  return reasons;
+}
+
 std::vector<std::string> not_verified_because(const VerifyFigures& figures) {
   std::vector<std::string> reasons;
   const auto add = [&](std::uint64_t keys, std::string_view one, std::string_view many) {
@@ -469,6 +493,7 @@ std::vector<std::string> not_verified_because(const VerifyFigures& figures) {
   if (scope.keys_alone) reasons.emplace_back("only keys that were named were compared");
   if (figures.record.live && figures.record.repaired_unix_ms > 0)
     reasons.emplace_back("what was written between the pass and the repair was not judged: verify again");
+  std::ranges::copy(against_indexes(figures.record), std::back_inserter(reasons));
   std::ranges::copy(figures.record.against, std::back_inserter(reasons));
   return reasons;
 }

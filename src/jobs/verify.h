@@ -130,6 +130,8 @@ std::optional<std::uint64_t> expected_items(const VerifyRecord& record);
 /// What is kept of a verification. Errors: corrupt.
 Result<VerifyFigures> figures_of(const state::VerifyState& state);
 
+/// What the target's indexes have against it, in words for people.
+std::vector<std::string> against_indexes(const VerifyRecord& record);
 /// What stands against "verified" now, in words for people; empty: it is.
 std::vector<std::string> not_verified_because(const VerifyFigures& figures);
 

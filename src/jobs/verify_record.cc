@@ -14,11 +14,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::pair<VerifyPhase, std::string_view> kPhases[] = {{VerifyPhase::forward, "forward"},
-                                                                {VerifyPhase::backward, "backward"},
-                                                                {VerifyPhase::buckets, "buckets"},
-                                                                {VerifyPhase::judging, "judging"},
-                                                                {VerifyPhase::done, "done"}};
+constexpr std::pair<VerifyPhase, std::string_view> kPhases[] = {
+    {VerifyPhase::forward, "forward"}, {VerifyPhase::backward, "backward"}, {VerifyPhase::buckets, "buckets"},
+    {VerifyPhase::judging, "judging"}, {VerifyPhase::indexes, "indexes"},   {VerifyPhase::done, "done"}};
 
 std::string secret_text(const KeyedHash::Key& key) {
   return base64_encode({reinterpret_cast<const char*>(key.data()), key.size()});
@@ -45,6 +43,7 @@ void for_each_field(RecordRef& r, Visit visit) {
   visit("segment", r.scope.segment);
   visit("keysAlone", r.scope.keys_alone);
   visit("exhaustive", r.scope.exhaustive);
+  visit("withIndexes", r.scope.indexes);
   visit("secret", r.secret);
   visit("bucketBits", r.bucket_bits);
   visit("phase", r.phase);
@@ -64,7 +63,20 @@ void for_each_field(RecordRef& r, Visit visit) {
   visit("judgingTargetRcu", r.judging_target_rcu);
   visit("repairedUnixMs", r.repaired_unix_ms);
   visit("repairedKeys", r.repaired_keys);
+  visit("indexes", r.indexes);
   visit("against", r.against);
+}
+
+template <class FindingsRef, class Visit>
+void for_each_index_field(FindingsRef& f, Visit visit) {
+  visit("name", f.name);
+  visit("absent", f.absent);
+  visit("entries", f.entries);
+  visit("missing", f.missing);
+  visit("extra", f.extra);
+  visit("unsettled", f.unsettled);
+  visit("missingKeys", f.missing_keys);
+  visit("extraKeys", f.extra_keys);
 }
 
 struct Writer {
@@ -86,6 +98,15 @@ struct Writer {
   void operator()(const char* name, const std::vector<std::string>& texts) const {
     json::array list;
     for (const std::string& text : texts) list.emplace_back(log::valid_utf8(text));
+    out[name] = std::move(list);
+  }
+  void operator()(const char* name, const std::vector<IndexFindings>& indexes) const {
+    json::array list;
+    for (const IndexFindings& each : indexes) {
+      json::object one;
+      for_each_index_field(each, Writer{one});
+      list.emplace_back(std::move(one));
+    }
     out[name] = std::move(list);
   }
 };
@@ -141,7 +162,14 @@ struct Reader {
     into = found->first;
     return true;
   }
-  static bool take(const json::value& value, std::vector<std::string>& into) {
+  static bool take(const json::value& value, IndexFindings& into) {
+    const json::object* object = value.if_object();
+    bool good = object != nullptr;
+    if (good) for_each_index_field(into, Reader{*object, good});
+    return good;
+  }
+  template <class T>
+  static bool take(const json::value& value, std::vector<T>& into) {
     const json::array* list = value.if_array();
     if (list == nullptr) return false;
     return std::ranges::all_of(*list, [&](const json::value& each) {

@@ -27,6 +27,7 @@ struct VerifyScope {
   std::optional<Segment> segment;
   bool keys_alone = false;  ///< only those that were named; they are notes from the start
   bool exhaustive = false;  ///< each key of the target is looked up in the source, whatever digests say
+  bool indexes = false;     ///< the target's indexes are held against its items, too
   bool operator==(const VerifyScope&) const = default;
 
   bool whole() const { return !sample && !segment && !keys_alone; }
@@ -39,9 +40,26 @@ enum class VerifyPhase : std::uint8_t {
   backward,  ///< keys of the target are added up
   buckets,   ///< keys of buckets that differ are looked up in the source
   judging,   ///< what disagreed, and what was written meanwhile
+  indexes,   ///< the target's indexes are held against its items
   done,
 };
 std::string_view to_string(VerifyPhase phase);
+
+/// How one of the target's indexes stands to the target's items.
+struct IndexFindings {
+  static constexpr std::size_t kMostExamples = 10;
+
+  std::string name;
+  bool absent = false;        ///< the source has such an index, and the target has none
+  std::uint64_t entries = 0;  ///< that the index has
+  std::uint64_t missing = 0, extra = 0;
+  std::uint64_t unsettled = 0;  ///< entries that could not be judged
+  /// Of the first keys with a missing entry, and with one that should not be there: by the target's names.
+  std::vector<std::string> missing_keys = {}, extra_keys = {};
+  bool operator==(const IndexFindings&) const = default;
+
+  bool well() const { return !absent && missing == 0 && extra == 0 && unsettled == 0; }
+};
 
 struct VerifyRecord {
   state::JobIdentity identity;
@@ -64,6 +82,7 @@ struct VerifyRecord {
   double judging_source_rcu = 0, judging_target_rcu = 0;
   std::int64_t repaired_unix_ms = 0;  ///< what was found was marked to be read again; 0: it was not
   std::uint64_t repaired_keys = 0;
+  std::vector<IndexFindings> indexes;  ///< with scope.indexes, those that are done
   /// What stood against calling it verified when it was done, beside differences: a gap, a part left out.
   std::vector<std::string> against;
   bool operator==(const VerifyRecord&) const = default;

@@ -12,7 +12,8 @@ VerifyRecord full_record() {
                   .sample_seed = 7,
                   .segment = VerifyScope::Segment{3, 16},
                   .keys_alone = true,
-                  .exhaustive = true};
+                  .exhaustive = true,
+                  .indexes = true};
   record.secret = {1, 2, 3, 255};
   record.bucket_bits = 12;
   record.phase = VerifyPhase::buckets;
@@ -32,6 +33,14 @@ VerifyRecord full_record() {
   record.judging_target_rcu = 2.5;
   record.repaired_unix_ms = 10;
   record.repaired_keys = 11;
+  record.indexes = {{.name = "by_g",
+                     .entries = 12,
+                     .missing = 1,
+                     .extra = 2,
+                     .unsettled = 3,
+                     .missing_keys = {"{}"},
+                     .extra_keys = {"a", "b"}},
+                    {.name = "gone", .absent = true}};
   record.against = {"a gap", "\xff"};
   return record;
 }
@@ -49,8 +58,9 @@ TEST(VerifyRecord, ComesBackAsItWas) {
 }
 
 TEST(VerifyRecord, WhatIsNoneIsDamaged) {
-  for (const char* text : {"", "[]", R"({"phase":"sideways"})", R"({"secret":"AA"})", R"({"segment":{}})",
-                           R"({"against":[1]})", R"({"live":1})", R"({"bucketBits":"x"})"}) {
+  for (const char* text :
+       {"", "[]", R"({"phase":"sideways"})", R"({"secret":"AA"})", R"({"segment":{}})", R"({"against":[1]})",
+        R"({"live":1})", R"({"bucketBits":"x"})", R"({"indexes":[1]})", R"({"indexes":[{"missing":"x"}]})"}) {
     const auto record = verify_record(text);
     ASSERT_FALSE(record) << text;
     EXPECT_EQ(record.error().kind, ErrorKind::corrupt);

@@ -157,6 +157,9 @@ Task<Result<void>> look_at_touched(std::shared_ptr<VerifyRun> run);
 /// The same, of all that was written until it was called: waits until that is captured.
 Task<Result<void>> look_at_all_touched(std::shared_ptr<VerifyRun> run);
 
+/// Holds the target's indexes against its items, those that the record does not have yet (verify_indexes.cc).
+Task<Result<void>> verify_indexes(std::shared_ptr<VerifyRun> run);
+
 /// Marks what was found different for the applier, and makes suspects of it (verify_repair.cc).
 Task<Result<void>> mark_differences(std::shared_ptr<VerifyRun> run);
 

@@ -33,7 +33,10 @@ TEST(SpoolEntry, WhatGoesUnreadLeavesNothing) {
       for (Generation barrier = 0; barrier < kMost; ++barrier) {
         for (Generation generation = 1; generation < kMost; ++generation) {
           EntryView entry{.queued = 1, .oldest_change_unix_ms = 0, .mark = mark, .image = {}};
-          if (image != 0) entry.image.emplace().generation = image;
+          if (image != 0) {
+            entry.image = EntryView::Image();
+            entry.image->generation = image;
+          }
           if (!goes_unread(entry.generation(), barrier, generation)) continue;
           ++unread;
           EXPECT_TRUE(remainder(entry, barrier, generation, kMost, {}).empty())
