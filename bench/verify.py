@@ -7,23 +7,26 @@ Two messina-sim in bench mode, a DynamoDB and an Alternator, hold the same items
 one core, against the sum of its parts: both sides' pages moved over the same sockets (bench_pump --lookups), the spans of both
 sides' items, the CRC of the source's pages, the hashes of the keys (bench_parts). Memory: the whole verification, of a table
 and of one ten times as large. Million: a live migration of a million items that are written to, with differences of every kind
-among those that are not.
+among those that are not. Touched: one whose pass sees inserts and deletes in every bucket, beside a quiet one.
 """
 import argparse
 import itertools
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
 import live
 import profile_text
 from harness import Sample, Server, last_json_line, machine, pinned, run_child
+from live import threads_of
 from report_live import profile_table
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,7 +38,10 @@ FORWARD_LIMIT = 1.3
 # and on their way to the disk.
 OVER_BUDGET = 256 * MIB
 MILLION, CHANGES, OF_EACH = 1_000_000, 1_000, 100  # items, writes a second, differences of each kind
-FIGURES = ["forward", "profile", "memory", "million"]
+# Just under a power of two of buckets, each with 64 keys of 1 KB; about four of a bucket are written to while the pass lasts,
+# which leaves out one bucket in fifty.
+TOUCHED, TOUCHED_BUCKETS, WRITES_A_BUCKET, TOUCHED_RCU, TOUCHED_LIMIT = 131_000, 2_048, 4, 3_000, 1.2
+FIGURES = ["forward", "profile", "memory", "million", "touched"]
 SECRET_ENV = "MESSINA_BENCH_SECRET"
 
 
@@ -166,6 +172,71 @@ class Bench:
         return result
 
 
+    def touched(self):
+        """What verifying costs of a table at rest, and of one whose every bucket is inserted into and deleted from meanwhile."""
+        os.sched_setaffinity(0, {self.core, self.sim_core})
+        with tempfile.TemporaryDirectory(prefix="messina-bench-live-") as work:
+            beside = live.Bench(argparse.Namespace(build=self.build, quick=False), pathlib.Path(work))
+            with beside.sim("--table", f"{live.TABLE}:pk=S", core=beside.both) as at:
+                beside.write(at, "--items", TOUCHED, "--bytes", 1_000)
+                state = beside.work / "state"
+                with beside.messina("migrate", at, state, "--read-rcu", "unlimited", "--enable-stream", "NEW_IMAGE",
+                                    core=beside.both) as migrate:
+                    migrate.until(lambda e: e["live"]["in_step"], 300, "in step")
+                    cpu = lambda: sum(threads_of(migrate.process.pid).values())  # noqa: E731
+                    began = cpu()
+                    quiet = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+                    quiet["cpu_s"] = cpu() - began
+                    writes = TOUCHED_BUCKETS * WRITES_A_BUCKET
+                    # The pass is over when all of the source was read, at the rate that it was given.
+                    churn = Churn(at["dynamodb"], writes / (quiet["source_rcu"] / TOUCHED_RCU))
+                    began = cpu()
+                    churn.run(writes)
+                    migrate.until(lambda e: e["live"]["in_step"], 60, "in step after writes alone")
+                    alone = cpu() - began
+                    began = cpu()
+                    writer = threading.Thread(target=churn.run, args=(writes,))
+                    writer.start()
+                    busy = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+                    busy["cpu_s"] = cpu() - began - alone
+                    writer.join()
+                    migrate.stop(well=(0, 1, 3))
+        rcu = lambda said: said["source_rcu"] + said["target_rcu"]  # noqa: E731
+        result = {"quiet_rcu": rcu(quiet), "busy_rcu": rcu(busy), "quiet_cpu_s": quiet["cpu_s"], "busy_cpu_s": busy["cpu_s"],
+                  "buckets": busy["digests"]["buckets"], "differing": busy["digests"]["buckets_differing"],
+                  "listed": busy["digests"]["buckets_listed"], "touched": busy["touched_judged"], "differences": busy["differences"]}
+        print(f"touched: {result}", flush=True)
+        return result
+
+
+class Churn:
+    """Deletes keys of the table and puts new ones, as many of each, at a steady rate."""
+
+    def __init__(self, address, per_s):
+        self.address, self.per_s, self.done, self.random = address, per_s, 0, random.Random(1)
+
+    def run(self, writes):
+        began, sent = time.monotonic(), 0
+        while sent < writes:
+            requests = []
+            for _ in range(12):
+                requests.append({"PutRequest": {"Item": {"pk": {"S": f"new-{self.done:012}"}, "v": {"S": "x" * 950}}}})
+                # Spread over the table, so that none is deleted twice.
+                requests.append({"DeleteRequest": {"Key": {"pk": {"S": key_of(self.done * 7_919 % TOUCHED)}}}})
+                self.done += 1
+            batch_write(self.address, requests)
+            sent += len(requests)
+            time.sleep(max(0.0, began + sent / self.per_s - time.monotonic()))
+
+
+def batch_write(address, requests):
+    call = urllib.request.Request(
+        f"http://{address}/", data=json.dumps({"RequestItems": {live.TABLE: requests}}).encode(),
+        headers={"X-Amz-Target": "DynamoDB_20120810.BatchWriteItem", "Content-Type": "application/x-amz-json-1.0"})
+    with urllib.request.urlopen(call, timeout=60) as answer:
+        assert not json.loads(answer.read()).get("UnprocessedItems")
+
+
 def key_of(number):
     return f"key-{number:012}"
 
@@ -179,27 +250,32 @@ def damage(address):
     requests = [{"PutRequest": {"Item": {"pk": {"S": key}, "v": {"S": "damaged"}}}} for key in put]
     requests += [{"DeleteRequest": {"Key": {"pk": {"S": key}}}} for key in keys["missing"]]
     for begin in range(0, len(requests), 25):
-        call = urllib.request.Request(
-            f"http://{address}/", data=json.dumps({"RequestItems": {live.TABLE: requests[begin:begin + 25]}}).encode(),
-            headers={"X-Amz-Target": "DynamoDB_20120810.BatchWriteItem", "Content-Type": "application/x-amz-json-1.0"})
-        with urllib.request.urlopen(call, timeout=60) as answer:
-            assert not json.loads(answer.read()).get("UnprocessedItems")
+        batch_write(address, requests[begin:begin + 25])
     return keys
+
+
+def addressed(at, state):
+    return [f"dynamodb://us-east-1/{live.TABLE}", f"alternator://{at['alternator']}/{live.TABLE}", "--source-endpoint",
+            f"http://{at['dynamodb']}", "--state", state, "--json"]
+
+
+def ask_to_verify(beside, at, state, *flags):
+    """Has the running migration verify, and gives the summary."""
+    command = [beside.bin / "messina", "verify", *addressed(at, state), *flags]
+    asked = subprocess.run(list(map(str, command)), env=beside.environment, capture_output=True, text=True, timeout=900)
+    said = last_json_line(asked.stdout)
+    if not said.get("finished"):
+        raise RuntimeError(f"messina verify ended with {asked.returncode}: {asked.stderr[-1500:]} {asked.stdout[-1500:]}")
+    return said
 
 
 def verify_live(beside, at, state, damaged):
     """Has the running migration verify; what it reported, held against the damage."""
-    tables = [f"dynamodb://us-east-1/{live.TABLE}", f"alternator://{at['alternator']}/{live.TABLE}", "--source-endpoint",
-              f"http://{at['dynamodb']}", "--state", state, "--json"]
     began = time.monotonic()
-    asked = subprocess.run(list(map(str, [beside.bin / "messina", "verify", *tables])), env=beside.environment, capture_output=True,
-                           text=True, timeout=900)
+    said = ask_to_verify(beside, at, state)
     seconds = time.monotonic() - began
-    said = last_json_line(asked.stdout)
-    if not said.get("finished"):
-        raise RuntimeError(f"messina verify ended with {asked.returncode}: {asked.stderr[-1500:]} {asked.stdout[-1500:]}")
-    listed = subprocess.run(list(map(str, [beside.bin / "messina", "diff", *tables])), env=beside.environment, capture_output=True,
-                            text=True, timeout=300)
+    command = [beside.bin / "messina", "diff", *addressed(at, state)]
+    listed = subprocess.run(list(map(str, command)), env=beside.environment, capture_output=True, text=True, timeout=300)
     found = {verdict: set() for verdict in damaged}
     for line in map(json.loads, filter(None, listed.stdout.splitlines())):
         if line.get("event") == "difference":
@@ -253,6 +329,21 @@ Peak (VmHWM) of a whole verification, both passes. Allowed over the budget: {OVE
 {MILLION:,} items in a live migration, {CHANGES:,} writes a second to half of them, {OF_EACH} differences of each kind among the others;
 messina, both simulators and the writer on both cores. Reported: {found}; exactly what was damaged: {'yes' if at['right'] else '**no**'}.
 It took {at['seconds']:.0f} s; {at['touched']:,} keys that were written to meanwhile were looked at, {at['judged']:,} keys judged, {at['unsettled']:,} left unsettled.
+"""
+    if "touched" in results:
+        at = results["touched"]
+        rcu, cpu = at["busy_rcu"] / at["quiet_rcu"], at["busy_cpu_s"] / at["quiet_cpu_s"]
+        text += f"""
+## Every bucket touched
+
+{TOUCHED:,} items of 1 KB in {at['buckets']:,} buckets of a live migration; {at['touched']:,} keys were inserted and deleted while verify was at work.
+{at['differing']:,} buckets differed, {at['listed']:,} of them were listed; {at['differences']} differences. The limit is {TOUCHED_LIMIT} times the cost at rest;
+what capturing and applying the same writes cost alone is taken off the CPU time.
+
+| cost | at rest | written to | ratio | |
+|---|---|---|---|---|
+| RCU of both sides | {at['quiet_rcu']:,.0f} | {at['busy_rcu']:,.0f} | {rcu:.2f} | {'ok' if rcu <= TOUCHED_LIMIT else 'missed'} |
+| CPU | {at['quiet_cpu_s']:.2f} s | {at['busy_cpu_s']:.2f} s | {cpu:.2f} | {'ok' if cpu <= TOUCHED_LIMIT else 'missed'} |
 """
     return text
 

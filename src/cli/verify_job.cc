@@ -258,8 +258,8 @@ ExitCode cancel_verification(Session& session, const plan::CopyPlan& plan) {
   request.verb = console::ControlRequest::Verb::cancel_verify;
   const auto answer = ask_running(*folder, *status, request);
   if (!answer) return session.failed(answer.error());
-  session.notice("info", fmt::format("{} verifies no more; asked again, it goes on where it was",
-                                     name_of_holder(*status)));
+  session.notice("info",
+                 fmt::format("{} verifies no more; asked again, it begins anew", name_of_holder(*status)));
   return ExitCode::done;
 }
 

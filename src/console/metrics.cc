@@ -18,6 +18,7 @@ namespace {
 using jobs::LiveProgress;
 using jobs::Progress;
 using jobs::TablesProgress;
+using jobs::VerifyProgress;
 
 /// Values by the metric's own label; without one, one value under "". Empty: not known, and left out.
 using Samples = std::vector<std::pair<std::string, double>>;
@@ -32,6 +33,7 @@ struct MetricOf {
 };
 using Metric = MetricOf<Progress>;
 using LiveMetric = MetricOf<jobs::LiveProgress>;
+using VerifyMetric = MetricOf<VerifyProgress>;
 using RunMetric = MetricOf<TablesProgress>;
 
 template <class T>
@@ -227,6 +229,30 @@ const std::array kLiveMetrics{
         [](const LiveProgress& p) { return known(p.disk_full_in_s); }},
 };
 
+/// The list of those of a verification, the last that there was.
+const std::array kVerifyMetrics{
+    VerifyMetric{"messina_verified", "gauge", nullptr,
+                 "1 while nothing stands against calling the target verified; absent until it was compared.",
+                 [](const VerifyProgress& p) { return one(p.not_verified.empty()); }},
+    VerifyMetric{"messina_verifying", "gauge", nullptr,
+                 "1 while both sides are compared, or what changes is judged.",
+                 [](const VerifyProgress& p) { return one(p.running); }},
+    VerifyMetric{"messina_verify_items", "gauge", nullptr, "Items of the source that were compared.",
+                 [](const VerifyProgress& p) { return one(p.items); }},
+    VerifyMetric{"messina_verify_keys", "gauge", "verdict", "Keys by what was found of them.",
+                 [](const VerifyProgress& p) {
+                   const auto of = [](const char* verdict, std::uint64_t keys) {
+                     return std::pair(std::string(verdict), static_cast<double>(keys));
+                   };
+                   return Samples{of("missing", p.missing),   of("extra", p.extra),
+                                  of("differs", p.differs),   of("unsettled", p.unsettled),
+                                  of("rejected", p.rejected), of("suspect", p.suspects)};
+                 }},
+    VerifyMetric{
+        "messina_verify_read_capacity_units", "gauge", "side", "RCU that comparing has read.",
+        [](const VerifyProgress& p) { return Samples{{"source", p.source_rcu}, {"target", p.target_rcu}}; }},
+};
+
 /// The list of those of a run over many tables, beside each table's own.
 const std::array kRunMetrics{
     RunMetric{"messina_tables", "gauge", "state",
@@ -258,7 +284,7 @@ template <class Snapshot>
 bool is_kept(const MetricOf<Snapshot>& metric) {
   const std::string_view name = metric.name;
   return std::string_view(metric.type) == "counter" || name == "messina_done_ratio" ||
-         name == "messina_phase" || name == "messina_gaps";
+         name == "messina_phase" || name == "messina_gaps" || name == "messina_verify_keys";
 }
 
 std::string escaped(std::string_view text) {
@@ -317,6 +343,9 @@ const Progress* part_of(const Metric&, const Progress& progress) { return &progr
 const LiveProgress* part_of(const LiveMetric&, const Progress& progress) {
   return progress.live ? &*progress.live : nullptr;
 }
+const VerifyProgress* part_of(const VerifyMetric&, const Progress& progress) {
+  return progress.verify ? &*progress.verify : nullptr;
+}
 
 /// All samples of a metric stand together, below its one head, as the format demands.
 void write_tables(std::string& out, const std::vector<Labelled>& tables) {
@@ -335,6 +364,7 @@ void write_tables(std::string& out, const std::vector<Labelled>& tables) {
   };
   write_all(kMetrics);
   write_all(kLiveMetrics);
+  write_all(kVerifyMetrics);
 }
 
 }  // namespace
@@ -376,6 +406,7 @@ std::vector<MetricInfo> metric_catalog() {
   };
   add(kMetrics);
   add(kLiveMetrics);
+  add(kVerifyMetrics);
   add(kRunMetrics);
   return all;
 }

@@ -154,10 +154,23 @@ const std::map<std::string, std::string> kSameOfLive{
     {"live.lag_s", "messina_lag_seconds"},
     {"live.gaps_healing", "messina_gaps_healing"},
 };
+/// The same of a verification.
+const std::map<std::string, std::string> kSameOfVerify{
+    {"verify.items", "messina_verify_items"},
+    {"verify.missing", "messina_verify_keys/missing"},
+    {"verify.extra", "messina_verify_keys/extra"},
+    {"verify.differs", "messina_verify_keys/differs"},
+    {"verify.unsettled", "messina_verify_keys/unsettled"},
+    {"verify.rejected", "messina_verify_keys/rejected"},
+    {"verify.suspects", "messina_verify_keys/suspect"},
+    {"verify.source_rcu", "messina_verify_read_capacity_units/source"},
+    {"verify.target_rcu", "messina_verify_read_capacity_units/target"},
+};
 /// Metrics of what is no number in the event.
-const std::set<std::string> kOthers{
-    "messina_build_info", "messina_phase",    "messina_held_by", "messina_paused", "messina_set_by_hand",
-    "messina_capturing",  "messina_applying", "messina_in_step", "messina_gaps",   "messina_spool_full"};
+const std::set<std::string> kOthers{"messina_build_info", "messina_phase",       "messina_held_by",
+                                    "messina_paused",     "messina_set_by_hand", "messina_capturing",
+                                    "messina_applying",   "messina_in_step",     "messina_gaps",
+                                    "messina_spool_full", "messina_verified",    "messina_verifying"};
 
 const PageContext kRunContext{{"dynamodb://us-east-1/", "alternator://h:8000/", ""}, "1.2", 10min};
 /// Field of the event of all tables → the metric of the same number.
@@ -458,10 +471,46 @@ TEST(OneTruth, EveryMetricIsListedHere) {
   std::set<std::string> listed = kOthers;
   for (const auto& [field, metric] : kSameOfRun) listed.insert(metric.substr(0, metric.find('/')));
   for (const auto& [field, metric] : kSame) listed.insert(metric);
-  for (const auto& [field, metric] : kSameOfLive) listed.insert(metric.substr(0, metric.find('/')));
+  for (const auto* each : {&kSameOfLive, &kSameOfVerify})
+    for (const auto& [field, metric] : *each) listed.insert(metric.substr(0, metric.find('/')));
   std::set<std::string> all;
   for (const MetricInfo& metric : metric_catalog()) all.insert(metric.name);
   EXPECT_EQ(all, listed);
+}
+
+TEST(Metrics, TellOfTheLastVerification) {
+  jobs::Progress p = snapshot();
+  EXPECT_EQ(metrics_text(p, {}, "1").find("messina_verif"), std::string::npos);
+  jobs::VerifyProgress& verify = p.verify.emplace();
+  verify.running = true;
+  verify.items = 301;
+  verify.source_rcu = 302;
+  verify.target_rcu = 303;
+  verify.missing = 304;
+  verify.extra = 305;
+  verify.differs = 306;
+  verify.unsettled = 307;
+  verify.rejected = 308;
+  verify.suspects = 309;
+  const auto numbers = numbers_of(json::parse(progress_event(kTime, p)).get_object());
+  auto samples = samples_of(http_page("GET", "/metrics", p, kContext, kTime).body);
+  for (const auto& [field, metric] : kSameOfVerify) {
+    const std::size_t slash = metric.find('/');
+    const std::string label = metric.starts_with("messina_verify_keys") ? "verdict" : "side";
+    const std::string name =
+        slash == std::string::npos
+            ? labelled(metric)
+            : labelled(metric.substr(0, slash), fmt::format(",{}=\"{}\"", label, metric.substr(slash + 1)));
+    ASSERT_TRUE(numbers.contains(field) && samples.contains(name)) << name;
+    EXPECT_EQ(numbers.at(field), samples.at(name)) << field;
+  }
+  EXPECT_EQ(samples.at(labelled("messina_verified")), 1);
+  EXPECT_EQ(samples.at(labelled("messina_verifying")), 1);
+  p.verify->not_verified = {"keys differ"};
+  p.verify->running = false;
+  samples = samples_of(http_page("GET", "/metrics", p, kContext, kTime).body);
+  EXPECT_EQ(samples.at(labelled("messina_verified")), 0);
+  EXPECT_EQ(samples.at(labelled("messina_verifying")), 0);
 }
 
 TEST(Metrics, LeavesOutWhatIsNotKnownAndEscapesTheRest) {
@@ -488,7 +537,8 @@ TEST(Metrics, ItsLabelsDoNotGrowWithTheTable) {
   EXPECT_EQ(samples_of(metrics_text(p, {}, "1")).size(), lines);
   for (const MetricInfo& metric : metric_catalog())
     EXPECT_TRUE(
-        (std::set<std::string>{"", "phase", "holder", "version", "setting", "state"}.contains(metric.label)))
+        (std::set<std::string>{"", "phase", "holder", "version", "setting", "state", "verdict", "side"}
+             .contains(metric.label)))
         << metric.name;
   EXPECT_EQ(metrics_text(p, {}, "1").find("another segment"), std::string::npos);
 }

@@ -75,7 +75,14 @@ Task<Result<VerifyFigures>> verify(SharedMigration m, VerifyWish wish, bool stay
 Task<void> verify_by_wish(SharedMigration m, VerifyWish wish, std::shared_ptr<Stop> cancel) {
   const Stop::Registration on_halt = m->halt.on_request([cancel] { cancel->request(); });
   const Result<VerifyFigures> figures = co_await verify(m, std::move(wish), false, cancel.get());
-  m->context.verify_desk->done(figures ? std::nullopt : std::optional(figures.error()));
+  std::optional<Error> error;
+  if (!figures) error = figures.error();
+  // Who cancels may never go on: the spool is not to note each key that is written to for ever.
+  if (!figures && cancel->requested() && !m->halt.requested()) {
+    const Result<void> dropped = co_await m->context.spool->drop_touches();
+    if (!dropped) error = dropped.error();
+  }
+  m->context.verify_desk->done(std::move(error));
 }
 
 Task<void> verify_as_told(SharedMigration m) {

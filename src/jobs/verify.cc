@@ -96,6 +96,7 @@ Task<Result<void>> begin_anew(Shared run) {
   const Result<void> begun = co_await run->context.store->begin(fresh);
   if (!begun) co_return begun;
   run->units = std::move(fresh.units);
+  run->show([&](VerifyFigures& figures) { figures.record = record; });
   std::vector<state::KeyNote> notes;
   for (const std::string& key : run->options.keys) notes.push_back({.key = key});
   co_await run->add(std::move(notes));

@@ -44,7 +44,7 @@ class VerifyDesk {
     taken_ = false;
     return ++answer_.asked;
   }
-  /// Ends what is at work at its next safe point; it can be gone on with.
+  /// Ends what is at work at its next safe point. The next verification begins anew.
   void cancel() {
     const std::lock_guard lock(mutex_);
     if (cancel_ != nullptr) cancel_->request();

@@ -322,6 +322,24 @@ def test_verify_beside_a_live_migration_reports_the_damage_and_nothing_else(writ
     oracle.assert_equal(sim.dynamodb, sim.alternator, "live")
 
 
+def test_a_cancelled_verification_leaves_the_migration_at_work(written, messina, started):  # noqa: F811
+    sim, keys = written(45, 3000)
+    migration = started(*migrate_args(messina, sim, "live", *TIMES))
+    eventually(lambda: live_status(messina).get("in_step"), "in step")
+    asked = started(*verify_args(messina, sim, "--read-rcu", 50, "--json"))
+    eventually(lambda: (progress_of_verify(messina) or {}).get("items", 0) > 300, "it compares")
+    _, err = messina.run("verify", "--cancel", *verify_args(messina, sim)[1:])
+    assert "verifies no more; asked again, it begins anew" in err
+    asked.communicate(timeout=60)
+    assert asked.returncode == 3
+    began = progress_of_verify(messina)["began"]
+    sim.dynamodb.update_item(TableName="live", Key=keys[5], UpdateExpression="SET seen = :x",
+                             ExpressionAttributeValues={":x": {"S": "x"}})
+    told = verified(messina.run(*verify_args(messina, sim, "--json"))[0])
+    assert told["verified"] and told["compared_items"] == len(keys) and told["began"] > began, told
+    stop(migration)
+
+
 def test_migrate_verifies_and_keeps_its_claim_up_to_date(written, messina, started):  # noqa: F811
     sim, keys = written(42, 600)
     writer = Writer(sim, "live", 42, keys[:300])
