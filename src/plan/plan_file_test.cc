@@ -213,7 +213,8 @@ validation: {compareTimestamps: true, failuresToFetch: 100}
   EXPECT_EQ(draft->write_share, 0.1);
   ASSERT_EQ(draft->notices.size(), 2u);
   EXPECT_EQ(draft->notices[1],
-            "p.yaml:16: key \"validation\" is not used: this version does not compare tables yet");
+            "p.yaml:16: key \"validation\" is not used: `messina verify` compares values, exactly, and keeps "
+            "all that differ");
   EXPECT_EQ(
       refusal("source: {throughputReadPercent: 2}\n"),
       "p.yaml:1: key \"source.throughputReadPercent\": 2 is not from 0.1 to 1.5 (1 is the table's whole "

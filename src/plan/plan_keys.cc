@@ -10,7 +10,8 @@ using enum KeyUse;
 using enum KeyOrigin;
 
 constexpr std::string_view kOwnWay = "is not used: messina has its own way";
-constexpr std::string_view kNotCompared = "is not used: this version does not compare tables yet";
+constexpr std::string_view kNotCompared =
+    "is not used: `messina verify` compares values, exactly, and keeps all that differ";
 constexpr std::string_view kFlagOnly = "this is a flag only: it is said anew each time";
 
 constexpr auto kKeys = std::to_array<PlanKey>({
