@@ -198,8 +198,8 @@ Outcome<std::string> Engine::control_index(Table& table, const Request& request)
     }
     return check_key(json::serialize(key), keys, settings_.personality);
   };
-  index->lost.clear();
-  index->strays.clear();
+  std::set<RowKey> lost;
+  std::map<RowKey, Row> strays;
   for (const auto& [list, adds] : {std::pair("lose", false), std::pair("add", true)}) {
     const json::value* items = given->if_contains(list);
     if (items == nullptr) continue;
@@ -208,11 +208,13 @@ Outcome<std::string> Engine::control_index(Table& table, const Request& request)
       const auto key = key_of(item);
       if (!key) return std::unexpected(key.error());
       if (adds)
-        index->strays[*key].json = json::serialize(item);
+        strays[*key].json = json::serialize(item);
       else
-        index->lost.insert(*key);
+        lost.insert(*key);
     }
   }
+  index->lost = std::move(lost);
+  index->strays = std::move(strays);
   return std::string("{}");
 }
 

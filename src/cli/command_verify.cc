@@ -172,6 +172,7 @@ ExitCode list(Session& session, state::VerifyLedger& ledger, const Flags& flags,
   if (!session.json() && more)
     session.display().say(
         fmt::format("the first {}; --limit shows more, --json all\n", console::grouped(most)));
+  if (flags.verify.only) return ExitCode::done;
   for (const console::IndexDifference& difference : of_indexes)
     session.result(console::index_difference_line(difference, redaction),
                    console::index_difference_event(session.clock().wall(), difference, redaction));

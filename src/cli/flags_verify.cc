@@ -63,7 +63,7 @@ void add_verify_flags(CLI::App& command, Flags& flags) {
       ->group(what);
   command
       .add_flag("--indexes", verify.scope.indexes,
-                "hold the target's indexes against its items, too: one more Scan of the target and of each")
+                "hold the target's indexes against its items, too: for each a Scan of the target, and of it")
       ->group(what);
   add_flag(command, "--restart", flags.draft.restart, "forget the place of the last run and begin again")
       ->group("State");

@@ -129,18 +129,18 @@ std::optional<bool> take_verify_member(std::string_view key, const json::value& 
   const auto repair = [&wish]() -> jobs::RepairOptions& {
     return wish.repair ? *wish.repair : wish.repair.emplace();
   };
+  const auto segment = [&wish]() -> jobs::VerifyScope::Segment& {
+    if (!wish.scope.segment) wish.scope.segment = jobs::VerifyScope::Segment();
+    return *wish.scope.segment;
+  };
   const auto flag = [&value](bool& into) {
     into = value.is_bool() && value.get_bool();
     return value.is_bool();
   };
   if (key == "sample") return take_number(value, wish.scope.sample.emplace());
   if (key == "sampleSeed") return take_number(value, wish.scope.sample_seed);
-  if (key == "segment")
-    return take_number(value,
-                       (wish.scope.segment ? *wish.scope.segment : wish.scope.segment.emplace()).index);
-  if (key == "ofSegments")
-    return take_number(value,
-                       (wish.scope.segment ? *wish.scope.segment : wish.scope.segment.emplace()).total);
+  if (key == "segment") return take_number(value, segment().index);
+  if (key == "ofSegments") return take_number(value, segment().total);
   if (key == "exhaustive") return flag(wish.scope.exhaustive);
   if (key == "indexes") return flag(wish.scope.indexes);
   if (key == "restart") return flag(wish.restart);

@@ -109,7 +109,8 @@ std::string next_text(const VerifyOutcome& outcome) {
                             : "");
   if (outcome.figures.notes_of(Verdict::rejected) > 0)
     text += fmt::format("next: `messina rejects list{}` shows why the target refused\n", outcome.state_flag);
-  if (!jobs::against_indexes(outcome.figures.record).empty())
+  const auto wrong = [](const jobs::IndexFindings& index) { return index.missing + index.extra > 0; };
+  if (std::ranges::any_of(outcome.figures.record.indexes, wrong))
     text += "next: an index is the target's own work: create anew what lacks entries, or has too many\n";
   return text;
 }

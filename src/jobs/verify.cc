@@ -118,6 +118,10 @@ Task<Result<bool>> goes_on_with(Shared run, const std::optional<state::VerifySta
   if (repairs) {
     const Result<void> same_tables = check_identity(was->identity, run->record.identity);
     if (!same_tables) co_return fail(same_tables.error());
+    if (was->phase != VerifyPhase::done)
+      co_return fail(ErrorKind::config,
+                     "the verification is not at its end: `messina verify` goes on with it; repair what it "
+                     "found then");
   } else if (!same(*was, run->record, run->options.stays)) {
     co_return false;
   }
@@ -266,17 +270,20 @@ Task<Result<void>> pass(Shared run) {
   }
   done = co_await pass_backward(run);
   if (!done) co_return done;
+  if (run->options.scope.indexes) {
+    if (run->record.phase != VerifyPhase::indexes) {
+      done = co_await begin_phase(run, VerifyPhase::indexes, std::nullopt);
+      if (!done) co_return done;
+    }
+    done = co_await verify_indexes(run);
+    if (!done) co_return done;
+  }
+  // Last of all, since each key is to be judged that was written until the end.
   if (run->live() && !run->options.scope.keys_alone && !run->options.faults.touched_not_judged) {
     done = co_await look_at_all_touched(run);
     if (!done) co_return done;
   }
-  if (!run->options.scope.indexes) co_return Result<void>();
-  if (run->record.phase != VerifyPhase::indexes) {
-    done = co_await begin_phase(run, VerifyPhase::indexes, std::nullopt);
-    if (!done) co_return done;
-  }
-  done = co_await verify_indexes(run);
-  co_return done;
+  co_return Result<void>();
 }
 
 /// All suspects are judged: says what stands against the claim, and ends the pass.
@@ -495,6 +502,8 @@ std::vector<std::string> not_verified_because(const VerifyFigures& figures) {
   if (figures.record.live && figures.record.repaired_unix_ms > 0)
     reasons.emplace_back("what was written between the pass and the repair was not judged: verify again");
   std::ranges::copy(against_indexes(figures.record), std::back_inserter(reasons));
+  if (scope.indexes && figures.record.repaired_unix_ms > 0)
+    reasons.emplace_back("indexes were not compared since the repair: verify again");
   std::ranges::copy(figures.record.against, std::back_inserter(reasons));
   return reasons;
 }

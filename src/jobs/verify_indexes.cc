@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "item/key_digest.h"
+#include "item/transform.h"
 #include "jobs/index_entries.h"
 #include "jobs/verify_run.h"
 
@@ -50,6 +51,12 @@ struct Reading {
     const std::lock_guard lock(mutex);
     if (!failure) failure = std::move(error);
   }
+  /// True if a page more is of use.
+  bool add_cost(double cost_rcu) {
+    const std::lock_guard lock(mutex);
+    rcu += cost_rcu;
+    return !failure;
+  }
 };
 
 Task<Result<endpoints::Page>> read_page(std::shared_ptr<Reading> reading, Lane* lane, Random* random,
@@ -82,11 +89,7 @@ Task<void> read_units(std::shared_ptr<Reading> reading, Lane* lane, Random rando
         reading->fail_with(looked.error());
         co_return;
       }
-      {
-        const std::lock_guard lock(reading->mutex);
-        reading->rcu += page->cost_rcu;
-      }
-      end = page->end;
+      end = !reading->add_cost(page->cost_rcu) || page->end;
       cursor = std::move(page->next);
       lane->target.scan->recycle(std::move(*page));
     }
@@ -351,8 +354,31 @@ Task<Result<endpoints::TableDescription>> describe(Shared run, Side side) {
   co_return description;
 }
 
-bool has_index(const std::vector<endpoints::Index>& indexes, const std::string& name) {
-  return std::ranges::find(indexes, name, &endpoints::Index::name) != indexes.end();
+/// Whether the target's index is what the source's becomes. ScyllaDB may show the table's own key behind an
+/// index's.
+bool same_key(const item::KeySchema& target, const item::KeySchema& wanted, const item::KeySchema& table) {
+  if (target.partition != wanted.partition) return false;
+  if (wanted.sort || !target.sort) return target.sort == wanted.sort;
+  return *target.sort == table.partition || target.sort == table.sort;
+}
+
+bool has_index(const VerifyRun& run, const std::vector<endpoints::Index>& indexes,
+               const endpoints::Index& of_source) {
+  const auto found = std::ranges::find(indexes, of_source.name, &endpoints::Index::name);
+  const item::KeySchema wanted = item::transform_schema(of_source.key, run.options.transform);
+  return found != indexes.end() && same_key(found->key, wanted, run.sides.target_key);
+}
+
+std::string text_of(const endpoints::Index& index) {
+  std::string text = index.name + " (" + index.key.partition.name;
+  if (index.key.sort) text += ", " + index.key.sort->name;
+  return text + ")";
+}
+
+/// By the keys that were counted: the source's own count is hours old.
+int bucket_bits(const VerifyRecord& record) {
+  const std::uint64_t keys = std::max(record.source_keys, record.target_keys);
+  return keys > 0 ? item::bucket_bits_for(keys) : record.bucket_bits;
 }
 
 }  // namespace
@@ -366,14 +392,15 @@ Task<Result<void>> verify_indexes(Shared run) {
   const auto done_before = [&](const std::string& name) {
     return std::ranges::find(findings, name, &IndexFindings::name) != findings.end();
   };
+  std::erase_if(findings, [](const IndexFindings& each) { return each.absent; });
   for (const endpoints::Index& index : source->indexes) {
-    if (!has_index(target->indexes, index.name) && !done_before(index.name))
-      findings.push_back({.name = index.name, .absent = true});
+    if (!has_index(*run, target->indexes, index))
+      findings.push_back({.name = text_of(index), .absent = true});
   }
   for (const endpoints::Index& index : target->indexes) {
     if (done_before(index.name)) continue;
     const auto shared = std::make_shared<const Index>(
-        Index{run->sides.target_key, index, run->record.secret, run->record.bucket_bits});
+        Index{run->sides.target_key, index, run->record.secret, bucket_bits(run->record)});
     Result<IndexFindings> found = co_await verify_index(run, shared);
     if (!found) co_return fail(found.error());
     findings.push_back(std::move(*found));

@@ -123,7 +123,7 @@ struct Reader {
 
   template <class T>
   static bool take(const json::value& value, std::optional<T>& into) {
-    into.emplace();
+    into = T();
     return take(value, *into);
   }
   template <class Number>

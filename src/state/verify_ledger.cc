@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "state/verify_ledger_impl.h"
 
 namespace messina::state {
@@ -58,12 +56,7 @@ Result<void> VerifyLedger::begin(const VerifyState& fresh) {
   return {};
 }
 
-Result<NoteCounts> VerifyLedger::commit(const VerifyCommit& step) {
-  auto counts = impl_->commit(step);
-  // What is known may be ahead of the file then: it is read again.
-  if (!counts) impl_->known.reset();
-  return counts;
-}
+Result<NoteCounts> VerifyLedger::commit(const VerifyCommit& step) { return impl_->commit(step); }
 
 Result<std::vector<KeyNote>> VerifyLedger::notes(const NoteFilter& filter) {
   Transaction transaction(impl_->db);

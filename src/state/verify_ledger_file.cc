@@ -308,6 +308,13 @@ Result<NoteCounts> VerifyLedger::Impl::commit(const VerifyCommit& step) {
                 fmt::format("verification \"{}\" is not begun: begin() comes first", file.string()));
   }
   if (auto ok = know(); !ok) return fail(std::move(ok.error()));
+  // What is known goes ahead of the file: unless all comes to its end, it is read again.
+  struct Forget {
+    std::optional<Known>* known;
+    ~Forget() {
+      if (known != nullptr) known->reset();
+    }
+  } otherwise{&known};
   for (const VerifyUnit& unit : step.new_units) {
     if (auto ok = store_unit(unit); !ok) return fail(std::move(ok.error()));
   }
@@ -323,6 +330,7 @@ Result<NoteCounts> VerifyLedger::Impl::commit(const VerifyCommit& step) {
   }
   if (auto ok = store_hashes(step); !ok) return fail(std::move(ok.error()));
   if (auto ok = transaction.commit(); !ok) return fail(std::move(ok.error()));
+  otherwise.known = nullptr;
   return known->notes;
 }
 

@@ -16,7 +16,7 @@ struct VerifyLedger::Impl {
   /// What the last commit left that would take long to read again each time.
   struct Known {
     item::KeyDigest source{0}, target{0};
-    std::uint64_t journal_bytes = 0;  ///< there are no more
+    std::uint64_t journal_bytes = 0;  ///< at most
     NoteCounts notes{};
   };
 
@@ -46,7 +46,6 @@ struct VerifyLedger::Impl {
   Result<void> store_note(const KeyNote& note, NoteCounts& counts);
   /// Writes both digests and forgets the journal.
   Result<void> store_digests(const item::KeyDigest& source, const item::KeyDigest& target);
-  /// `known` goes along with it; after an error it may be ahead of the file.
   Result<NoteCounts> commit(const VerifyCommit& step);
 
  private:

@@ -89,7 +89,18 @@ def test_an_index_that_the_target_has_not_is_told(sims, messina):
     load(sim.dynamodb, "live", [item(number) for number in range(20)])
     load(sim.alternator, "live", [item(number) for number in range(20)])
     summary, indexes = told(messina, sim, expect=1)
-    assert summary["not_verified"] == ['the target has no index "by_city"'] and indexes["by_city"]["absent"]
+    assert summary["not_verified"] == ['the target has no index "by_city (city)"'] and indexes["by_city (city)"]["absent"]
+
+
+def test_an_index_of_another_key_is_another_index(sims, messina):
+    sim = sims("--dynamodb", 0, "--alternator", 0)
+    make(sim.dynamodb, index("one", "city", "total"), index("two", "city"))
+    make(sim.alternator, index("one", "city"), index("two", "city"))
+    for client in (sim.dynamodb, sim.alternator):
+        load(client, "live", [item(number) for number in range(20)])
+    summary, indexes = told(messina, sim, expect=1)
+    assert summary["not_verified"] == ['the target has no index "one (city, total)"']
+    assert indexes["two"]["entries"] == indexes["one"]["entries"] == 15
 
 
 def test_indexes_go_with_whole_tables_only(copied, messina):
