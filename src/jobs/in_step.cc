@@ -66,4 +66,10 @@ std::optional<MonoTime> complete_until(const StepFacts& facts, const std::vector
   return until;
 }
 
+bool EndInStep::may_end(bool in_step, std::optional<MonoTime> complete, MonoTime now) {
+  if (!in_step) return false;
+  if (!first_) first_ = now;
+  return complete && *complete > *first_;
+}
+
 }  // namespace messina::jobs

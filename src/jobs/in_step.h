@@ -45,4 +45,16 @@ bool but_for_rejects(const StepFacts& facts, const std::vector<std::string>& aga
 std::optional<MonoTime> complete_until(const StepFacts& facts, const std::vector<std::string>& against,
                                        MonoTime now);
 
+/// When a run ends that was asked to end in step: at a look at which it is in step, once all is there that
+/// was written until the first such look. Looks in between at which it is not do not begin this anew: of a
+/// stream with many shards some shard has always just closed.
+class EndInStep {
+ public:
+  /// `complete`: what complete_until() says at this look.
+  bool may_end(bool in_step, std::optional<MonoTime> complete, MonoTime now);
+
+ private:
+  std::optional<MonoTime> first_;
+};
+
 }  // namespace messina::jobs

@@ -90,5 +90,17 @@ TEST(InStep, TellsUntilWhenAllIsThere) {
   EXPECT_FALSE(until());
 }
 
+TEST(EndInStep, EndsInStepWithAllThatWasWrittenUntilItFirstWas) {
+  EndInStep end;
+  EXPECT_FALSE(end.may_end(false, kNow, kNow));
+  EXPECT_FALSE(end.may_end(true, kNow - 3s, kNow)) << "what was written 2 s ago is not there";
+  EXPECT_FALSE(end.may_end(true, std::nullopt, kNow + 1s));
+  // A shard closes each second: it is never in step for two looks, one behind the other.
+  EXPECT_FALSE(end.may_end(false, std::nullopt, kNow + 2s));
+  EXPECT_FALSE(end.may_end(true, kNow, kNow + 3s));
+  EXPECT_FALSE(end.may_end(false, kNow + 1s, kNow + 4s)) << "not while it is not in step";
+  EXPECT_TRUE(end.may_end(true, kNow + 2s, kNow + 5s));
+}
+
 }  // namespace
 }  // namespace messina::jobs

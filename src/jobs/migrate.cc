@@ -39,16 +39,9 @@ void end_if_in_step(Migration& m, const Look& look) {
   const auto may_end = [&](bool ready) {
     return among.together == nullptr ? ready : among.together->report(among.index, ready) && ready;
   };
-  if (!but_for_rejects(look.facts, look.against)) {
-    m.in_step_since.reset();
-    may_end(false);
-    return;
-  }
-  // Whoever ends here wants all there that had happened until it was in step.
-  const MonoTime now = m.loop.now();
-  if (!m.in_step_since) m.in_step_since = now;
+  const bool in_step = but_for_rejects(look.facts, look.against);
   const auto complete = complete_until(look.facts, look.against, look.at);
-  if (!may_end(complete && *complete > *m.in_step_since)) return;
+  if (!may_end(m.end_in_step.may_end(in_step, complete, m.loop.now()))) return;
   if (m.options.verify && (m.verifying || !m.verified_as_told)) return;
   m.ended_by_itself = true;
   m.halt.request();

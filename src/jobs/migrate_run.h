@@ -89,7 +89,7 @@ struct Migration {
   bool history_done = false;
   std::uint64_t history_epoch = 0;  ///< of the units, once they are begun
   bool capturing = false, applying = false;
-  std::optional<MonoTime> in_step_since;
+  EndInStep end_in_step;
   bool ended_by_itself = false;    ///< in step, or only rejects stood against it
   Look last_look;                  ///< while all was at work
   state::SpoolFigures spool_seen;  ///< while no applier looks at it

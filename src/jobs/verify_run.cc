@@ -119,9 +119,7 @@ Task<bool> VerifyRun::commit_pending() {
   if (!take_pending(commit)) co_return true;
   const Result<state::NoteCounts> committed = co_await commit_until_taken(commit);
   if (!committed) {
-    const bool given_up = committed.error().kind == ErrorKind::busy;
-    fail_with(given_up ? Error{ErrorKind::stopped, "stopped before all that was compared was kept"}
-                       : committed.error());
+    fail_with(committed.error());
     co_return false;
   }
   show([&](VerifyFigures& figures) {
@@ -157,7 +155,7 @@ Task<Result<state::NoteCounts>> VerifyRun::commit_until_taken(const state::Verif
     Result<state::NoteCounts> committed = co_await context.store->commit(commit);
     if (committed || committed.error().kind != ErrorKind::busy) co_return committed;
     // What is not kept is compared again.
-    if (halt.requested()) co_return committed;
+    if (halt.requested()) co_return fail(ErrorKind::stopped, "stopped before all that was compared was kept");
     co_await home.sleep_for(kBusyNap, nullptr);
   }
 }
