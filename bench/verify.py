@@ -10,6 +10,7 @@ and of one ten times as large. Million: a live migration of a million items that
 among those that are not. Touched: one whose pass sees inserts and deletes in every bucket, beside a quiet one.
 """
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -149,58 +150,54 @@ class Bench:
 
     # ------------------------------------------------------------------------------------ a live migration
 
-    def million(self):
+    @contextlib.contextmanager
+    def in_step(self, items, size):
+        """A live migration of so many items, in step, on both cores."""
         os.sched_setaffinity(0, {self.core, self.sim_core})
         with tempfile.TemporaryDirectory(prefix="messina-bench-live-") as work:
             beside = live.Bench(argparse.Namespace(build=self.build, quick=False), pathlib.Path(work))
             with beside.sim("--table", f"{live.TABLE}:pk=S", core=beside.both) as at:
-                beside.write(at, "--items", MILLION, "--bytes", 200)
+                beside.write(at, "--items", items, "--bytes", size)
                 state = beside.work / "state"
                 with beside.messina("migrate", at, state, "--read-rcu", "unlimited", "--enable-stream", "NEW_IMAGE",
                                     core=beside.both) as migrate:
                     migrate.until(lambda e: e["live"]["in_step"], 300, "in step")
-                    damaged = damage(at["alternator"])
-                    writer = subprocess.Popen(list(map(str, beside.writer(
-                        at, "--per-s", CHANGES, "--seconds", 600, "--bytes", 200, "--keys", MILLION // 2))), stdout=subprocess.DEVNULL)
-                    try:
-                        result = verify_live(beside, at, state, damaged)
-                    finally:
-                        writer.kill()
-                        writer.wait()
+                    yield beside, at, state, migrate
                     migrate.stop(well=(0, 1, 3))  # 1: keys differ
+
+    def million(self):
+        with self.in_step(MILLION, 200) as (beside, at, state, migrate):
+            damaged = damage(at["alternator"])
+            writer = subprocess.Popen(list(map(str, beside.writer(
+                at, "--per-s", CHANGES, "--seconds", 600, "--bytes", 200, "--keys", MILLION // 2))), stdout=subprocess.DEVNULL)
+            try:
+                result = verify_live(beside, at, state, damaged)
+            finally:
+                writer.kill()
+                writer.wait()
         print(f"million: {result}", flush=True)
         return result
 
-
     def touched(self):
         """What verifying costs of a table at rest, and of one whose every bucket is inserted into and deleted from meanwhile."""
-        os.sched_setaffinity(0, {self.core, self.sim_core})
-        with tempfile.TemporaryDirectory(prefix="messina-bench-live-") as work:
-            beside = live.Bench(argparse.Namespace(build=self.build, quick=False), pathlib.Path(work))
-            with beside.sim("--table", f"{live.TABLE}:pk=S", core=beside.both) as at:
-                beside.write(at, "--items", TOUCHED, "--bytes", 1_000)
-                state = beside.work / "state"
-                with beside.messina("migrate", at, state, "--read-rcu", "unlimited", "--enable-stream", "NEW_IMAGE",
-                                    core=beside.both) as migrate:
-                    migrate.until(lambda e: e["live"]["in_step"], 300, "in step")
-                    cpu = lambda: sum(threads_of(migrate.process.pid).values())  # noqa: E731
-                    began = cpu()
-                    quiet = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
-                    quiet["cpu_s"] = cpu() - began
-                    writes = TOUCHED_BUCKETS * WRITES_A_BUCKET
-                    # The pass is over when all of the source was read, at the rate that it was given.
-                    churn = Churn(at["dynamodb"], writes / (quiet["source_rcu"] / TOUCHED_RCU))
-                    began = cpu()
-                    churn.run(writes)
-                    migrate.until(lambda e: e["live"]["in_step"], 60, "in step after writes alone")
-                    alone = cpu() - began
-                    began = cpu()
-                    writer = threading.Thread(target=churn.run, args=(writes,))
-                    writer.start()
-                    busy = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
-                    busy["cpu_s"] = cpu() - began - alone
-                    writer.join()
-                    migrate.stop(well=(0, 1, 3))
+        with self.in_step(TOUCHED, 1_000) as (beside, at, state, migrate):
+            cpu = lambda: sum(threads_of(migrate.process.pid).values())  # noqa: E731
+            began = cpu()
+            quiet = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+            quiet["cpu_s"] = cpu() - began
+            writes = TOUCHED_BUCKETS * WRITES_A_BUCKET
+            # The pass is over when all of the source was read, at the rate that it was given.
+            churn = Churn(at["dynamodb"], writes / (quiet["source_rcu"] / TOUCHED_RCU))
+            began = cpu()
+            churn.run(writes)
+            migrate.until(lambda e: e["live"]["in_step"], 60, "in step after writes alone")
+            alone = cpu() - began
+            began = cpu()
+            writer = threading.Thread(target=churn.run, args=(writes,))
+            writer.start()
+            busy = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+            busy["cpu_s"] = cpu() - began - alone
+            writer.join()
         rcu = lambda said: said["source_rcu"] + said["target_rcu"]  # noqa: E731
         result = {"quiet_rcu": rcu(quiet), "busy_rcu": rcu(busy), "quiet_cpu_s": quiet["cpu_s"], "busy_cpu_s": busy["cpu_s"],
                   "buckets": busy["digests"]["buckets"], "differing": busy["digests"]["buckets_differing"],
