@@ -117,8 +117,12 @@ LiveProgress live_progress(Migration& m, const Look& look) {
   LiveProgress live;
   for (const Role role : kAllRoles) {
     const Part& part = m.part(role);
-    if (part.state != nullptr)
-      live.roles.push_back({std::string(to_string(role)), part.state, part.why, part.exit_code, part.wish});
+    if (part.state.empty()) continue;
+    live.roles.push_back({.role = std::string(to_string(role)),
+                          .state = std::string(part.state),
+                          .why = part.why,
+                          .exit_code = part.exit_code,
+                          .wish = part.wish});
   }
   live.capturing = m.capturing;
   live.applying = m.applying;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,13 +21,13 @@ namespace messina::jobs {
 
 /// One of the roles, as it stands in this process.
 struct Part {
-  const char* state = nullptr;  ///< of role_state; null: not begun
+  std::string_view state;  ///< of role_state; empty: not begun
   std::string why;
   std::uint64_t exit_code = 0;
   std::uint64_t wish = 0;
 
-  bool begun() const { return state != nullptr && state != role_state::kFailed; }
-  void stands(const char* as) {
+  bool begun() const { return !state.empty() && state != role_state::kFailed; }
+  void stands(std::string_view as) {
     state = as;
     why.clear();
     exit_code = 0;
