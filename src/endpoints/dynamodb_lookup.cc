@@ -11,7 +11,8 @@ class TableLookup final : public Lookup {
   explicit TableLookup(std::shared_ptr<Table> table) : table_(std::move(table)) {}
 
   std::size_t max_keys() const override { return kMaxLookupKeys; }
-  Task<Result<LookupPage>> get(std::span<const std::string_view> keys) override;
+  Task<Result<LookupPage>> get(std::span<const std::string_view> keys,
+                               item::ExpectedItems* expected) override;
   void recycle(LookupPage page) override { table_->loop.slabs().give_back(std::move(page.bytes)); }
 
  private:
@@ -19,13 +20,14 @@ class TableLookup final : public Lookup {
   item::LookupSplitter splitter_;
 };
 
-Task<Result<LookupPage>> TableLookup::get(std::span<const std::string_view> keys) {
+Task<Result<LookupPage>> TableLookup::get(std::span<const std::string_view> keys,
+                                          item::ExpectedItems* expected) {
   const auto body = batch_get_request(table_->name, keys, !table_->alternator);
   auto answer = co_await table_->client.call(aws::kBatchGetItem, body);
   if (!answer) co_return fail(answer.error());
   item::LookupSpans spans;
   spans.items.reserve(keys.size());
-  const auto split = splitter_.split(answer->body.view(), spans);
+  const auto split = splitter_.split(answer->body.view(), spans, expected);
   if (!split) {
     table_->loop.slabs().give_back(std::move(answer->body));
     co_return fail(aws::classify_damage(aws::kBatchGetItem, split.error().message, table_->client.display()));

@@ -20,6 +20,10 @@
 #include "item/key.h"
 #include "pace/capacity_share.h"
 
+namespace messina::item {
+class ExpectedItems;  // item/lookup_page.h
+}
+
 namespace messina::endpoints {
 
 class Inspect;  // endpoints/inspect.h
@@ -277,8 +281,10 @@ class Lookup {
   virtual ~Lookup() = default;
   /// Keys of one get().
   virtual std::size_t max_keys() const = 0;
-  /// One attempt at 1 to max_keys() different raw keys.
-  virtual Task<Result<LookupPage>> get(std::span<const std::string_view> keys) = 0;
+  /// One attempt at 1 to max_keys() different raw keys. `expected` (may be nullptr) outlives the call; items
+  /// that it knew are its views, and do not point into the page's bytes.
+  virtual Task<Result<LookupPage>> get(std::span<const std::string_view> keys,
+                                       item::ExpectedItems* expected) = 0;
   /// Gives a page's memory back for reuse. Optional.
   virtual void recycle(LookupPage page) { (void)page; }
 };

@@ -19,22 +19,6 @@ int hex_value(char c) {
 // Each byte of a word.
 constexpr std::uint64_t each(std::uint8_t byte) { return byte * 0x0101010101010101ULL; }
 
-// Where the plain run of a string ends: at the quote, a backslash or a control character.
-const char* skip_plain(const char* at, const char* end) {
-  // Eight bytes at once. Of the flags only the lowest can be trusted: a borrow may raise those above it.
-  static_assert(std::endian::native == std::endian::little);
-  const auto below = [](std::uint64_t word, std::uint8_t limit) {
-    return (word - each(limit)) & ~word & each(0x80);
-  };
-  for (std::uint64_t word; end - at >= 8; at += 8) {
-    std::memcpy(&word, at, sizeof word);
-    const std::uint64_t stops = below(word ^ each('"'), 1) | below(word ^ each('\\'), 1) | below(word, 0x20);
-    if (stops != 0) return at + std::countr_zero(stops) / 8;
-  }
-  while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
-  return at;
-}
-
 std::uint32_t hex4(const char* at) {
   std::uint32_t value = 0;
   for (int i = 0; i < 4; ++i) value = value * 16 + static_cast<std::uint32_t>(hex_value(at[i]));
@@ -85,6 +69,21 @@ const char* skip_json_number(const char* at, const char* end) {
 }
 
 }  // namespace
+
+const char* skip_unescaped(const char* at, const char* end) {
+  // Eight bytes at once. Of the flags only the lowest can be trusted: a borrow may raise those above it.
+  static_assert(std::endian::native == std::endian::little);
+  const auto below = [](std::uint64_t word, std::uint8_t limit) {
+    return (word - each(limit)) & ~word & each(0x80);
+  };
+  for (std::uint64_t word; end - at >= 8; at += 8) {
+    std::memcpy(&word, at, sizeof word);
+    const std::uint64_t stops = below(word ^ each('"'), 1) | below(word ^ each('\\'), 1) | below(word, 0x20);
+    if (stops != 0) return at + std::countr_zero(stops) / 8;
+  }
+  while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+  return at;
+}
 
 const char* skip_json_scalar(const char* at, const char* end) {
   const std::string_view rest(at, static_cast<std::size_t>(end - at));
@@ -164,7 +163,7 @@ bool ByteCursor::take_string(std::string_view& inside) {
   if (!take('"')) return false;
   const char* const first = at_;
   for (;;) {
-    at_ = skip_plain(at_, end_);
+    at_ = skip_unescaped(at_, end_);
     if (at_ == end_) return false;
     if (*at_ == '"') {
       inside = {first, static_cast<std::size_t>(at_ - first)};

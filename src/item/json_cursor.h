@@ -17,6 +17,10 @@ const char* skip_json_scalar(const char* at, const char* end);
 /// pairs.
 const char* skip_json_escape(const char* at, const char* end);
 
+/// Where the run of a string that stands for itself ends: at a quotation mark, a backslash, a control
+/// character or `end`.
+const char* skip_unescaped(const char* at, const char* end);
+
 /// Appends what the inside of a JSON string stands for. The escapes must be well-formed
 /// (ByteCursor::skip_string sees to that). A \u escape of half a surrogate pair becomes the three bytes that
 /// UTF-8 would have for it if it were allowed; false if there was one.
@@ -57,6 +61,10 @@ class ByteCursor {
   }
   /// Passes over true, false, null or a number. `text` gets it.
   bool take_scalar(std::string_view& text);
+  /// What follows the last token.
+  std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
+  /// Passes over `bytes` of it, which are whole tokens.
+  void skip(std::size_t bytes) { at_ += bytes; }
 
  private:
   const char* at_;

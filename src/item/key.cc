@@ -92,25 +92,28 @@ struct WrittenKey {
   WrittenValue partition, sort;
 };
 
-/// Passes over {"S":"…"} or {"N":"…"} of the type, if it is written so.
-std::optional<std::string_view> take_plain(ByteCursor& cursor, Type type, const char* end) {
-  const std::string_view head = type == Type::S ? R"({"S":)" : R"({"N":)";
-  const char* const first = cursor.position();
-  const std::string_view rest(first, static_cast<std::size_t>(end - first));
-  if ((type != Type::S && type != Type::N) || !rest.starts_with(head)) return std::nullopt;
-  ByteCursor value(rest.substr(head.size()));
-  std::string_view inside;
-  if (value.peek() != '"' || value.last_end() != rest.data() + head.size()) return std::nullopt;
-  if (!value.take_string(inside) || inside.contains('\\')) return std::nullopt;
-  const char* const behind = value.last_end();
-  if (behind == end || *behind != '}') return std::nullopt;
-  cursor = ByteCursor({behind + 1, static_cast<std::size_t>(end - behind - 1)});
-  return inside;
+/// How a value of the type begins whose inside may be plain; empty: that of no value is.
+std::string_view plain_head(Type type) {
+  if (type == Type::S) return R"({"S":")";
+  return type == Type::N ? R"({"N":")" : "";
+}
+constexpr std::size_t kPlainHeadBytes = 6;
+
+/// Takes a value without escapes and white space off the front, behind `leads`, which ends with its head.
+bool take_plain(std::string_view& text, std::string_view leads, WrittenValue* value) {
+  if (leads.empty() || !text.starts_with(leads)) return false;
+  const char* const first = text.data() + leads.size();
+  const char* const end = text.data() + text.size();
+  const char* const quote = skip_unescaped(first, end);
+  if (end - quote < 2 || quote[0] != '"' || quote[1] != '}') return false;
+  value->raw = {first - kPlainHeadBytes, quote + 2};
+  value->plain = {first, quote};
+  text = {quote + 2, end};
+  return true;
 }
 
 Result<WrittenKey> find_values(std::string_view raw, const KeySchema& schema) {
   WrittenKey found;
-  const char* const end = raw.data() + raw.size();
   ByteCursor cursor(raw);
   const auto wanted = [&](std::string_view name) -> std::pair<WrittenValue*, Type> {
     if (found.partition.raw.empty() && json_string_is(name, schema.partition.name))
@@ -126,9 +129,13 @@ Result<WrittenKey> find_values(std::string_view raw, const KeySchema& schema) {
     const auto [value, type] = wanted(name);
     if (value == nullptr) return skip_value(cursor, 1);
     const char* const first = cursor.position();
-    value->plain = take_plain(cursor, type, end);
-    if (!value->plain && !skip_value(cursor, 1)) return false;
-    value->raw = {first, static_cast<std::size_t>(cursor.last_end() - first)};
+    std::string_view rest = cursor.rest();
+    if (take_plain(rest, plain_head(type), value)) {
+      cursor.skip(static_cast<std::size_t>(rest.data() - first));
+    } else {
+      if (!skip_value(cursor, 1)) return false;
+      value->raw = {first, cursor.last_end()};
+    }
     return !whole();  // nothing more to look for: the walk ends
   });
   if (!is_object && !whole()) return fail(ErrorKind::refused, "the item is not DynamoDB JSON");
@@ -231,17 +238,29 @@ std::string key_json(const Key& key, const KeySchema& schema) {
 KeyReader::KeyReader(const KeySchema& schema, const KeySchema& names)
     : schema_(schema), before_partition_("{" + json_string(names.partition.name) + ":") {
   if (schema.sort && names.sort) before_sort_ = "," + json_string(names.sort->name) + ":";
+  const auto leads = [](char before, const KeyAttribute& attribute) {
+    const std::string_view head = plain_head(attribute.type);
+    return head.empty() ? "" : fmt::format("{}{}:{}", before, json_string(attribute.name), head);
+  };
+  partition_leads_ = leads('{', schema.partition);
+  if (schema.sort) sort_leads_ = leads(',', *schema.sort);
 }
 
-Result<void> KeyReader::append(std::string_view raw, std::string* text, std::string* bytes) const {
-  const auto found = find_values(raw, schema_);
-  if (!found) return fail(found.error());
+Result<void> KeyReader::append(std::string_view item, std::string* text, std::string* bytes) const {
+  std::string_view raw = item;
+  WrittenKey key;
+  if (!take_plain(raw, partition_leads_, &key.partition) ||
+      (schema_.sort && !take_plain(raw, sort_leads_, &key.sort))) {
+    Result<WrittenKey> found = find_values(item, schema_);
+    if (!found) return fail(std::move(found.error()));
+    key = *found;
+  }
   if (text != nullptr) *text += before_partition_;
-  Result<void> appended = append_forms(found->partition, schema_.partition, text, bytes);
+  Result<void> appended = append_forms(key.partition, schema_.partition, text, bytes);
   if (!appended) return appended;
   if (schema_.sort) {
     if (text != nullptr) *text += before_sort_;
-    appended = append_forms(found->sort, *schema_.sort, text, bytes);
+    appended = append_forms(key.sort, *schema_.sort, text, bytes);
     if (!appended) return appended;
   }
   if (text != nullptr) text->push_back('}');

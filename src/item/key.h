@@ -49,8 +49,8 @@ Result<std::string> key_text(std::string_view raw, const KeySchema& schema);
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names);
 
 /// Takes the keys out of one table's items, one after the other. Keys of type S and N are copied and not
-/// parsed where they are written without escapes and white space, as servers write them. May be used by many
-/// threads at once.
+/// parsed where they are written without escapes and white space, as servers write them; items that begin
+/// with them are read no further. May be used by many threads at once.
 class KeyReader {
  public:
   explicit KeyReader(const KeySchema& schema) : KeyReader(schema, schema) {}
@@ -64,6 +64,7 @@ class KeyReader {
  private:
   KeySchema schema_;
   std::string before_partition_, before_sort_;  ///< of the text
+  std::string partition_leads_, sort_leads_;  ///< what comes before plain values where items begin with them
 };
 
 }  // namespace messina::item

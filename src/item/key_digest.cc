@@ -41,6 +41,16 @@ void KeyDigest::add(Uint128 hash) {
   ++bucket.keys;
 }
 
+void KeyDigest::add(std::span<const Uint128> hashes) {
+  // A large digest is not in the cache, and no bucket is next to the former one.
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    if (i + kAhead < hashes.size())
+      __builtin_prefetch(&buckets_[bucket_of(hashes[i + kAhead], bucket_bits_)], 1);
+    add(hashes[i]);
+  }
+}
+
 void KeyDigest::merge(const KeyDigest& other) {
   if (other.bucket_bits_ != bucket_bits_) throw std::invalid_argument("digests of different sizes");
   for (std::size_t i = 0; i < buckets_.size(); ++i) {

@@ -45,6 +45,8 @@ class KeyDigest {
   explicit KeyDigest(std::vector<Bucket> buckets);
 
   void add(Uint128 hash);
+  /// Many at once are cheaper.
+  void add(std::span<const Uint128> hashes);
   /// Of a digest with as many buckets. Throws std::invalid_argument otherwise (a bug).
   void merge(const KeyDigest& other);
 

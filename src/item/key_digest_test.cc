@@ -42,6 +42,12 @@ TEST(KeyDigest, DoesNotCareForOrderNorForWhereItWasCut) {
   first.merge(digest_of({some.begin() + 1234, some.end()}));
   EXPECT_EQ(first, whole);
   EXPECT_EQ(whole.keys(), 5000u);
+  KeyedHash hash(secret(1));
+  std::vector<Uint128> hashes;
+  for (const std::string& key : some) hashes.push_back(hash(key));
+  KeyDigest at_once(8);
+  at_once.add(hashes);
+  EXPECT_EQ(at_once, whole);
 }
 
 TEST(KeyDigest, OneKeyMoreOrLessOrOtherShowsInItsBucketAlone) {

@@ -75,9 +75,11 @@ TEST(KeyReaderProperties, GivesWhatTheParsedKeyGives) {
       schema.sort = KeyAttribute{"c", type()};
       names.sort = KeyAttribute{"d", Type::S};
     }
-    std::string raw = R"({"x":{"S":"p"},"p":)" + value(schema.partition.type);
-    if (schema.sort) raw += R"(,"c":)" + value(schema.sort->type);
-    raw += "}";
+    std::string raw =
+        (random.chance(0.5) ? R"({"x":{"S":"p"},"p":)" : R"({"p":)") + value(schema.partition.type);
+    if (schema.sort)
+      raw += (random.chance(0.2) ? R"(,"y":{"M":{}},"c":)" : R"(,"c":)") + value(schema.sort->type);
+    raw += random.chance(0.5) ? R"(,"z":{"N":"1"}})" : "}";
     std::string text, bytes, bytes_alone;
     const KeyReader reader(schema, names);
     const Result<void> read = reader.append(raw, &text, &bytes);

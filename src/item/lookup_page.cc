@@ -1,5 +1,6 @@
 #include "item/lookup_page.h"
 
+#include <concepts>
 #include <utility>
 
 #include "item/answer_reader.h"
@@ -11,7 +12,8 @@ namespace {
 template <class Cursor>
 class LookupReader : public AnswerReader<Cursor> {
  public:
-  LookupReader(Cursor& cursor, LookupSpans& spans) : AnswerReader<Cursor>(cursor), spans_(spans) {}
+  LookupReader(Cursor& cursor, LookupSpans& spans, ExpectedItems* expected = nullptr)
+      : AnswerReader<Cursor>(cursor), spans_(spans), expected_(expected) {}
 
   static void clear(LookupSpans& spans) {
     spans.items.clear();
@@ -42,8 +44,20 @@ class LookupReader : public AnswerReader<Cursor> {
     bool first = true;
     return walk_object(this->cursor_, [&](std::string_view) {
       if (!std::exchange(first, false)) return this->wrong("has Responses of more than one table");
+      if constexpr (std::same_as<Cursor, ByteCursor>)
+        if (expected_ != nullptr) return expected_items();
       return this->objects(spans_.items, "has Responses that are no list", "has an item that is no object",
                            2);
+    });
+  }
+
+  bool expected_items() {
+    return this->list("has Responses that are no list", 2, [this] {
+      this->cursor_.peek();
+      const std::string_view item = expected_->next(this->cursor_.rest());
+      this->cursor_.skip(item.size());
+      spans_.items.push_back(item);
+      return !item.empty();
     });
   }
 
@@ -84,6 +98,7 @@ class LookupReader : public AnswerReader<Cursor> {
   }
 
   LookupSpans& spans_;
+  ExpectedItems* const expected_;
   bool has_responses_ = false, has_unprocessed_ = false;
 };
 
@@ -92,7 +107,11 @@ class LookupReader : public AnswerReader<Cursor> {
 LookupSplitter::LookupSplitter() : index_(std::make_unique<JsonIndex>()) {}
 LookupSplitter::~LookupSplitter() = default;
 
-Result<void> LookupSplitter::split(std::string_view body, LookupSpans& spans) {
+Result<void> LookupSplitter::split(std::string_view body, LookupSpans& spans, ExpectedItems* expected) {
+  if (expected != nullptr) {
+    ByteCursor cursor(body);
+    if (LookupReader(cursor, spans, expected).read()) return {};
+  }
   return read_indexed<LookupReader>(*index_, body, spans);
 }
 

@@ -13,11 +13,20 @@ namespace messina::item {
 
 class JsonIndex;  // item/json_index.h
 
-/// The views point into the bytes that were split.
+/// The views point into the bytes that were split, but for items that were expected.
 struct LookupSpans {
   std::vector<std::string_view> items;             ///< raw JSON objects, in no order
   std::vector<std::string_view> unprocessed_keys;  ///< raw JSON objects, as they were asked for
   std::optional<double> consumed_capacity;         ///< CapacityUnits
+};
+
+/// Items that answers probably have, byte for byte.
+class ExpectedItems {
+ public:
+  virtual ~ExpectedItems() = default;
+  /// `rest` begins where an item of an answer does. An item, whole and well-formed, that it begins with; an
+  /// empty view: none is known. Answers may be read more than once.
+  virtual std::string_view next(std::string_view rest) = 0;
 };
 
 /// Splits answers about one table. What holds for item::PageSplitter holds here, too. An answer that does not
@@ -27,8 +36,9 @@ class LookupSplitter {
   LookupSplitter();
   ~LookupSplitter();
 
-  /// `body` needs kSlabPadding readable bytes behind it. Errors: ErrorKind::corrupt.
-  Result<void> split(std::string_view body, LookupSpans& spans);
+  /// `body` needs kSlabPadding readable bytes behind it. Where `expected` (may be nullptr) knows each item,
+  /// none is looked into, and spans.items are the views that it gave. Errors: ErrorKind::corrupt.
+  Result<void> split(std::string_view body, LookupSpans& spans, ExpectedItems* expected = nullptr);
 
  private:
   std::unique_ptr<JsonIndex> index_;

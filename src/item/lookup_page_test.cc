@@ -1,6 +1,9 @@
 #include "item/lookup_page.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,9 +14,11 @@
 namespace messina::item {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Truly;
 
 Result<void> split_both(const Slab& bytes, LookupSpans& spans) {
   static LookupSplitter splitter;
@@ -93,6 +98,65 @@ TEST(LookupPage, BothWaysAgreeOnDamagedBytes) {
     LookupSpans spans;
     (void)split_both(bytes, spans);
     if (HasFailure()) return;
+  }
+}
+
+/// Knows the items of kAnswer, and another.
+class Expects final : public ExpectedItems {
+ public:
+  explicit Expects(std::vector<std::string> items) : items_(std::move(items)) {}
+  std::string_view next(std::string_view rest) override {
+    for (const std::string& item : items_)
+      if (rest.starts_with(item)) return item;
+    return {};
+  }
+  bool gave(std::string_view item) const {
+    return std::ranges::any_of(items_, [&](const std::string& mine) { return mine.data() == item.data(); });
+  }
+
+ private:
+  const std::vector<std::string> items_;
+};
+
+TEST(LookupPage, ItemsThatWereExpectedAreNotLookedInto) {
+  Expects expected({R"({"p":{"S":"b"},"UnprocessedKeys":{"S":"x"}})", R"({"p":{"S":"a"}})"});
+  const auto bytes = slab(kAnswer);
+  LookupSpans spans, plain;
+  LookupSplitter splitter;
+  ASSERT_TRUE(splitter.split(bytes.view(), plain));
+  ASSERT_TRUE(splitter.split(bytes.view(), spans, &expected));
+  EXPECT_EQ(spans.items, plain.items);
+  EXPECT_THAT(spans.items, Each(Truly([&](std::string_view item) { return expected.gave(item); })));
+  EXPECT_EQ(spans.unprocessed_keys, plain.unprocessed_keys);
+  EXPECT_EQ(spans.consumed_capacity, plain.consumed_capacity);
+}
+
+TEST(LookupPage, OneItemThatWasNotExpectedHasAllOfThemFound) {
+  Expects expected({R"({"p":{"S":"a"}})"});
+  const auto bytes = slab(kAnswer);
+  LookupSpans spans, plain;
+  LookupSplitter splitter;
+  ASSERT_TRUE(splitter.split(bytes.view(), plain));
+  ASSERT_TRUE(splitter.split(bytes.view(), spans, &expected));
+  EXPECT_EQ(spans.items, plain.items);
+  EXPECT_FALSE(expected.gave(spans.items.front()));
+}
+
+TEST(LookupPage, WhatIsExpectedDoesNotHideDamage) {
+  const std::uint64_t seed = 20261124;
+  SCOPED_TRACE(seed);
+  Random random(seed);
+  Expects expected({R"({"p":{"S":"a"}})", R"({"p":{"S":"b"},"UnprocessedKeys":{"S":"x"}})"});
+  LookupSplitter splitter;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string damaged(kAnswer);
+    damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
+    const auto bytes = slab(damaged);
+    LookupSpans spans, plain;
+    const auto slow = split_lookup_bytewise(bytes.view(), plain);
+    ASSERT_EQ(splitter.split(bytes.view(), spans, &expected).has_value(), slow.has_value()) << damaged;
+    ASSERT_EQ(spans.items, plain.items) << damaged;
+    ASSERT_EQ(spans.unprocessed_keys, plain.unprocessed_keys) << damaged;
   }
 }
 

@@ -140,7 +140,7 @@ Task<void> ApplyReader::look_up(std::shared_ptr<ApplyRun> run, Lane* lane, std::
     keys.push_back(text);
   }
   const std::span<const std::string_view> to_ask = keys;
-  Result<endpoints::LookupPage> page = co_await lane->source.get->get(to_ask);
+  Result<endpoints::LookupPage> page = co_await lane->source.get->get(to_ask, nullptr);
   if (!page) {
     reading->error = page.error();
     co_return;

@@ -108,7 +108,7 @@ Task<Result<endpoints::LookupPage>> look_up(Shared pass, std::span<const std::st
     }
     co_await pass->loop.sleep_for(nap, context.stop);
   }
-  Result<endpoints::LookupPage> page = co_await context.lane->source.get->get(keys);
+  Result<endpoints::LookupPage> page = co_await context.lane->source.get->get(keys, nullptr);
   const double cost = page ? page->cost_rcu : 0;
   charge.answered_units(pass->loop.now(), cost);
   if (page)

@@ -40,6 +40,7 @@ Result<void> PageComparison::begin(std::span<const std::string_view> records) {
   bytes_.clear();
   hashes_.clear();
   slots_.clear();
+  known_.clear();
   next_ = 0;
   for (const std::string_view raw : records) {
     const std::size_t text_at = texts_.size(), bytes_at = bytes_.size();
@@ -96,11 +97,27 @@ bool PageComparison::equal(std::string_view source, std::string_view target) {
   return comparer_.equal(transformed_, target);
 }
 
+std::string_view PageComparison::next(std::string_view rest) {
+  if (!sides_.transform.empty()) return {};
+  // Most often the next one: then its key need not be looked for.
+  std::size_t row = next_;
+  if (row >= rows_.size() || !rest.starts_with(rows_[row].raw)) {
+    answered_bytes_.clear();
+    if (!target_keys_.append(rest, nullptr, &answered_bytes_)) return {};
+    const std::optional<std::size_t> found = find(answered_bytes_);
+    if (!found || !rest.starts_with(rows_[*found].raw)) return {};
+    row = *found;
+  }
+  next_ = row + 1;
+  known_.push_back(row);
+  return rows_[row].raw;
+}
+
 Result<void> PageComparison::answered(std::span<const std::string_view> items) {
+  std::size_t known = 0;
   for (const std::string_view item : items) {
-    // Most often the next one, byte for byte: then its key need not be looked for.
-    if (next_ < rows_.size() && sides_.transform.empty() && rows_[next_].raw == item) {
-      rows_[next_++].equal = true;
+    if (known < known_.size() && rows_[known_[known]].raw.data() == item.data()) {
+      rows_[known_[known++]].equal = true;
       continue;
     }
     answered_bytes_.clear();
@@ -111,6 +128,7 @@ Result<void> PageComparison::answered(std::span<const std::string_view> items) {
     rows_[*found].equal = equal(rows_[*found].raw, item);
     next_ = *found + 1;
   }
+  known_.clear();
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "item/difference.h"
 #include "item/key.h"
+#include "item/lookup_page.h"
 #include "item/transform.h"
 #include "jobs/verify_record.h"
 
@@ -35,7 +36,7 @@ struct SidesOfItems {
 };
 
 /// Used for one page after the other: keeps memory between them. Not thread-safe; `sides` outlives it.
-class PageComparison {
+class PageComparison final : public item::ExpectedItems {
  public:
   PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret);
 
@@ -48,6 +49,8 @@ class PageComparison {
   const std::vector<Uint128>& hashes() const { return hashes_; }
   /// The keys to ask the target for, by its names. They stay valid until the next page.
   std::span<const std::string_view> keys() const { return keys_; }
+  /// The page's item that an answer goes on with, if it does, byte for byte.
+  std::string_view next(std::string_view rest) override;
   /// Items that the target answered with, in whatever order: that of keys() is the cheapest. Errors: corrupt,
   /// where one was not asked for.
   Result<void> answered(std::span<const std::string_view> items);
@@ -76,7 +79,8 @@ class PageComparison {
   std::vector<std::string_view> keys_;
   std::string texts_, bytes_;  ///< of all keys, one behind the other
   std::vector<Uint128> hashes_;
-  std::size_t next_ = 0;  ///< the row that is answered next if the target keeps the order
+  std::size_t next_ = 0;            ///< the row that is answered next if the target keeps the order
+  std::vector<std::size_t> known_;  ///< rows that next() gave since items were last answered
   /// Rows by the hash of their key's bytes, open addressing; 0 is free, else the row's number and 1. Empty
   /// until the target first does not keep the order.
   std::vector<std::uint32_t> slots_;

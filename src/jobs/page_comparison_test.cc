@@ -84,10 +84,53 @@ TEST(PageComparison, EachRowIsFoundInWhateverOrderTheTargetAnswers) {
     }
     if (random.chance(0.7))
       for (std::size_t i = target.size(); i > 1; --i) std::swap(target[i - 1], target[random.below(i)]);
-    const auto suspects =
-        page.suspects(Items(source.begin(), source.end()), Items(target.begin(), target.end()));
-    ASSERT_EQ(suspects, expected) << round;
+    const Items sources(source.begin(), source.end()), targets(target.begin(), target.end());
+    ASSERT_EQ(page.suspects(sources, targets), expected) << round;
+    // The same with those that are known before the rest is looked into.
+    ASSERT_TRUE(page.comparison.begin(sources));
+    Items known;
+    for (const std::string_view item : targets) {
+      const std::string_view mine = page.comparison.next(item);
+      known.push_back(mine.empty() ? item : mine);
+    }
+    ASSERT_TRUE(page.comparison.answered(known));
+    ASSERT_EQ(page.comparison.suspects().value(), expected) << round;
   }
+}
+
+TEST(PageComparison, ItemsOfAnAnswerAreKnownWithoutBeingParsed) {
+  const Items source{R"({"id":{"S":"a"},"n":{"N":"1"},"v":{"S":"x"}})",
+                     R"({"id":{"S":"b"},"n":{"N":"2"},"v":{"S":"y"}})"};
+  // b comes first, and what follows is not the item's; then a, whose v differs.
+  const std::string answer = std::string(source[1]) + R"(,{"id":{"S":"a"},"n":{"N":"1"},"v":{"S":"z"}}])";
+  const std::string_view rest = answer;
+  Compared page;
+  ASSERT_TRUE(page.comparison.begin(source));
+  const std::string_view known = page.comparison.next(rest);
+  EXPECT_EQ(known.data(), source[1].data());
+  EXPECT_EQ(known, source[1]);
+  const std::string_view other = rest.substr(known.size() + 1);
+  EXPECT_THAT(page.comparison.next(other), IsEmpty());
+  EXPECT_THAT(page.comparison.next("]"), IsEmpty());
+  ASSERT_TRUE(page.comparison.answered(Items{known, other.substr(0, other.size() - 1)}));
+  EXPECT_THAT(page.comparison.suspects().value(), ElementsAre(R"({"id":{"S":"a"},"n":{"N":"1"}})"));
+}
+
+TEST(PageComparison, WhatWasKnownOfAnAnswerThatCameToNothingCountsForNone) {
+  const Items source{R"({"id":{"S":"a"},"n":{"N":"1"}})", R"({"id":{"S":"b"},"n":{"N":"2"}})"};
+  Compared page;
+  ASSERT_TRUE(page.comparison.begin(source));
+  EXPECT_EQ(page.comparison.next(source[0]), source[0]);  // then the answer was cut
+  EXPECT_EQ(page.comparison.next(source[1]), source[1]);
+  ASSERT_TRUE(page.comparison.answered(Items{source[1]}));
+  EXPECT_THAT(page.comparison.suspects().value(), ElementsAre(source[0]));
+}
+
+TEST(PageComparison, NothingIsKnownOfItemsThatAreRenamedOnTheWay) {
+  Compared page({.renames = {{"id", "order"}}, .drops = {}});
+  const Items source{R"({"id":{"S":"a"},"n":{"N":"1"}})"};
+  ASSERT_TRUE(page.comparison.begin(source));
+  EXPECT_THAT(page.comparison.next(source[0]), IsEmpty());
 }
 
 TEST(PageComparison, AnAnswerThatNobodyAskedForIsAnError) {

@@ -1,6 +1,7 @@
 // The judge: of keys on which the sides disagreed once, which are different (PROTOCOL rule 17).
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -38,8 +39,8 @@ struct Suspect {
 
 /// Some suspects on their way to a verdict.
 struct Round {
-  std::vector<Suspect> suspects;
-  std::map<std::string, Suspect*, std::less<>> by_bytes;
+  std::vector<Suspect> suspects;  ///< none is added once they are in by_bytes
+  std::unordered_map<std::string_view, Suspect*> by_bytes;
   /// Of keys that are in it already, by numbers that are written otherwise (1000, 1e3): no server takes both
   /// in one lookup.
   std::vector<state::KeyNote> twice;
@@ -278,38 +279,34 @@ Task<Result<void>> judge_round(Shared judge, std::shared_ptr<Round> round) {
   co_return Result<void>();
 }
 
-Result<std::shared_ptr<Round>> round_of(const std::vector<std::string>& keys, const SidesOfItems& sides) {
+/// Room for so many suspects, which stay where they are.
+std::shared_ptr<Round> round_of(std::size_t most) {
   auto round = std::make_shared<Round>();
-  const item::KeyReader reader(sides.source_key, sides.target_key);
-  std::set<std::string> known;
-  for (const std::string& text : keys) {
-    std::string target_key, bytes;
-    const Result<void> key = reader.append(text, &target_key, &bytes);
-    if (!key)
-      return fail(ErrorKind::config,
-                  fmt::format("{} is no key of the source's table: {}", text, key.error().message));
-    if (!known.insert(bytes).second) {
-      round->twice.push_back({.key = text, .verdict = Verdict::unsettled, .cause = kTwice});
-      continue;
-    }
-    round->suspects.push_back({.key = text, .target_key = std::move(target_key), .bytes = std::move(bytes)});
-  }
-  for (Suspect& suspect : round->suspects) round->by_bytes.emplace(suspect.bytes, &suspect);
+  round->suspects.reserve(most);
   return round;
 }
 
-std::vector<std::string> keys_of(const std::vector<state::KeyNote>& notes) {
-  std::vector<std::string> keys;
-  for (const state::KeyNote& note : notes) keys.push_back(note.key);
-  return keys;
+/// Adds a key, but for one out of the sample (nullptr: all are in it). `reader`: of the source's keys, by the
+/// target's names. Errors: config, where it is no key of the source.
+Result<void> add(Round& round, const item::KeyReader& reader, KeySample* sample, const std::string& key) {
+  Suspect suspect{.key = key, .target_key = {}, .bytes = {}};
+  const Result<void> read = reader.append(key, &suspect.target_key, &suspect.bytes);
+  if (!read)
+    return fail(ErrorKind::config,
+                fmt::format("{} is no key of the source's table: {}", key, read.error().message));
+  if (sample != nullptr && !sample->has(suspect.bytes)) return {};
+  if (round.by_bytes.contains(suspect.bytes)) {
+    round.twice.push_back({.key = key, .verdict = Verdict::unsettled, .cause = kTwice});
+    return {};
+  }
+  Suspect& added = round.suspects.emplace_back(std::move(suspect));
+  round.by_bytes.emplace(added.bytes, &added);
+  return {};
 }
 
 /// Which of the keys are equal on both sides as they are read now; the others are put among the suspects.
-Task<Result<void>> look_at_keys(Shared judge, std::vector<std::string> keys) {
+Task<Result<void>> look_at_keys(Shared judge, std::shared_ptr<Round> round) {
   const std::shared_ptr<VerifyRun>& run = judge->run;
-  auto made = round_of(keys, run->sides);
-  if (!made) co_return fail(made.error());
-  const std::shared_ptr<Round> round = *made;
   const Result<void> source = co_await read_items(judge, round, Side::source, &Suspect::source);
   if (!source) co_return source;
   const Result<void> target = co_await read_items(judge, round, Side::target, &Suspect::target);
@@ -332,15 +329,19 @@ Task<Result<void>> judge_all(Shared judge) {
   const std::shared_ptr<VerifyRun>& run = judge->run;
   state::NoteFilter filter;
   filter.verdicts = {Verdict::suspect};
+  const item::KeyReader reader(run->sides.source_key, run->sides.target_key);
   filter.limit = kJudgedAtOnce;
   while (!run->halt.requested()) {
     const Result<std::vector<state::KeyNote>> some = co_await run->context.store->notes(filter);
     if (!some) co_return fail(some.error());
     if (some->empty()) co_return Result<void>();
     filter.after_key = some->back().key;
-    auto round = round_of(keys_of(*some), run->sides);
-    if (!round) co_return fail(round.error());
-    const Result<void> well = co_await judge_round(judge, *round);
+    const std::shared_ptr<Round> round = round_of(some->size());
+    for (const state::KeyNote& note : *some) {
+      const Result<void> added = add(*round, reader, nullptr, note.key);
+      if (!added) co_return added;
+    }
+    const Result<void> well = co_await judge_round(judge, round);
     if (!well) co_return well;
   }
   co_return Result<void>();
@@ -379,18 +380,17 @@ Task<Result<void>> look_at_touched(std::shared_ptr<VerifyRun> run) {
   const auto judge = std::make_shared<Judge>(run);
   state::SpoolStore& spool = *run->context.live->spool;
   KeySample sample(run->options.scope);
+  const item::KeyReader reader(run->sides.source_key, run->sides.target_key);
   std::string after;
   while (!run->halt.requested()) {
     const Result<std::vector<state::Touch>> touches = co_await spool.touches(after, kTouchesAtOnce);
     if (!touches) co_return fail(touches.error());
     if (touches->empty()) co_return Result<void>();
     after = touches->back().key;
-    std::vector<std::string> keys;
-    for (const state::Touch& touch : *touches) {
-      const auto key = item::find_key(touch.key, run->sides.source_key);
-      if (key && sample.has(item::key_bytes(*key))) keys.push_back(touch.key);
-    }
-    const Result<void> looked = co_await look_at_keys(judge, std::move(keys));
+    const std::shared_ptr<Round> round = round_of(touches->size());
+    // What is no key of these tables is in neither pass.
+    for (const state::Touch& touch : *touches) (void)add(*round, reader, &sample, touch.key);
+    const Result<void> looked = co_await look_at_keys(judge, round);
     if (!looked) co_return fail(looked.error());
     // What disagreed is kept as a suspect by now.
     const Result<void> forgotten = co_await spool.forget_touches(*touches);

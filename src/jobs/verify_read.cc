@@ -100,7 +100,7 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
     return comparison.answered(items);
   };
   const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
-                                              comparison.keys(), std::move(take));
+                                              comparison.keys(), std::move(take), &comparison);
   if (!rcu) co_return fail(rcu.error());
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());

@@ -271,7 +271,8 @@ Task<bool> after_failure(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, 
 }
 
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
-                             std::span<const std::string_view> keys, TakeItems take) {
+                             std::span<const std::string_view> keys, TakeItems take,
+                             item::ExpectedItems* expected) {
   endpoints::Lookup* const lookup = side == Side::source ? lane->source.get.get() : lane->target.get.get();
   Loop* const loop = lane->loop;
   std::vector<std::string> unprocessed;
@@ -287,7 +288,7 @@ Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side si
     VerifyCharge charge(*run, side);
     const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(some.size()));
     if (!granted) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
-    Result<endpoints::LookupPage> page = co_await lookup->get(some);
+    Result<endpoints::LookupPage> page = co_await lookup->get(some, expected);
     charge.answered(loop->now(), true, 0, page ? page->cost_rcu : 0);
     Error error{ErrorKind::throttled, "keys of a lookup were left unprocessed"};
     if (page) {

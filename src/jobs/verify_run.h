@@ -135,10 +135,12 @@ class VerifyCharge {
 
 using TakeItems = std::function<Result<void>(std::span<const std::string_view>)>;
 /// Looks raw keys up, in their order, by the lane's endpoint until each of them was answered; they outlive
-/// the call. `take` gets each answer's items on the lane's loop, on which it runs. Says what it cost, in RCU.
-/// Errors: stopped, of `take`, and what the side answered for good.
+/// the call, as does `expected` (may be nullptr; endpoints::Lookup). `take` gets each answer's items on the
+/// lane's loop, on which it runs. Says what it cost, in RCU. Errors: stopped, of `take`, and what the side
+/// answered for good.
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
-                             std::span<const std::string_view> keys, TakeItems take);
+                             std::span<const std::string_view> keys, TakeItems take,
+                             item::ExpectedItems* expected = nullptr);
 
 /// Waits until a read may be sent: budgets, and a person's pause. False: the run was halted.
 Task<bool> may_read(std::shared_ptr<VerifyRun> run, Loop* loop, VerifyCharge* charge,

@@ -342,7 +342,7 @@ Result<void> VerifyLedger::Impl::store_hashes(const VerifyCommit& step) {
     known->journal_bytes = 0;
   }
   const auto store = [&](std::string_view side, const std::vector<Uint128>& hashes, item::KeyDigest& digest) {
-    for (const Uint128 hash : hashes) digest.add(hash);
+    digest.add(hashes);
     const std::uint64_t bytes = hashes.size() * kHashBytes;
     const std::uint64_t in_digest = digest.buckets().size() * kBucketBytes;
     if (bytes <= std::max(in_digest, kLeastFolded)) {

@@ -53,7 +53,8 @@ class BenchLookup final : public endpoints::Lookup {
   BenchLookup(ApplyBench::Source& source, SimLoop& loop) : source_(source), loop_(loop) {}
 
   std::size_t max_keys() const override { return source_.max_keys; }
-  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys) override {
+  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys,
+                                          item::ExpectedItems*) override {
     endpoints::LookupPage page;
     page.sent_at = loop_.now();
     source_.lookups.push_back(page.sent_at);

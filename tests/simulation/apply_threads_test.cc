@@ -78,7 +78,8 @@ class Source final : public endpoints::Lookup {
  public:
   Source(Loop& loop, Tables& tables) : loop_(loop), tables_(tables) {}
   std::size_t max_keys() const override { return 20; }
-  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys) override {
+  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys,
+                                          item::ExpectedItems*) override {
     endpoints::LookupPage page;
     page.sent_at = loop_.now();
     co_await loop_.sleep_for(100us, nullptr);

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "item/lookup_page.h"
+
 namespace messina::simulation {
 
 namespace {
@@ -283,7 +285,8 @@ class SimLookup final : public endpoints::Lookup {
 
   std::size_t max_keys() const override { return world_.plan().batch_items + 1; }
 
-  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys) override {
+  Task<Result<endpoints::LookupPage>> get(std::span<const std::string_view> keys,
+                                          item::ExpectedItems* expected) override {
     if (keys.empty() || keys.size() > max_keys()) {
       world_.violate(Violation::Kind::broken_rule, fmt::format("a lookup of {} keys", keys.size()));
     }
@@ -299,6 +302,7 @@ class SimLookup final : public endpoints::Lookup {
       co_return fail(Error{ErrorKind::throttled, "slow down", "ProvisionedThroughputExceededException"});
     }
     look_up(page, keys);
+    if (expected != nullptr) recognise(page, *expected);
     co_await loop_.sleep_for(world_.between(1ms, 10ms), nullptr);
     co_return page;
   }
@@ -331,6 +335,16 @@ class SimLookup final : public endpoints::Lookup {
       begin = end;
     }
     page.cost_rcu = kRcuPerItem * static_cast<double>(keys.size());
+  }
+
+  /// As the splitter of answers does: all of them, or none.
+  static void recognise(endpoints::LookupPage& page, item::ExpectedItems& expected) {
+    std::vector<std::string_view> known;
+    for (const std::string_view item : page.items) {
+      known.push_back(expected.next(item));
+      if (known.back().empty()) return;
+    }
+    page.items = std::move(known);
   }
 
   std::optional<Version> version_of(KeyId key) const {
