@@ -1,6 +1,7 @@
 #include "sim/bench_mode.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <numeric>
@@ -32,12 +33,13 @@ constexpr std::size_t kShuffle = 37;
 /// A key's text is `k` and so many digits.
 constexpr std::size_t kKeyDigits = 15;
 
-std::string render_item(std::uint64_t key, std::size_t size) {
-  std::string item = fmt::format(R"({{"pk":{{"S":"k{:0{}}"}},"v":{{"S":")", key, kKeyDigits);
-  constexpr std::string_view kEnd = "\"}}";
-  item.append(size - item.size() - kEnd.size(), 'x');
-  item += kEnd;
-  return item;
+std::string render_item(std::uint64_t key, std::size_t size, bool key_last) {
+  const std::string pk = fmt::format(R"("pk":{{"S":"k{:0{}}"}})", key, kKeyDigits);
+  std::string v = R"("v":{"S":")";
+  constexpr std::string_view kEnd = "\"}", kAround = "{,}";
+  v.append(size - pk.size() - v.size() - kEnd.size() - kAround.size(), 'x');
+  v += kEnd;
+  return key_last ? fmt::format("{{{},{}}}", v, pk) : fmt::format("{{{},{}}}", pk, v);
 }
 
 }  // namespace
@@ -55,16 +57,16 @@ Result<BenchOptions> parse_bench(std::string_view text) {
       options.table = value;
       continue;
     }
-    if (name != "items" && name != "size" && name != "page-ms" && name != "write-ms" && name != "shuffled") {
+    constexpr std::array kNumbers{"items", "size", "page-ms", "write-ms", "shuffled", "key-last"};
+    if (std::ranges::find(kNumbers, name) == kNumbers.end()) {
       return fail(ErrorKind::usage,
-                  fmt::format("--bench: unknown setting \"{}\"; it takes "
-                              "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N,shuffled=0|1",
-                              name));
+                  fmt::format("--bench: unknown setting \"{}\"; it takes {}", name, kBenchSettings));
     }
     const auto amount = number(name, value);
     if (!amount) return fail(amount.error());
     if (name == "items") options.items = *amount;
     if (name == "shuffled") options.shuffled = *amount != 0;
+    if (name == "key-last") options.key_last = *amount != 0;
     if (name == "size") options.size_bytes = *amount;
     if (name == "page-ms") options.page_delay = std::chrono::milliseconds(std::min(*amount, kLongestDelayMs));
     if (name == "write-ms")
@@ -88,7 +90,7 @@ BenchMode::BenchMode(BenchOptions options, const Personality& personality)
     text.reserve(page_items_ * stride_);
     for (std::size_t i = 0; i < page_items_; ++i) {
       if (i > 0) text.push_back(',');
-      text += render_item(page * page_items_ + i, options_.size_bytes);
+      text += render_item(page * page_items_ + i, options_.size_bytes, options_.key_last);
     }
   }
   swallowed_ = finish(std::make_shared<const std::string>(R"({"UnprocessedItems":{}})"));

@@ -21,9 +21,12 @@ struct BenchOptions {
   bool serves_pages = true;                               ///< false: this service only swallows writes
   std::chrono::milliseconds page_delay{}, write_delay{};  ///< before an answer
   bool shuffled = false;  ///< BatchGetItem answers in another order than it was asked in
+  bool key_last = false;  ///< items are written with their key behind their other attribute
 };
 
-/// Reads "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N,shuffled=0|1"; only items is needed.
+inline constexpr const char* kBenchSettings =
+    "items=N,size=BYTES,table=NAME,page-ms=N,write-ms=N,shuffled=0|1,key-last=0|1";
+/// Reads kBenchSettings; only items is needed.
 Result<BenchOptions> parse_bench(std::string_view text);
 
 struct BenchAnswer {

@@ -139,8 +139,7 @@ void define(CLI::App& app, Words& words) {
   app.add_option("--table", words.tables, "Create a table: NAME:KEY=TYPE[,SORTKEY=TYPE], types S, N, B");
   app.add_option("--preload", words.preload, "Load JSON lines of items: TABLE=FILE");
   app.add_option("--bench", words.bench,
-                 "items=N,size=BYTES,table=NAME[,page-ms=N,write-ms=N,shuffled=0|1]: pages rendered once, "
-                 "writes swallowed");
+                 fmt::format("{}: pages rendered once, writes swallowed", kBenchSettings));
   app.add_option("--tls-cert", words.certificate_file, "Serve TLS: certificate (PEM)");
   app.add_option("--tls-key", words.key_file, "Serve TLS: private key (PEM)");
   app.add_option("--seed", words.seed, "Seed of all draws (default: random, printed)");

@@ -160,6 +160,19 @@ TEST(Bench, LookupsCanBeAnsweredInAnotherOrder) {
   EXPECT_TRUE(std::ranges::is_permutation(given, asked));
 }
 
+TEST(Bench, ItemsCanBeWrittenWithTheirKeyLast) {
+  const auto options = parse_bench("items=500,size=100,table=t,key-last=1");
+  ASSERT_TRUE(options);
+  const auto service = serve(dynamodb(), *options);
+  Caller caller(service->addresses());
+  const auto answer = caller.call("Scan", R"({"TableName":"t","Limit":1})");
+  const json::value scanned = json::parse(answer->body.view());
+  const json::object item = scanned.at("Items").at(0).as_object();
+  ASSERT_EQ(item.size(), 2u);
+  EXPECT_EQ(item.begin()->key(), "v");
+  EXPECT_EQ(json::serialize(item).size(), 100u);
+}
+
 TEST(Bench, WhatPagesConsumeIsCounted) {
   const auto options = parse_bench("items=1000,size=4096,table=orders,page-ms=1,write-ms=1");
   ASSERT_TRUE(options);

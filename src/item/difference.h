@@ -40,6 +40,8 @@ std::string member_path(const std::string& parent, std::size_t index);
 class ItemComparer {
  public:
   bool equal(std::string_view source, std::string_view target);
+  /// True only if they are equal; false also where that cannot be told without parsing all of them.
+  bool equal_by_attributes(std::string_view source, std::string_view target);
   /// The first `most` differences, in the order of the source's names, then what only the target has. Empty
   /// if they are equal.
   std::vector<Difference> differences(std::string_view source, std::string_view target, std::size_t most);
@@ -48,13 +50,15 @@ class ItemComparer {
   struct Attribute {
     std::string_view name;   ///< unescaped
     std::string_view value;  ///< raw
+    bool found = false;      ///< on the target
   };
-  using Attributes = std::vector<Attribute>;
-  /// False if they have to be parsed to tell.
-  bool equal_by_attributes(std::string_view source, std::string_view target);
-  bool read(std::string_view raw, Attributes& attributes);
+  bool read_source(std::string_view raw);
+  Attribute* find(std::string_view name);
+  std::string_view unescaped(std::string_view name);
 
-  Attributes source_, target_;
+  std::vector<Attribute> source_;
+  std::vector<std::string_view> names_;
+  std::size_t last_ = 0;               ///< the attribute of source_ that was found last
   std::deque<std::string> unescaped_;  ///< what names may view
 };
 

@@ -1,5 +1,6 @@
 #include "item/difference.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -121,18 +122,31 @@ TEST(ItemComparer, AgreesWithValuesOnRandomItems) {
       R"({"L":[{"N":"1.0"}]})", R"({"M":{"x":{"N":"1"}}})", R"({"M":{}})"};
   const std::vector<std::string> names = {"a", "b", "c", R"(\u0061)", R"(d\n)"};
   const auto draw = [&] {
-    std::string item = "{";
-    for (std::uint64_t n = random.below(5); n > 0; --n) {
-      if (item.size() > 1) item += ',';
-      item += '"' + names[random.below(names.size())] + "\":" + values[random.below(values.size())];
-    }
-    return item + "}";
+    std::vector<std::string> members;
+    for (std::uint64_t n = random.below(5); n > 0; --n)
+      members.push_back('"' + names[random.below(names.size())] +
+                        "\":" + values[random.below(values.size())]);
+    return members;
   };
+  const auto text = [&](const std::vector<std::string>& members) {
+    const std::string space = random.chance(0.2) ? " " : "";
+    return "{" + space + fmt::format("{}", fmt::join(members, "," + space)) + space + "}";
+  };
+  ItemComparer comparer;
+  int sure = 0;
   for (int i = 0; i < 20'000; ++i) {
-    const std::string source = draw(), target = draw();
+    std::vector<std::string> of_source = draw();
+    const std::string source = text(of_source);
+    for (std::size_t n = of_source.size(); n > 1; --n)
+      std::swap(of_source[n - 1], of_source[random.below(n)]);
+    const std::string target = text(random.chance(0.5) ? of_source : draw());
     const bool same = equal(*parse_item(source), *parse_item(target));
     EXPECT_EQ(differences(source, target).empty(), same) << source << ' ' << target;
+    if (!comparer.equal_by_attributes(source, target)) continue;
+    ++sure;
+    EXPECT_TRUE(same) << source << ' ' << target;
   }
+  EXPECT_GT(sure, 5'000) << "items of two orders are told to be equal without being parsed";
 }
 
 }  // namespace

@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace messina::item {
 namespace {
 
@@ -71,6 +75,18 @@ const char* skip_json_number(const char* at, const char* end) {
 }  // namespace
 
 const char* skip_unescaped(const char* at, const char* end) {
+#ifdef __SSE2__
+  const __m128i quotes = _mm_set1_epi8('"'), backslashes = _mm_set1_epi8('\\'),
+                controls = _mm_set1_epi8(0x1f);
+  for (; end - at >= 16; at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(block, controls), controls);
+    const __m128i stops = _mm_or_si128(
+        control, _mm_or_si128(_mm_cmpeq_epi8(block, quotes), _mm_cmpeq_epi8(block, backslashes)));
+    const auto which = static_cast<std::uint32_t>(_mm_movemask_epi8(stops));
+    if (which != 0) return at + std::countr_zero(which);
+  }
+#endif
   // Eight bytes at once. Of the flags only the lowest can be trusted: a borrow may raise those above it.
   static_assert(std::endian::native == std::endian::little);
   const auto below = [](std::uint64_t word, std::uint8_t limit) {

@@ -1,6 +1,7 @@
 #include "item/key.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -32,6 +33,8 @@ Result<Value> checked_json(std::string_view raw, const KeyAttribute& attribute) 
 
 // Encodings of a value as key_bytes has it: a byte for the type, then bytes that order as the values do.
 
+constexpr std::string_view kEndOfBytes("\0\0", 2);
+
 // Ends with the pair 00 00; a zero byte inside becomes 00 FF, so that what is longer is greater and no text
 // is the beginning of another.
 void append_bytes(std::string& out, std::string_view bytes) {
@@ -39,7 +42,7 @@ void append_bytes(std::string& out, std::string_view bytes) {
     out.push_back(c);
     if (c == '\0') out.push_back('\xff');
   }
-  out.append(2, '\0');
+  out += kEndOfBytes;
 }
 
 // Zero is 80. A positive number is 81, the exponent with its sign flipped (2 bytes, big-endian), the digits
@@ -158,26 +161,40 @@ void append_as_written(std::string& out, const Value& value, std::string_view ra
   out += "\"}";
 }
 
-/// Appends what is asked for: a value as key_text() has it, and as key_bytes() does.
-Result<void> append_forms(const WrittenValue& value, const KeyAttribute& attribute, std::string* text,
-                          std::string* bytes) {
+/// One growth for all of them: keys are short, and there are many.
+void append_all(std::string& out, std::initializer_list<std::string_view> parts) {
+  const std::size_t first = out.size();
+  std::size_t size = first;
+  for (const std::string_view part : parts) size += part.size();
+  out.resize_and_overwrite(size, [&](char* text, std::size_t) {
+    char* at = text + first;
+    for (const std::string_view part : parts) at += part.copy(at, part.size());
+    return size;
+  });
+}
+
+/// Appends what is asked for: a value as key_text() has it behind `before`, and as key_bytes() does.
+Result<void> append_forms(const WrittenValue& value, const KeyAttribute& attribute, std::string_view before,
+                          std::string* text, std::string* bytes) {
   const bool is_number = attribute.type == Type::N;
   const std::optional<Number> number = value.plain && is_number ? Number::parse(*value.plain) : std::nullopt;
   if (value.plain && (!is_number || number)) {
-    if (text != nullptr) *text += value.raw;
+    if (text != nullptr) append_all(*text, {before, value.raw});
     if (bytes == nullptr) return {};
-    *bytes += is_number ? 'N' : 'S';
-    if (is_number) {
+    if (number) {
+      *bytes += 'N';
       append_number(*bytes, *number);
     } else {  // a zero byte would have been escaped
-      *bytes += *value.plain;
-      bytes->append(2, '\0');
+      append_all(*bytes, {"S", *value.plain, kEndOfBytes});
     }
     return {};
   }
   const Result<Value> parsed = checked_json(value.raw, attribute);
   if (!parsed) return fail(parsed.error());
-  if (text != nullptr) append_as_written(*text, *parsed, value.raw);
+  if (text != nullptr) {
+    *text += before;
+    append_as_written(*text, *parsed, value.raw);
+  }
   if (bytes != nullptr) append_key_value(*bytes, *parsed);
   return {};
 }
@@ -255,14 +272,9 @@ Result<void> KeyReader::append(std::string_view item, std::string* text, std::st
     if (!found) return fail(std::move(found.error()));
     key = *found;
   }
-  if (text != nullptr) *text += before_partition_;
-  Result<void> appended = append_forms(key.partition, schema_.partition, text, bytes);
+  Result<void> appended = append_forms(key.partition, schema_.partition, before_partition_, text, bytes);
+  if (appended && schema_.sort) appended = append_forms(key.sort, *schema_.sort, before_sort_, text, bytes);
   if (!appended) return appended;
-  if (schema_.sort) {
-    if (text != nullptr) *text += before_sort_;
-    appended = append_forms(key.sort, *schema_.sort, text, bytes);
-    if (!appended) return appended;
-  }
   if (text != nullptr) text->push_back('}');
   return {};
 }

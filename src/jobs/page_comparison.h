@@ -38,7 +38,10 @@ struct SidesOfItems {
 /// Used for one page after the other: keeps memory between them. Not thread-safe; `sides` outlives it.
 class PageComparison final : public item::ExpectedItems {
  public:
-  PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret);
+  /// `keys_at_once`: how many of keys() are asked for together, in their order; where they are not, answers
+  /// in another order take longer.
+  PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret,
+                 std::size_t keys_at_once);
 
   /// Begins with a page; the records stay valid until the next one. Keys out of the sample are passed over.
   /// Errors: corrupt, where an item has no key.
@@ -61,29 +64,34 @@ class PageComparison final : public item::ExpectedItems {
  private:
   struct Row {
     std::string_view raw;
-    std::size_t text_at, bytes_at;  ///< where its key begins in texts_ and bytes_, and the former one ends
+    std::uint32_t text_at, bytes_at;  ///< where its key begins in texts_ and bytes_, and the former one ends
     bool equal = false;
   };
   bool equal(std::string_view source, std::string_view target);
   std::string_view key_bytes(std::size_t row) const;
   /// The row of a key; nullopt: none has it.
   std::optional<std::size_t> find(std::string_view key_bytes);
-  void index_rows();
+  std::optional<std::size_t> find_indexed(std::string_view key_bytes) const;
+  void index_rows(std::size_t first, std::size_t end);
 
   const SidesOfItems& sides_;
   const item::KeyReader source_keys_, target_keys_;
   KeySample sample_;
   KeyedHash hash_;
+  const std::size_t keys_at_once_;
   item::ItemComparer comparer_;
   std::vector<Row> rows_;
   std::vector<std::string_view> keys_;
   std::string texts_, bytes_;  ///< of all keys, one behind the other
   std::vector<Uint128> hashes_;
   std::size_t next_ = 0;            ///< the row that is answered next if the target keeps the order
+  bool in_order_ = true;            ///< it was kept by the last item that was looked into
   std::vector<std::size_t> known_;  ///< rows that next() gave since items were last answered
-  /// Rows by the hash of their key's bytes, open addressing; 0 is free, else the row's number and 1. Empty
-  /// until the target first does not keep the order.
+  /// Some rows by the hash of their key's bytes, open addressing; 0 is free, else the row's number and 1. Of
+  /// none until the target first does not keep the order; then of those that were asked for together, as long
+  /// as answers are about these: they stay in the nearest cache.
   std::vector<std::uint32_t> slots_;
+  std::size_t indexed_first_ = 0, indexed_end_ = 0;
   std::string transformed_, answered_bytes_;
 };
 

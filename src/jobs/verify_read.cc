@@ -21,7 +21,8 @@ struct Worker {
       : run(std::move(of)),
         lane(on),
         side(reads),
-        comparison(run->sides, KeySample(run->options.scope), run->record.secret),
+        comparison(run->sides, KeySample(run->options.scope), run->record.secret,
+                   lane->target.get->max_keys()),
         target_keys(run->sides.target_key, run->sides.source_key),
         source_keys(run->sides.source_key),
         sample(run->options.scope),
@@ -40,6 +41,7 @@ struct Worker {
   const item::KeyReader target_keys, source_keys;
   KeySample sample;
   KeyedHash hash;
+  std::vector<Uint128> hashes;  ///< of the page's keys on the target, where its digest is made
   Random random{0};
   endpoints::Unit unit;
 };
@@ -86,7 +88,6 @@ std::shared_ptr<Ahead> read_ahead(const std::shared_ptr<Worker>& worker, endpoin
 
 /// What came of a page.
 struct PageFindings {
-  std::vector<Uint128> source_keys, target_keys;
   std::vector<std::string> suspects;
   state::VerifyCounts counts;
 };
@@ -105,7 +106,6 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());
   findings->suspects = std::move(*suspects);
-  findings->source_keys = comparison.hashes();
   findings->counts.items = comparison.size();
   findings->counts.target_rcu = *rcu;
   co_return Result<void>();
@@ -117,14 +117,15 @@ std::unexpected<Error> no_key(std::string_view side, const Error& error) {
 
 Result<void> add_up(Worker& worker, const endpoints::Page& page, PageFindings& findings) {
   std::string bytes;
+  worker.hashes.clear();
   for (const std::string_view raw : page.records) {
     bytes.clear();
     const Result<void> key = worker.target_keys.append(raw, nullptr, &bytes);
     if (!key) return no_key("target", key.error());
     if (!worker.sample.has(bytes)) continue;
-    findings.target_keys.push_back(worker.hash(bytes));
+    worker.hashes.push_back(worker.hash(bytes));
   }
-  findings.counts.items = findings.target_keys.size();
+  findings.counts.items = worker.hashes.size();
   return {};
 }
 
@@ -205,8 +206,9 @@ Task<void> read_unit(std::shared_ptr<Worker> worker, std::size_t index) {
                                        .done = page->end,
                                        .delta = findings->counts};
     worker->scan().recycle(std::move(*here->page));
-    co_await run->add(std::move(step), std::move(findings->source_keys), std::move(findings->target_keys),
-                      std::move(findings->suspects));
+    const std::vector<Uint128>& keys =
+        worker->side == VerifySide::source ? worker->comparison.hashes() : worker->hashes;
+    co_await run->add(std::move(step), keys, std::move(findings->suspects));
   }
   if (ahead) co_await ahead->reading.wait();
 }

@@ -59,9 +59,9 @@ std::optional<Error> VerifyRun::failure() const {
 
 // ------------------------------------------------------------------------------------------ commits
 
-Task<void> VerifyRun::add(state::VerifyCommit::UnitStep step, std::vector<Uint128> source_keys,
-                          std::vector<Uint128> target_keys, std::vector<std::string> suspects) {
-  std::size_t bytes = step.cursor.size() + sizeof(Uint128) * (source_keys.size() + target_keys.size());
+Task<void> VerifyRun::add(state::VerifyCommit::UnitStep step, std::span<const Uint128> keys,
+                          std::vector<std::string> suspects) {
+  std::size_t bytes = step.cursor.size() + keys.size_bytes();
   for (const std::string& key : suspects) bytes += key.size();
   AsyncSemaphore::Lease lease = co_await room_.acquire(static_cast<std::int64_t>(bytes));
   const std::lock_guard lock(mutex);
@@ -71,8 +71,9 @@ Task<void> VerifyRun::add(state::VerifyCommit::UnitStep step, std::vector<Uint12
   of_unit.cursor = std::move(step.cursor);
   of_unit.done = step.done;
   of_unit.delta += step.delta;
-  std::ranges::copy(source_keys, std::back_inserter(pending_.source_keys));
-  std::ranges::copy(target_keys, std::back_inserter(pending_.target_keys));
+  const bool forward = units[step.unit].side == state::VerifySide::source;
+  std::vector<Uint128>& of_side = forward ? pending_.source_keys : pending_.target_keys;
+  of_side.insert(of_side.end(), keys.begin(), keys.end());
   for (std::string& key : suspects) pending_.notes.push_back({.key = std::move(key)});
 }
 
@@ -106,6 +107,17 @@ bool VerifyRun::take_pending(state::VerifyCommit& commit) {
          !commit.target_keys.empty() || commit.record;
 }
 
+void VerifyRun::reuse(state::VerifyCommit& commit) {
+  const std::lock_guard lock(mutex);
+  const auto give_back = [](std::vector<Uint128>& from, std::vector<Uint128>& to) {
+    if (!to.empty() || from.capacity() <= to.capacity()) return;
+    from.clear();
+    to = std::move(from);
+  };
+  give_back(commit.source_keys, pending_.source_keys);
+  give_back(commit.target_keys, pending_.target_keys);
+}
+
 Task<bool> VerifyRun::commit_pending() {
   const AsyncSemaphore::Lease one = co_await committing_.acquire(1);
   state::VerifyCommit commit;
@@ -122,6 +134,7 @@ Task<bool> VerifyRun::commit_pending() {
     fail_with(committed.error());
     co_return false;
   }
+  reuse(commit);
   show([&](VerifyFigures& figures) {
     figures.notes = *committed;
     for (const state::VerifyCommit::UnitStep& step : commit.steps) {
