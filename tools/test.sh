@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 build=build/$preset
 jobs=$(nproc)
+[ "$preset" != tsan ] || export TSAN_OPTIONS="suppressions=$PWD/tools/tsan-suppressions.txt"
 
 step() { echo; echo "== $*"; }
 
