@@ -9,6 +9,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -26,6 +27,14 @@ class Finished:
     threads: dict  # name of a thread → CPU seconds, as last seen
     stdout: str
     stderr: str
+
+
+def two_cores():
+    """One for messina, one for messina-sim."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        sys.exit("two cores are needed: one for messina, one for messina-sim")
+    return cores[0], cores[1]
 
 
 def pinned(core, command):

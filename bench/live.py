@@ -16,7 +16,6 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,7 +23,7 @@ import urllib.request
 
 import profile_text
 import report_live
-from harness import Server, Watch, last_json_line, machine, pinned, run_child
+from harness import Server, Watch, last_json_line, machine, pinned, run_child, two_cores
 
 HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
@@ -135,10 +134,8 @@ class Bench:
         self.options, self.work = options, work
         self.build = options.build.resolve()
         self.bin, self.bench = self.build / "bin", self.build / "bench"
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) < 2:
-            sys.exit("two cores are needed: one for messina, one for messina-sim")
-        self.core, self.sim_core, self.both = cores[0], cores[1], f"{cores[0]},{cores[1]}"
+        self.core, self.sim_core = two_cores()
+        self.both = f"{self.core},{self.sim_core}"
         self.runs = 1 if options.quick else 3
         self.scale = 0.1 if options.quick else 1.0
         self.environment = {k: v for k, v in os.environ.items()

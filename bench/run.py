@@ -18,7 +18,7 @@ import tempfile
 
 import profile_text as profile
 import report
-from harness import Sample, Server, certificate, last_json_line, machine, run_child
+from harness import Sample, Server, certificate, last_json_line, machine, run_child, two_cores
 
 MB = 1_000_000
 MIB = 1 << 20
@@ -66,10 +66,7 @@ class Bench:
         for program in (self.messina, self.sim, self.pump, self.parts):
             if not program.exists():
                 sys.exit(f"{program} is missing: run `make bench`, which builds it first")
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) < 2:
-            sys.exit("two cores are needed: one for messina, one for messina-sim")
-        self.core, self.sim_core = cores[0], cores[1]
+        self.core, self.sim_core = two_cores()
         os.sched_setaffinity(0, {self.sim_core})  # this script's polling is not messina's
         self.runs = options.runs or (3 if options.quick else 5)
         self.bytes = (500 if options.quick else 1500) * MB

@@ -26,7 +26,7 @@ import urllib.request
 
 import live
 import profile_text
-from harness import Sample, Server, last_json_line, machine, pinned, run_child
+from harness import Sample, Server, last_json_line, machine, pinned, run_child, two_cores
 from live import threads_of
 from report_live import profile_table
 
@@ -57,10 +57,7 @@ class Bench:
         for program in (self.messina, self.sim, self.pump, self.parts):
             if not program.exists():
                 sys.exit(f"{program} is missing: run `make bench`, which builds it first")
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) < 2:
-            sys.exit("two cores are needed: one for messina, one for messina-sim")
-        self.core, self.sim_core = cores[0], cores[1]
+        self.core, self.sim_core = two_cores()
         os.sched_setaffinity(0, {self.sim_core})  # this script's polling is not messina's
 
     def servers(self, size, items, target=""):

@@ -81,11 +81,13 @@ using Shared = std::shared_ptr<Pass>;
 /// Keys of a page, as the spool has them: by the source's names, and numbers as the target writes them, since
 /// there they may be deleted. Each once: ScyllaDB shows 1000 and 1E+3, two items, by one key.
 Result<std::vector<std::string>> keys_in(const endpoints::Page& page, const BackwardContext& context) {
+  const item::KeyReader reader(context.target_key, context.source_key);
   std::set<std::string> keys;
   for (const std::string_view record : page.records) {
-    Result<std::string> key = item::key_text(record, context.target_key, context.source_key);
-    if (!key) return fail(key.error());
-    keys.insert(std::move(*key));
+    std::string key;
+    const Result<void> read = reader.append(record, &key, nullptr);
+    if (!read) return fail(read.error());
+    keys.insert(std::move(key));
   }
   return std::vector<std::string>(keys.begin(), keys.end());
 }

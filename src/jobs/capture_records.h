@@ -32,15 +32,12 @@ class RecordReader {
   Result<Taken> read(const item::StreamRecord& record, std::int64_t otherwise_unix_ms,
                      state::SpoolPut& put) const;
 
-  /// The key as item::key_text() has it. What is in that form already is only copied.
+  /// The key as item::key_text() has it.
   Result<std::string> key(std::string_view raw) const;
 
  private:
-  bool is_canonical(std::string_view raw) const;
-
-  const item::KeySchema key_;
+  const item::KeyReader keys_;
   const RecordRules rules_;
-  std::string before_partition_, before_sort_;  ///< what stands before the values
 };
 
 }  // namespace messina::jobs

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "base/json_text.h"
-#include "base/random.h"
-
 namespace messina::jobs {
 namespace {
 
@@ -130,35 +127,6 @@ TEST(CaptureRecords, ARemovalNamesItsKeyAsTheSourceWroteIt) {
     EXPECT_EQ(put.kind, state::ChangeKind::removal);
     EXPECT_EQ(put.key, fmt::format(R"({{"pk":{{"S":"a"}},"sk":{{"N":"{}"}}}})", number));
   }
-}
-
-TEST(CaptureRecords, TheShortWayMakesTheSameTextAsTheLongOne) {
-  Random random(1);
-  const std::string_view letters = "ab\"\\/\x01\n01-.e{},: \xc3\xa4";
-  const std::string_view digits = "0123456789-+.e";
-  const RecordReader reader(kSchema, {});
-  int good = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    const auto draw = [&](std::string_view from, std::size_t most) {
-      std::string text;
-      for (std::size_t n = random.below(most); n > 0; --n) text += from[random.below(from.size())];
-      return text;
-    };
-    std::string raw = "{\"pk\":{\"S\":";
-    if (random.chance(0.5)) {
-      append_json_string(raw, draw(letters, 8));
-    } else {
-      raw += '"' + draw(letters, 8) + '"';
-    }
-    raw += "},\"sk\":{\"N\":\"" + draw(digits, random.chance(0.1) ? 50 : 5) + "\"}}";
-    const auto found = item::find_key(raw, kSchema);
-    const auto key = reader.key(raw);
-    ASSERT_EQ(found.has_value(), key.has_value()) << raw;
-    if (!found) continue;
-    ++good;
-    ASSERT_EQ(*key, item::key_text(raw, kSchema).value()) << raw;
-  }
-  EXPECT_GT(good, 1000);
 }
 
 }  // namespace

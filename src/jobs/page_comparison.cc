@@ -167,12 +167,12 @@ Result<void> PageComparison::answered(std::span<const std::string_view> items) {
 }
 
 Result<std::vector<std::string>> PageComparison::suspects() const {
+  const item::KeyReader reader(sides_.source_key);
   std::vector<std::string> keys;
   for (const Row& row : rows_) {
     if (row.equal) continue;
-    auto text = item::key_text(row.raw, sides_.source_key);
-    if (!text) return fail(std::move(text.error()));
-    keys.push_back(std::move(*text));
+    const Result<void> read = reader.append(row.raw, &keys.emplace_back(), nullptr);
+    if (!read) return fail(read.error());
   }
   return keys;
 }
