@@ -111,14 +111,14 @@ class Bench:
             raise RuntimeError("the parts failed: " + parts.stderr)
         ns = last_json_line(parts.stdout)
         share = told["page_bytes"] / ns["page_bytes"] / 1e9
-        return {"moved": moved.cpu_s, "spans": 2 * ns["split_ns"] * share, "crc": ns["crc32_ns"] * share,
+        return {"moved": moved.cpu_s, "spans": ns["split_ns"] * share, "crc": ns["crc32_ns"] * share,
                 "hashes": ns["hash_ns"] * share, "items": told["items"]}
 
     def forward(self):
         results = []
         for size, (answered, setting) in itertools.product((140, 1_000, 10_000), ANSWERED.items()):
             items = int(self.options.mb * MB / size)
-            ratios, verified, floors = [], [], []
+            ratios, strict, verified, floors = [], [], [], []
             source, target = self.servers(size, items, setting)
             with source as from_, target as to:
                 for _ in range(self.options.runs):
@@ -128,8 +128,10 @@ class Bench:
                     assert parts["items"] == items, parts
                     verified.append(done.cpu_s)
                     floors.append(parts)
-                    ratios.append(done.cpu_s / sum(parts[p] for p in ("moved", "spans", "crc", "hashes")))
-            results.append({"size": size, "answered": answered, "items": items, "cpu_s": verified, "parts": floors, "ratios": ratios})
+                    once = sum(parts[p] for p in ("moved", "spans", "crc", "hashes"))
+                    ratios.append(done.cpu_s / (once + parts["spans"]))
+                    strict.append(done.cpu_s / once)
+            results.append({"size": size, "answered": answered, "items": items, "cpu_s": verified, "parts": floors, "ratios": ratios, "strict": strict})
             print(f"forward, {size} B, answered {answered}: {Sample(verified).median:.2f} s, ratio {Sample(ratios).median:.2f} "
                   f"(limit {FORWARD_LIMIT})", flush=True)
         return results
@@ -294,6 +296,9 @@ HTTP, beside the parts that it cannot do without. Medians; ratios are taken with
 server promises to answer a lookup in the order in which it was asked; in another one each item is found by its key. Nor
 does any promise an order of attributes; in another one each attribute is found by its name.
 
+Spans are those of one side; the ratio counts both, as the limit has it. Of equal items that are written alike the target's
+are not looked for any more (each is known by its bytes): beside only what is still done, the source's spans, it is the ratio in brackets.
+
 | items | answered | verify | moved | spans | CRC | hashes | ratio | |
 |---|---|---|---|---|---|---|---|---|
 """
@@ -301,7 +306,7 @@ does any promise an order of attributes; in another one each attribute is found 
         part = {name: Sample([p[name] for p in row["parts"]]).median for name in ("moved", "spans", "crc", "hashes")}
         ratio = Sample(row["ratios"]).median
         text += (f"| {row['items']:,} of {row['size']:,} B | {row['answered']} | {Sample(row['cpu_s']).median:.2f} s | {part['moved']:.2f} s | {part['spans']:.2f} s "
-                 f"| {part['crc']:.2f} s | {part['hashes']:.2f} s | {ratio:.2f} | {'ok' if ratio <= FORWARD_LIMIT else 'missed'} |\n")
+                 f"| {part['crc']:.2f} s | {part['hashes']:.2f} s | {ratio:.2f} ({Sample(row['strict']).median:.2f}) | {'ok' if ratio <= FORWARD_LIMIT else 'missed'} |\n")
     if results.get("profile"):
         text += "\nThe profile is of items of 1 KB.\n" + "\n".join(profile_table(results["profile"])) + "\n"
     text += f"""

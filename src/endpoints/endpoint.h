@@ -266,7 +266,7 @@ class Writable {
 
 // ---------------------------------------------------------------------------------------------- lookup
 
-/// The items of some keys, read consistently. The views point into `bytes`.
+/// The items of some keys, read consistently. The views point into `bytes`, but for items that were expected.
 struct LookupPage {
   Slab bytes;
   std::vector<std::string_view> items;             ///< in no order: find them by their keys

@@ -1,6 +1,7 @@
 #include "item/difference.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "base/json_text.h"
@@ -109,10 +110,13 @@ bool ItemComparer::read_source(std::string_view raw) {
 }
 
 ItemComparer::Attribute* ItemComparer::find(std::string_view name) {
+  // Of more than this, in two orders that have nothing in common, parsing is cheaper than to look for each.
+  constexpr std::size_t kMostSearched = 256;
   const std::size_t count = source_.size();
   // Two servers mostly write items in the same order, or in two orders that have pieces in common.
   for (const std::size_t near : {last_ + 1, last_ - 1})
     if (near < count && source_[near].name == name) return &source_[last_ = near];
+  if (count > kMostSearched) return nullptr;
   for (std::size_t i = 0; i < count; ++i)
     if (source_[i].name == name) return &source_[last_ = i];
   return nullptr;
@@ -122,7 +126,7 @@ bool ItemComparer::equal_by_attributes(std::string_view source, std::string_view
   if (!read_source(source)) return false;
   std::size_t found = 0;
   bool in_order = true;
-  last_ = source_.size();
+  last_ = SIZE_MAX;
   ByteCursor cursor(target);
   const bool all = walk_object(cursor, [&](std::string_view name) {
     Attribute* const attribute = find(unescaped(name));

@@ -35,8 +35,8 @@ std::string member_path(const std::string& parent, std::size_t index);
 /// Compares raw items (DynamoDB JSON): attributes by their bytes first, parsed only where those differ, so
 /// that items which both sides render alike cost no parsing. Order of attributes, white space, how numbers
 /// and strings are written and the order of sets do not count; a set's repeated members count once, and of an
-/// attribute that stands twice the first counts. Text that is no item differs from every other text. Keeps
-/// memory between calls; not thread-safe.
+/// attribute that stands twice the first counts. Text that is no item differs from every other text, but for
+/// one with the same bytes as attributes. Keeps memory between calls; not thread-safe.
 class ItemComparer {
  public:
   bool equal(std::string_view source, std::string_view target);

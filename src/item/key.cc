@@ -279,15 +279,19 @@ Result<void> KeyReader::append(std::string_view item, std::string* text, std::st
   return {};
 }
 
+Result<std::string> KeyReader::text(std::string_view raw) const {
+  std::string text;
+  const Result<void> found = append(raw, &text, nullptr);
+  if (!found) return fail(found.error());
+  return text;
+}
+
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
   return key_text(raw, schema, schema);
 }
 
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
-  std::string text;
-  const Result<void> found = KeyReader(schema, names).append(raw, &text, nullptr);
-  if (!found) return fail(found.error());
-  return text;
+  return KeyReader(schema, names).text(raw);
 }
 
 }  // namespace messina::item

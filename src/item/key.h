@@ -60,6 +60,8 @@ class KeyReader {
   /// Appends an item's key as key_text() has it and as key_bytes() does; nullptr for a form that is not
   /// wanted. Errors as of find_key(); something may have been appended then.
   Result<void> append(std::string_view raw, std::string* text, std::string* bytes) const;
+  /// The key as key_text() has it.
+  Result<std::string> text(std::string_view raw) const;
 
  private:
   KeySchema schema_;

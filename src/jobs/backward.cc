@@ -84,10 +84,9 @@ Result<std::vector<std::string>> keys_in(const endpoints::Page& page, const Back
   const item::KeyReader reader(context.target_key, context.source_key);
   std::set<std::string> keys;
   for (const std::string_view record : page.records) {
-    std::string key;
-    const Result<void> read = reader.append(record, &key, nullptr);
-    if (!read) return fail(read.error());
-    keys.insert(std::move(key));
+    Result<std::string> key = reader.text(record);
+    if (!key) return fail(std::move(key.error()));
+    keys.insert(std::move(*key));
   }
   return std::vector<std::string>(keys.begin(), keys.end());
 }

@@ -2,21 +2,12 @@
 
 namespace messina::jobs {
 
-namespace {
-
 using state::ChangeKind;
-
-}  // namespace
 
 RecordReader::RecordReader(const item::KeySchema& key, const RecordRules& rules)
     : keys_(key), rules_(rules) {}
 
-Result<std::string> RecordReader::key(std::string_view raw) const {
-  std::string text;
-  const Result<void> found = keys_.append(raw, &text, nullptr);
-  if (!found) return fail(found.error());
-  return text;
-}
+Result<std::string> RecordReader::key(std::string_view raw) const { return keys_.text(raw); }
 
 Result<RecordReader::Taken> RecordReader::read(const item::StreamRecord& record,
                                                std::int64_t otherwise_unix_ms, state::SpoolPut& put) const {

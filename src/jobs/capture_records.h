@@ -21,7 +21,7 @@ struct RecordRules {
   bool any_image = false;  ///< CaptureFaults::images_of_any_domain
 };
 
-/// Turns records of one table into puts. Not thread-safe.
+/// Turns records of one table into puts. May be used by many threads at once.
 class RecordReader {
  public:
   RecordReader(const item::KeySchema& key, const RecordRules& rules);

@@ -171,8 +171,9 @@ Result<std::vector<std::string>> PageComparison::suspects() const {
   std::vector<std::string> keys;
   for (const Row& row : rows_) {
     if (row.equal) continue;
-    const Result<void> read = reader.append(row.raw, &keys.emplace_back(), nullptr);
-    if (!read) return fail(read.error());
+    Result<std::string> key = reader.text(row.raw);
+    if (!key) return fail(ErrorKind::corrupt, key.error().message);
+    keys.push_back(std::move(*key));
   }
   return keys;
 }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "base/slab.h"
 
 namespace messina::jobs {
 namespace {
@@ -122,6 +123,52 @@ TEST(PageComparison, ItemsOfAnAnswerAreKnownWithoutBeingParsed) {
   EXPECT_THAT(page.comparison.next("]"), IsEmpty());
   ASSERT_TRUE(page.comparison.answered(Items{known, other.substr(0, other.size() - 1)}));
   EXPECT_THAT(page.comparison.suspects().value(), ElementsAre(R"({"id":{"S":"a"},"n":{"N":"1"}})"));
+}
+
+/// Each answer is split as an endpoint does it; one that cannot be split is lost.
+std::vector<std::string> suspects_by_answers(PageComparison& page, const std::vector<std::string>& answers) {
+  item::LookupSplitter splitter;
+  item::LookupSpans spans;
+  for (const std::string& answer : answers) {
+    Slab body(answer.size());
+    body.append(answer);
+    if (!splitter.split(body.view(), spans, &page)) continue;
+    EXPECT_TRUE(page.answered(spans.items));
+  }
+  auto keys = page.suspects();
+  EXPECT_TRUE(keys);
+  return keys.value_or(std::vector<std::string>());
+}
+
+TEST(PageComparison, TakesAnswersAsTheyAreSplit) {
+  const auto answer = [](const std::vector<std::string>& items) {
+    return fmt::format(R"({{"Responses":{{"t":[{}]}},"UnprocessedKeys":{{}}}})", fmt::join(items, ","));
+  };
+  const std::vector<std::string> items{
+      R"({"id":{"S":"a"},"n":{"N":"1"},"v":{"S":"x"}})", R"({"id":{"S":"b"},"n":{"N":"2"},"v":{"S":"x"}})",
+      R"({"id":{"S":"c"},"n":{"N":"3"},"v":{"S":"x"}})", R"({"id":{"S":"d"},"n":{"N":"4"},"v":{"S":"x"}})"};
+  const std::string turned = R"({"v":{"S":"x"},"n":{"N":"2"},"id":{"S":"b"}})";
+  const std::string other = R"({"id":{"S":"c"},"n":{"N":"3"},"v":{"S":"y"}})";
+  const std::string b = R"({"id":{"S":"b"},"n":{"N":"2"}})", c = R"({"id":{"S":"c"},"n":{"N":"3"}})";
+  const std::string whole = answer(items);
+  const Items source(items.begin(), items.end());
+  Compared page;
+  const auto suspects_by = [&](const std::vector<std::string>& answers) {
+    EXPECT_TRUE(page.comparison.begin(source));
+    return suspects_by_answers(page.comparison, answers);
+  };
+  EXPECT_THAT(suspects_by({whole}), IsEmpty());
+  EXPECT_THAT(suspects_by({answer({items[3], items[1], items[0], items[2]})}), IsEmpty());
+  EXPECT_THAT(suspects_by({answer({items[0], turned, items[2], items[3]})}), IsEmpty());
+  // The first are known; then one is not, and all of the answer is looked into.
+  EXPECT_THAT(suspects_by({answer({items[0], items[1], other, items[3]})}), ElementsAre(c));
+  EXPECT_THAT(suspects_by({answer({items[3], items[0], other})}), ElementsAre(b, c));
+  // Cut at any byte it says nothing, whatever was known of it; asked again, all.
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_EQ(suspects_by({whole.substr(0, size)}).size(), items.size()) << size;
+    EXPECT_THAT(suspects_by({whole.substr(0, size), whole}), IsEmpty()) << size;
+    EXPECT_THAT(suspects_by({whole.substr(0, size), answer({items[0], turned, other})}).size(), 2u) << size;
+  }
 }
 
 TEST(PageComparison, WhatWasKnownOfAnAnswerThatCameToNothingCountsForNone) {

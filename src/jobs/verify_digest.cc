@@ -30,14 +30,18 @@ std::string sum_text(const item::KeyDigest& digest) {
 class Explaining {
  public:
   Explaining(const VerifyRun& run, Buckets& buckets)
-      : run_(run), buckets_(buckets), hash_(run.record.secret), sample_(run.options.scope) {}
+      : run_(run),
+        buckets_(buckets),
+        keys_(run.sides.source_key),
+        hash_(run.record.secret),
+        sample_(run.options.scope) {}
 
   void add(const std::string& key_text) {
-    const auto key = item::find_key(key_text, run_.sides.source_key);
-    if (!key) return;  // no key of these tables: it is in no digest either
-    const std::string bytes = item::key_bytes(*key);
-    if (!sample_.has(bytes)) return;
-    const Uint128 hash = hash_(bytes);
+    bytes_.clear();
+    if (!keys_.append(key_text, nullptr, &bytes_))
+      return;  // no key of these tables: it is in no digest either
+    if (!sample_.has(bytes_)) return;
+    const Uint128 hash = hash_(bytes_);
     const auto found = buckets_.find(item::bucket_of(hash, run_.record.bucket_bits));
     if (found == buckets_.end()) return;
     std::vector<Uint128>& of_bucket = found->second;
@@ -50,6 +54,8 @@ class Explaining {
  private:
   const VerifyRun& run_;
   Buckets& buckets_;
+  const item::KeyReader keys_;
+  std::string bytes_;
   KeyedHash hash_;
   KeySample sample_;
 };

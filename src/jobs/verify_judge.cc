@@ -1,6 +1,7 @@
 // The judge: of keys on which the sides disagreed once, which are different (PROTOCOL rule 17).
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <unordered_map>
 #include <utility>
 
@@ -39,7 +40,7 @@ struct Suspect {
 
 /// Some suspects on their way to a verdict.
 struct Round {
-  std::vector<Suspect> suspects;  ///< none is added once they are in by_bytes
+  std::deque<Suspect> suspects;  ///< each stays where it is: by_bytes views them
   std::unordered_map<std::string_view, Suspect*> by_bytes;
   /// Of keys that are in it already, by numbers that are written otherwise (1000, 1e3): no server takes both
   /// in one lookup.
@@ -279,13 +280,6 @@ Task<Result<void>> judge_round(Shared judge, std::shared_ptr<Round> round) {
   co_return Result<void>();
 }
 
-/// Room for so many suspects, which stay where they are.
-std::shared_ptr<Round> round_of(std::size_t most) {
-  auto round = std::make_shared<Round>();
-  round->suspects.reserve(most);
-  return round;
-}
-
 /// Adds a key, but for one out of the sample (nullptr: all are in it). `reader`: of the source's keys, by the
 /// target's names. Errors: config, where it is no key of the source.
 Result<void> add(Round& round, const item::KeyReader& reader, KeySample* sample, const std::string& key) {
@@ -336,7 +330,7 @@ Task<Result<void>> judge_all(Shared judge) {
     if (!some) co_return fail(some.error());
     if (some->empty()) co_return Result<void>();
     filter.after_key = some->back().key;
-    const std::shared_ptr<Round> round = round_of(some->size());
+    const std::shared_ptr<Round> round = std::make_shared<Round>();
     for (const state::KeyNote& note : *some) {
       const Result<void> added = add(*round, reader, nullptr, note.key);
       if (!added) co_return added;
@@ -387,7 +381,7 @@ Task<Result<void>> look_at_touched(std::shared_ptr<VerifyRun> run) {
     if (!touches) co_return fail(touches.error());
     if (touches->empty()) co_return Result<void>();
     after = touches->back().key;
-    const std::shared_ptr<Round> round = round_of(touches->size());
+    const std::shared_ptr<Round> round = std::make_shared<Round>();
     // What is no key of these tables is in neither pass.
     for (const state::Touch& touch : *touches) (void)add(*round, reader, &sample, touch.key);
     const Result<void> looked = co_await look_at_keys(judge, round);

@@ -8,8 +8,10 @@ namespace messina::jobs {
 
 namespace {
 
-/// Bytes of hashes and suspects that may wait for a commit.
+/// Bytes of hashes and suspects that may wait for a commit. With less room than this one begins at once: a
+/// digest is written as a whole, which is the cheaper the more hashes went into it.
 constexpr std::int64_t kMaxWaitingBytes = 32 << 20;
+constexpr std::int64_t kLittleRoom = kMaxWaitingBytes / 4;
 /// Commits take about this part of the time at most, as long as no more than this is done again after a
 /// crash: those of many keys a second write long.
 constexpr int kCommitTimesApart = 20;
@@ -180,7 +182,7 @@ Task<void> VerifyRun::commit_by_and_by(Stop* over) {
   while (well && !over->requested()) {
     co_await home.sleep_for(options.commit_period, over);
     const MonoTime began = home.now();
-    const bool room = room_.free() > kMaxWaitingBytes / 2;
+    const bool room = room_.free() > kLittleRoom;
     if (began < next && room && !over->requested()) continue;
     well = co_await commit_pending();
     next = home.now() + std::min((home.now() - began) * kCommitTimesApart, kMostBetweenCommits);
