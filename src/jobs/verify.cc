@@ -48,19 +48,11 @@ KeyedHash::Key secret(Random& random) {
 }
 
 Task<Result<std::vector<state::VerifyUnit>>> plan_units(Shared run, VerifySide side) {
-  std::vector<state::VerifyUnit> planned;
-  Lane& lane = run->context.lanes->front();
-  endpoints::Scannable* const scan =
-      side == VerifySide::source ? lane.source.scan.get() : lane.target.scan.get();
-  endpoints::PlanHints hints;
-  hints.segments = run->options.segments;
-  hints.lanes = static_cast<std::uint32_t>(run->context.lanes->size() * run->options.units_per_lane);
-  const std::optional<VerifyScope::Segment>& segment = run->options.scope.segment;
-  if (segment) hints.segments = segment->total;
-  auto attempt = [scan, &hints] { return scan->plan(hints); };
   const Result<std::vector<endpoints::Unit>> units =
-      co_await with_retries<std::vector<endpoints::Unit>>(run->home, &run->halt, run->random, attempt);
+      co_await plan_side(run, side == VerifySide::source ? Side::source : Side::target);
   if (!units) co_return fail(units.error());
+  const std::optional<VerifyScope::Segment>& segment = run->options.scope.segment;
+  std::vector<state::VerifyUnit> planned;
   for (std::size_t i = 0; i < units->size(); ++i) {
     if (segment && i != segment->index) continue;
     planned.push_back({.id = (*units)[i].id, .spec = (*units)[i].spec, .side = side});

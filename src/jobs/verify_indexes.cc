@@ -59,31 +59,16 @@ struct Reading {
   }
 };
 
-Task<Result<endpoints::Page>> read_page(std::shared_ptr<Reading> reading, Lane* lane, Random* random,
-                                        const endpoints::Unit* unit, endpoints::Cursor cursor) {
-  const Shared& run = reading->run;
-  Retry retry;
-  for (;;) {
-    VerifyCharge charge(*run, Side::target);
-    const bool granted = co_await may_read(run, lane->loop, &charge, std::nullopt);
-    if (!granted) break;
-    Result<endpoints::Page> page =
-        co_await lane->target.scan->read_projected(*unit, cursor, reading->projection);
-    charge.answered(lane->loop->now(), false, page ? page->records.size() : 0, page ? page->cost_rcu : 0);
-    if (page) co_return page;
-    const bool again = co_await after_failure(run, lane->loop, Side::target, &retry, random, page.error());
-    if (!again) break;
-  }
-  co_return fail(ErrorKind::stopped, "stopped while an index was read");
-}
-
-Task<void> read_units(std::shared_ptr<Reading> reading, Lane* lane, Random random) {
+Task<void> read_some(std::shared_ptr<Reading> reading, Lane* lane, Random random) {
   const LookAtPage look = reading->make_look();
+  const Shared& run = reading->run;
   while (const std::optional<endpoints::Unit> unit = reading->take_unit()) {
     endpoints::Cursor cursor;
     for (bool end = false; !end;) {
-      const AsyncSemaphore::Lease lease = co_await reading->run->memory.acquire(reading->run->page_lease);
-      Result<endpoints::Page> page = co_await read_page(reading, lane, &random, &*unit, cursor);
+      const AsyncSemaphore::Lease lease = co_await run->memory.acquire(run->page_lease);
+      ReadOnce once = [&] { return lane->target.scan->read_projected(*unit, cursor, reading->projection); };
+      Result<endpoints::Page> page =
+          co_await read_page(run, lane->loop, Side::target, &random, std::move(once));
       const Result<void> looked = page ? look(page->records) : Result<void>(fail(page.error()));
       if (!looked) {
         reading->fail_with(looked.error());
@@ -98,13 +83,7 @@ Task<void> read_units(std::shared_ptr<Reading> reading, Lane* lane, Random rando
 
 /// Reads the target, or one of its indexes, once from end to end over all lanes.
 Task<Result<void>> scan(Shared run, endpoints::Projection projection, MakeLook make_look) {
-  endpoints::Scannable* const target = run->context.lanes->front().target.scan.get();
-  endpoints::PlanHints hints;
-  hints.segments = run->options.segments;
-  hints.lanes = static_cast<std::uint32_t>(run->context.lanes->size() * run->options.units_per_lane);
-  auto attempt = [target, &hints] { return target->plan(hints); };
-  Result<std::vector<endpoints::Unit>> units =
-      co_await with_retries<std::vector<endpoints::Unit>>(run->home, &run->halt, run->random, attempt);
+  Result<std::vector<endpoints::Unit>> units = co_await plan_side(run, Side::target);
   if (!units) co_return fail(units.error());
   const auto reading = std::make_shared<Reading>();
   reading->run = run;
@@ -114,7 +93,7 @@ Task<Result<void>> scan(Shared run, endpoints::Projection projection, MakeLook m
   TaskGroup workers;
   for (Lane& lane : *run->context.lanes) {
     for (std::uint32_t i = 0; i < run->options.units_per_lane; ++i)
-      workers.spawn(lane.loop->executor(), read_units(reading, &lane, run->random.fork()));
+      workers.spawn(lane.loop->executor(), read_some(reading, &lane, run->random.fork()));
   }
   co_await workers.wait();
   run->record.judging_target_rcu += reading->rcu;
@@ -162,7 +141,7 @@ Task<Result<void>> add_up(Shared run, SharedIndex index, endpoints::Projection p
       Result<void> read = for_each_entry(
           *entries, records, [&](const IndexEntries::Entry& entry) { hashes.push_back(*entry.hash); });
       const std::lock_guard lock(sums->mutex);
-      for (const Uint128 hash : hashes) sums->digest.add(hash);
+      sums->digest.add(hashes);
       return read;
     };
   };

@@ -52,37 +52,25 @@ struct Ahead {
   AsyncSemaphore::Lease lease;
 };
 
-Task<void> read_page(std::shared_ptr<Worker> worker, std::shared_ptr<Ahead> ahead, endpoints::Cursor cursor) {
+Task<void> read(std::shared_ptr<Worker> worker, std::shared_ptr<Ahead> ahead, endpoints::Cursor cursor) {
   const std::shared_ptr<VerifyRun>& run = worker->run;
-  Loop* const loop = worker->lane->loop;
   ahead->lease = co_await run->memory.acquire(run->page_lease);
-  Retry retry;
-  while (!run->halt.requested()) {
-    VerifyCharge charge(*run, worker->scanned());
-    const bool granted = co_await may_read(run, loop, &charge, std::nullopt);
-    if (!granted) co_return;
-    Result<endpoints::Page> page;
-    if (worker->side == VerifySide::source)
-      page = co_await worker->scan().read(worker->unit, cursor);
-    else
-      page = co_await worker->scan().read_keys(worker->unit, cursor);
-    charge.answered(loop->now(), false, page ? page->records.size() : 0, page ? page->cost_rcu : 0);
-    if (page) {
-      const auto bytes = static_cast<std::int64_t>(page->bytes.size()) * kTimesPage;
-      ahead->lease.adjust(bytes);
-      run->page_lease = std::max(run->page_lease.load() - run->page_lease.load() / 64, bytes);
-      ahead->page = std::move(*page);
-      co_return;
-    }
-    const bool again =
-        co_await after_failure(run, loop, worker->scanned(), &retry, &worker->random, page.error());
-    if (!again) co_return;
-  }
+  ReadOnce once = [&worker, &cursor] {
+    const bool keys = worker->side != VerifySide::source;
+    return keys ? worker->scan().read_keys(worker->unit, cursor) : worker->scan().read(worker->unit, cursor);
+  };
+  Result<endpoints::Page> page =
+      co_await read_page(run, worker->lane->loop, worker->scanned(), &worker->random, std::move(once));
+  if (!page) co_return;
+  const auto bytes = static_cast<std::int64_t>(page->bytes.size()) * kTimesPage;
+  ahead->lease.adjust(bytes);
+  run->page_lease = std::max(run->page_lease.load() - run->page_lease.load() / 64, bytes);
+  ahead->page = std::move(*page);
 }
 
 std::shared_ptr<Ahead> read_ahead(const std::shared_ptr<Worker>& worker, endpoints::Cursor cursor) {
   auto ahead = std::make_shared<Ahead>();
-  ahead->reading.spawn(worker->lane->loop->executor(), read_page(worker, ahead, std::move(cursor)));
+  ahead->reading.spawn(worker->lane->loop->executor(), read(worker, ahead, std::move(cursor)));
   return ahead;
 }
 

@@ -285,6 +285,35 @@ Task<bool> after_failure(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, 
   co_return !run->halt.requested();
 }
 
+Task<Result<std::vector<endpoints::Unit>>> plan_side(std::shared_ptr<VerifyRun> run, Side side) {
+  Lane& lane = run->context.lanes->front();
+  endpoints::Scannable* const scan = side == Side::source ? lane.source.scan.get() : lane.target.scan.get();
+  const std::optional<VerifyScope::Segment>& segment = run->options.scope.segment;
+  endpoints::PlanHints hints;
+  hints.segments = segment ? segment->total : run->options.segments;
+  hints.lanes = static_cast<std::uint32_t>(run->context.lanes->size() * run->options.units_per_lane);
+  auto attempt = [scan, &hints] { return scan->plan(hints); };
+  Result<std::vector<endpoints::Unit>> units =
+      co_await with_retries<std::vector<endpoints::Unit>>(run->home, &run->halt, run->random, attempt);
+  co_return units;
+}
+
+Task<Result<endpoints::Page>> read_page(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, Random* random,
+                                        ReadOnce read) {
+  Retry retry;
+  while (!run->halt.requested()) {
+    VerifyCharge charge(*run, side);
+    const bool granted = co_await may_read(run, loop, &charge, std::nullopt);
+    if (!granted) break;
+    Result<endpoints::Page> page = co_await read();
+    charge.answered(loop->now(), false, page ? page->records.size() : 0, page ? page->cost_rcu : 0);
+    if (page) co_return page;
+    const bool again = co_await after_failure(run, loop, side, &retry, random, page.error());
+    if (!again) break;
+  }
+  co_return fail(ErrorKind::stopped, "stopped while a page was read");
+}
+
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
                              std::span<const std::string_view> keys, TakeItems take,
                              item::ExpectedItems* expected) {

@@ -144,6 +144,16 @@ Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side si
                              std::span<const std::string_view> keys, TakeItems take,
                              item::ExpectedItems* expected = nullptr);
 
+/// The units of a side's table, as many as its lanes keep busy; of a verification of one segment, those of as
+/// many segments as that is one of.
+Task<Result<std::vector<endpoints::Unit>>> plan_side(std::shared_ptr<VerifyRun> run, Side side);
+
+using ReadOnce = std::function<Task<Result<endpoints::Page>>()>;
+/// Has `read` read a page of a side, on the loop on which it runs, until it is answered; within the budgets.
+/// Errors: stopped, also where the side answered for good with what the run has failed with then.
+Task<Result<endpoints::Page>> read_page(std::shared_ptr<VerifyRun> run, Loop* loop, Side side, Random* random,
+                                        ReadOnce read);
+
 /// Waits until a read may be sent: budgets, and a person's pause. False: the run was halted.
 Task<bool> may_read(std::shared_ptr<VerifyRun> run, Loop* loop, VerifyCharge* charge,
                     std::optional<double> units);
