@@ -263,12 +263,12 @@ KeyReader::KeyReader(const KeySchema& schema, const KeySchema& names)
   if (schema.sort) sort_leads_ = leads(',', *schema.sort);
 }
 
-Result<void> KeyReader::append(std::string_view item, std::string* text, std::string* bytes) const {
-  std::string_view raw = item;
+Result<void> KeyReader::append(std::string_view raw, std::string* text, std::string* bytes) const {
+  std::string_view rest = raw;
   WrittenKey key;
-  if (!take_plain(raw, partition_leads_, &key.partition) ||
-      (schema_.sort && !take_plain(raw, sort_leads_, &key.sort))) {
-    Result<WrittenKey> found = find_values(item, schema_);
+  if (!take_plain(rest, partition_leads_, &key.partition) ||
+      (schema_.sort && !take_plain(rest, sort_leads_, &key.sort))) {
+    Result<WrittenKey> found = find_values(raw, schema_);
     if (!found) return fail(std::move(found.error()));
     key = *found;
   }
@@ -287,11 +287,7 @@ Result<std::string> KeyReader::text(std::string_view raw) const {
 }
 
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema) {
-  return key_text(raw, schema, schema);
-}
-
-Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names) {
-  return KeyReader(schema, names).text(raw);
+  return KeyReader(schema).text(raw);
 }
 
 }  // namespace messina::item

@@ -44,9 +44,6 @@ std::string key_json(const Key& key, const KeySchema& schema);
 /// server that keeps 1000 and 1e3 apart, only that names the item (PROTOCOL rule 21). Errors as of
 /// find_key().
 Result<std::string> key_text(std::string_view raw, const KeySchema& schema);
-/// The same under the names of another schema of as many attributes: of a target's item, whose key attributes
-/// are called otherwise there, the key as its source has it.
-Result<std::string> key_text(std::string_view raw, const KeySchema& schema, const KeySchema& names);
 
 /// Takes the keys out of one table's items, one after the other. Keys of type S and N are copied and not
 /// parsed where they are written without escapes and white space, as servers write them; items that begin
@@ -54,7 +51,8 @@ Result<std::string> key_text(std::string_view raw, const KeySchema& schema, cons
 class KeyReader {
  public:
   explicit KeyReader(const KeySchema& schema) : KeyReader(schema, schema) {}
-  /// `names`: as of key_text(), a schema of as many attributes.
+  /// `names`: a schema of as many attributes, by whose names the text has the key: of a target's item, whose
+  /// key attributes are called otherwise there, the key as its source has it.
   KeyReader(const KeySchema& schema, const KeySchema& names);
 
   /// Appends an item's key as key_text() has it and as key_bytes() does; nullptr for a form that is not

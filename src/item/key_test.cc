@@ -36,7 +36,7 @@ TEST(KeyText, NumbersStayAsTheyAreWritten) {
   KeySchema names = kHashRange;
   names.partition.name = "P\"";
   names.sort->name = "q";
-  EXPECT_EQ(key_text(R"({"c":{"N":"1e1"},"p":{"S":"c"}})", kHashRange, names),
+  EXPECT_EQ(KeyReader(kHashRange, names).text(R"({"c":{"N":"1e1"},"p":{"S":"c"}})"),
             R"({"P\"":{"S":"c"},"q":{"N":"1e1"}})");
   EXPECT_EQ(key_text(R"({"p":{"N":"x"},"c":{"N":"1"}})", number).error().kind, ErrorKind::refused);
   EXPECT_EQ(key_text(R"({"p":{"N":"1"}})", number).error().kind, ErrorKind::refused);

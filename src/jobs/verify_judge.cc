@@ -323,8 +323,8 @@ Task<Result<void>> judge_all(Shared judge) {
   const std::shared_ptr<VerifyRun>& run = judge->run;
   state::NoteFilter filter;
   filter.verdicts = {Verdict::suspect};
-  const item::KeyReader reader(run->sides.source_key, run->sides.target_key);
   filter.limit = kJudgedAtOnce;
+  const item::KeyReader reader(run->sides.source_key, run->sides.target_key);
   while (!run->halt.requested()) {
     const Result<std::vector<state::KeyNote>> some = co_await run->context.store->notes(filter);
     if (!some) co_return fail(some.error());
