@@ -73,6 +73,22 @@ bool equal_values(std::string_view source, std::string_view target) {
   return a && b && equal(*a, *b);
 }
 
+/// How long the value is that an item goes on with; 0 where it is none.
+std::size_t value_bytes(std::string_view rest) {
+  // {"S":"…"} and the like: most are, and their type is one letter.
+  constexpr std::size_t kHead = 6;
+  if (rest.size() > kHead && rest[0] == '{' && rest[1] == '"' && rest[3] == '"' && rest[4] == ':' &&
+      rest[5] == '"' && rest[2] != '"' && rest[2] != '\\') {
+    const char* const end = rest.data() + rest.size();
+    const char* const quote = skip_unescaped(rest.data() + kHead, end);
+    if (end - quote >= 2 && quote[0] == '"' && quote[1] == '}')
+      return static_cast<std::size_t>(quote + 2 - rest.data());
+  }
+  ByteCursor cursor(rest);
+  if (!rest.starts_with('{') || !skip_value(cursor, 1)) return 0;
+  return static_cast<std::size_t>(cursor.last_end() - rest.data());
+}
+
 }  // namespace
 
 std::string member_path(const std::string& parent, std::string_view name) {
@@ -122,17 +138,15 @@ ItemComparer::Attribute* ItemComparer::find(std::string_view name) {
   return nullptr;
 }
 
-bool ItemComparer::equal_by_attributes(std::string_view source, std::string_view target) {
-  if (!read_source(source)) return false;
-  std::size_t found = 0;
-  bool in_order = true;
+std::size_t ItemComparer::equal_bytes(std::string_view source, std::string_view rest) {
+  if (!read_source(source)) return 0;
+  order_.clear();
   last_ = SIZE_MAX;
-  ByteCursor cursor(target);
+  ByteCursor cursor(rest);
   const bool all = walk_object(cursor, [&](std::string_view name) {
     Attribute* const attribute = find(unescaped(name));
     if (attribute == nullptr || std::exchange(attribute->found, true)) return false;
-    in_order = in_order && last_ == found;
-    ++found;
+    order_.push_back(last_);
     const char* const first = cursor.position();
     const std::string_view value = attribute->value;
     if (value.starts_with('{') && cursor.rest().starts_with(value)) {
@@ -141,13 +155,68 @@ bool ItemComparer::equal_by_attributes(std::string_view source, std::string_view
     }
     return skip_value(cursor, 1) && equal_values(value, {first, cursor.last_end()});
   });
-  if (!all || !cursor.at_end() || found != source_.size()) return false;
-  if (in_order) return true;
+  if (!all || order_.size() != source_.size()) return 0;
   // Of a name that stands twice the first counts, and which that is their order tells, which is not the same.
+  if (!std::ranges::is_sorted(order_) && !has_different_names()) return 0;
+  return rest.size() - cursor.rest().size();
+}
+
+bool ItemComparer::has_different_names() {
   names_.clear();
   for (const Attribute& attribute : source_) names_.push_back(attribute.name);
   std::ranges::sort(names_);
   return std::ranges::adjacent_find(names_) == names_.end();
+}
+
+bool ItemComparer::equal_by_attributes(std::string_view source, std::string_view target) {
+  const std::size_t bytes = equal_bytes(source, target);
+  return bytes > 0 && ByteCursor(target.substr(bytes)).at_end();
+}
+
+bool ItemComparer::begins_equal(std::string_view source, std::string_view rest) {
+  if (rest.size() < source.size()) return false;
+  if (has_shape(source, rest)) return true;
+  if (equal_bytes(source, rest) != source.size()) return false;
+  learn_shape();
+  return true;
+}
+
+void ItemComparer::learn_shape() {
+  shape_.on_target.clear();
+  if (!unescaped_.empty() || !has_different_names()) return;
+  shape_.on_target = order_;
+  shape_.names.resize(source_.size());
+  for (std::size_t i = 0; i < source_.size(); ++i) {
+    shape_.names[i] = "\"";
+    shape_.names[i].append(source_[i].name).append("\":");
+  }
+}
+
+bool ItemComparer::has_shape(std::string_view source, std::string_view rest) {
+  const std::size_t count = shape_.on_target.size();
+  if (count == 0) return false;
+  const auto take = [](std::string_view& text, std::string_view what) {
+    if (!text.starts_with(what)) return false;
+    text.remove_prefix(what.size());
+    return true;
+  };
+  const auto between = [](std::size_t i) { return i == 0 ? std::string_view("{") : std::string_view(","); };
+  shape_.values.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!take(source, between(i)) || !take(source, shape_.names[i])) return false;
+    const std::size_t bytes = value_bytes(source);
+    if (bytes == 0) return false;
+    shape_.values.push_back(source.substr(0, bytes));
+    source.remove_prefix(bytes);
+  }
+  if (source != "}") return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t attribute = shape_.on_target[i];
+    if (!take(rest, between(i)) || !take(rest, shape_.names[attribute]) ||
+        !take(rest, shape_.values[attribute]))
+      return false;
+  }
+  return rest.starts_with('}');
 }
 
 bool ItemComparer::equal(std::string_view source, std::string_view target) {

@@ -42,6 +42,10 @@ class ItemComparer {
   bool equal(std::string_view source, std::string_view target);
   /// True only if they are equal; false also where that cannot be told without parsing all of them.
   bool equal_by_attributes(std::string_view source, std::string_view target);
+  /// Whether `rest`, which may go on, begins with an item that is as long as the source's and equal to it.
+  /// False also where that is told only by parsing. Items with the attributes of the one before, in the order
+  /// in which either side had them then, are not walked over.
+  bool begins_equal(std::string_view source, std::string_view rest);
   /// The first `most` differences, in the order of the source's names, then what only the target has. Empty
   /// if they are equal.
   std::vector<Difference> differences(std::string_view source, std::string_view target, std::size_t most);
@@ -52,14 +56,27 @@ class ItemComparer {
     std::string_view value;  ///< raw
     bool found = false;      ///< on the target
   };
+  /// The attributes of an item that begins_equal() found equal, as it was written without escapes in names.
+  struct Shape {
+    std::vector<std::string> names;        ///< `"name":`, in the source's order; all different
+    std::vector<std::size_t> on_target;    ///< which of them each of the target's is
+    std::vector<std::string_view> values;  ///< of the source's item that is looked at
+  };
   bool read_source(std::string_view raw);
   Attribute* find(std::string_view name);
   std::string_view unescaped(std::string_view name);
+  /// How much of `rest` an item is that it begins with and that is equal; 0: none, or it cannot be told.
+  std::size_t equal_bytes(std::string_view source, std::string_view rest);
+  bool has_different_names();
+  bool has_shape(std::string_view source, std::string_view rest);
+  void learn_shape();
 
   std::vector<Attribute> source_;
+  std::vector<std::size_t> order_;  ///< of the target's attributes, which of source_ each is
   std::vector<std::string_view> names_;
   std::size_t last_ = 0;               ///< the attribute of source_ that was found last
   std::deque<std::string> unescaped_;  ///< what names may view
+  Shape shape_;
 };
 
 }  // namespace messina::item

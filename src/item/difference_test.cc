@@ -133,7 +133,7 @@ TEST(ItemComparer, AgreesWithValuesOnRandomItems) {
     return "{" + space + fmt::format("{}", fmt::join(members, "," + space)) + space + "}";
   };
   ItemComparer comparer;
-  int sure = 0;
+  int sure = 0, begun = 0;
   for (int i = 0; i < 20'000; ++i) {
     std::vector<std::string> of_source = draw();
     const std::string source = text(of_source);
@@ -142,11 +142,63 @@ TEST(ItemComparer, AgreesWithValuesOnRandomItems) {
     const std::string target = text(random.chance(0.5) ? of_source : draw());
     const bool same = equal(*parse_item(source), *parse_item(target));
     EXPECT_EQ(differences(source, target).empty(), same) << source << ' ' << target;
+    const bool goes_on = random.chance(0.5);
+    if (comparer.begins_equal(source, target + (goes_on ? "," + source : ""))) {
+      ++begun;
+      EXPECT_TRUE(same && source.size() == target.size()) << source << ' ' << target;
+    }
     if (!comparer.equal_by_attributes(source, target)) continue;
     ++sure;
     EXPECT_TRUE(same) << source << ' ' << target;
   }
+  EXPECT_GT(begun, 3'000);
   EXPECT_GT(sure, 5'000) << "items of two orders are told to be equal without being parsed";
+}
+
+TEST(ItemComparer, ItemsOfOneShapeAreToldAsThoseOfAnyOther) {
+  const std::uint64_t seed = entropy_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  const std::vector<std::string> values = {
+      R"({"S":"a"})",     R"({"S":"b"})",        R"({"S":"\""})",
+      R"({"N":"1"})",     R"({"BOOL":true})",    R"({"L":[]})",
+      R"({"NULL":true})", R"({"SS":["a","b"]})", R"({"M":{"x":{"S":"a"}}})"};
+  const std::vector<std::vector<std::size_t>> orders = {{0, 1, 2, 3}, {3, 1, 0, 2}, {1, 0, 3, 2}};
+  ItemComparer comparer;
+  int equal = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<std::string> of_source, of_target;
+    for (int name = 0; name < 4; ++name) {
+      of_source.push_back(fmt::format("\"n{}\":{}", name, values[random.below(values.size())]));
+      of_target.push_back(random.chance(0.05)
+                              ? fmt::format("\"n{}\":{}", name, values[random.below(values.size())])
+                              : of_source.back());
+    }
+    const auto write = [&](const std::vector<std::string>& members) {
+      std::vector<std::string> written;
+      for (const std::size_t at : orders[random.chance(0.1) ? random.below(3) : std::size_t{0}])
+        written.push_back(members[at]);
+      return fmt::format("{{{}}}", fmt::join(written, ","));
+    };
+    const std::string source = write(of_source), target = write(of_target);
+    const bool same = of_source == of_target;
+    EXPECT_EQ(comparer.begins_equal(source, target + "]}"), same) << source << ' ' << target;
+    EXPECT_FALSE(comparer.begins_equal(source, std::string_view(target).substr(0, target.size() - 1)));
+    equal += same ? 1 : 0;
+  }
+  EXPECT_GT(equal, 10'000);
+}
+
+TEST(ItemComparer, NamesThatStandTwiceMakeNoShape) {
+  ItemComparer comparer;
+  const std::string twice = R"({"a":{"N":"1"},"a":{"N":"2"}})", turned = R"({"a":{"N":"2"},"a":{"N":"1"}})";
+  EXPECT_TRUE(comparer.begins_equal(twice, twice));
+  EXPECT_FALSE(comparer.begins_equal(twice, turned));
+  const std::string escaped = R"({"\u0061":{"N":"1"},"b":{"N":"2"}})",
+                    plain = R"({"a":{"N":"1"},"b":{"N":"2"}})";
+  EXPECT_TRUE(comparer.begins_equal(escaped, escaped));
+  EXPECT_FALSE(comparer.begins_equal(escaped, plain)) << "it is equal, but not as long";
+  EXPECT_TRUE(comparer.begins_equal(plain, plain));
 }
 
 }  // namespace

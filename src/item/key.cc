@@ -1,7 +1,7 @@
 #include "item/key.h"
 
 #include <cstdint>
-#include <initializer_list>
+#include <cstring>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -161,15 +161,23 @@ void append_as_written(std::string& out, const Value& value, std::string_view ra
   out += "\"}";
 }
 
-/// One growth for all of them: keys are short, and there are many.
-void append_all(std::string& out, std::initializer_list<std::string_view> parts) {
-  const std::size_t first = out.size();
-  std::size_t size = first;
-  for (const std::string_view part : parts) size += part.size();
+/// One growth for all of it: keys are short, and there are many. `fill` writes `more` bytes.
+template <class Fill>
+void append_filled(std::string& out, std::size_t more, Fill fill) {
+  const std::size_t first = out.size(), size = first + more;
+  // What libstdc++ 12 gives as the size is the capacity.
   out.resize_and_overwrite(size, [&](char* text, std::size_t) {
-    char* at = text + first;
-    for (const std::string_view part : parts) at += part.copy(at, part.size());
+    fill(text + first);
     return size;
+  });
+}
+
+/// As append_bytes() does; a zero byte would have been escaped in what is plain.
+void append_plain_bytes(std::string& out, std::string_view plain) {
+  append_filled(out, 1 + plain.size() + kEndOfBytes.size(), [plain](char* at) {
+    *at++ = 'S';
+    std::memcpy(at, plain.data(), plain.size());
+    std::memcpy(at + plain.size(), kEndOfBytes.data(), kEndOfBytes.size());
   });
 }
 
@@ -179,13 +187,13 @@ Result<void> append_forms(const WrittenValue& value, const KeyAttribute& attribu
   const bool is_number = attribute.type == Type::N;
   const std::optional<Number> number = value.plain && is_number ? Number::parse(*value.plain) : std::nullopt;
   if (value.plain && (!is_number || number)) {
-    if (text != nullptr) append_all(*text, {before, value.raw});
+    if (text != nullptr) text->append(before).append(value.raw);
     if (bytes == nullptr) return {};
     if (number) {
       *bytes += 'N';
       append_number(*bytes, *number);
-    } else {  // a zero byte would have been escaped
-      append_all(*bytes, {"S", *value.plain, kEndOfBytes});
+    } else {
+      append_plain_bytes(*bytes, *value.plain);
     }
     return {};
   }
@@ -255,28 +263,51 @@ std::string key_json(const Key& key, const KeySchema& schema) {
 KeyReader::KeyReader(const KeySchema& schema, const KeySchema& names)
     : schema_(schema), before_partition_("{" + json_string(names.partition.name) + ":") {
   if (schema.sort && names.sort) before_sort_ = "," + json_string(names.sort->name) + ":";
-  const auto leads = [](char before, const KeyAttribute& attribute) {
+  std::string before_own_values;
+  const auto leads = [&before_own_values](char before, const KeyAttribute& attribute) {
+    const std::string own = fmt::format("{}{}:", before, json_string(attribute.name));
+    before_own_values += own;
     const std::string_view head = plain_head(attribute.type);
-    return head.empty() ? "" : fmt::format("{}{}:{}", before, json_string(attribute.name), head);
+    return head.empty() ? "" : own + std::string(head);
   };
   partition_leads_ = leads('{', schema.partition);
   if (schema.sort) sort_leads_ = leads(',', *schema.sort);
+  own_names_ = before_own_values == before_partition_ + before_sort_;
 }
 
 Result<void> KeyReader::append(std::string_view raw, std::string* text, std::string* bytes) const {
   std::string_view rest = raw;
   WrittenKey key;
-  if (!take_plain(rest, partition_leads_, &key.partition) ||
-      (schema_.sort && !take_plain(rest, sort_leads_, &key.sort))) {
+  const bool leads = take_plain(rest, partition_leads_, &key.partition) &&
+                     (!schema_.sort || take_plain(rest, sort_leads_, &key.sort));
+  if (!leads) {
     Result<WrittenKey> found = find_values(raw, schema_);
     if (!found) return fail(std::move(found.error()));
     key = *found;
   }
-  Result<void> appended = append_forms(key.partition, schema_.partition, before_partition_, text, bytes);
-  if (appended && schema_.sort) appended = append_forms(key.sort, *schema_.sort, before_sort_, text, bytes);
+  std::string* by_values = text;
+  if (leads && own_names_ && text != nullptr) {  // then the item begins as the text does
+    const std::size_t size = raw.size() - rest.size();
+    append_filled(*text, size + 1, [&](char* at) {
+      std::memcpy(at, raw.data(), size);
+      at[size] = '}';
+    });
+    by_values = nullptr;
+  }
+  Result<void> appended = append_forms(key.partition, schema_.partition, before_partition_, by_values, bytes);
+  if (appended && schema_.sort)
+    appended = append_forms(key.sort, *schema_.sort, before_sort_, by_values, bytes);
   if (!appended) return appended;
-  if (text != nullptr) text->push_back('}');
+  if (by_values != nullptr) by_values->push_back('}');
   return {};
+}
+
+std::string_view KeyReader::leading_text(std::string_view raw) const {
+  std::string_view rest = raw;
+  WrittenValue value;
+  if (!take_plain(rest, partition_leads_, &value)) return {};
+  if (schema_.sort && !take_plain(rest, sort_leads_, &value)) return {};
+  return raw.substr(0, raw.size() - rest.size());
 }
 
 Result<std::string> KeyReader::text(std::string_view raw) const {

@@ -60,11 +60,15 @@ class KeyReader {
   Result<void> append(std::string_view raw, std::string* text, std::string* bytes) const;
   /// The key as key_text() has it.
   Result<std::string> text(std::string_view raw) const;
+  /// The part of an item that is its key and nothing else, {"id":{"S":"a"}, where it begins so, of types S
+  /// and N and without escapes and white space; else empty. Items in which it is the same have the same key.
+  std::string_view leading_text(std::string_view raw) const;
 
  private:
   KeySchema schema_;
   std::string before_partition_, before_sort_;  ///< of the text
   std::string partition_leads_, sort_leads_;  ///< what comes before plain values where items begin with them
+  bool own_names_;                            ///< whether the text names the attributes as the items do
 };
 
 }  // namespace messina::item

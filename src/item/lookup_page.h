@@ -20,12 +20,12 @@ struct LookupSpans {
   std::optional<double> consumed_capacity;         ///< CapacityUnits
 };
 
-/// Items that answers probably have, byte for byte.
+/// Items that answers probably have.
 class ExpectedItems {
  public:
   virtual ~ExpectedItems() = default;
-  /// `rest` begins where an item of an answer does. An item, whole and well-formed, that it begins with; an
-  /// empty view: none is known. Answers may be read more than once.
+  /// `rest` begins where an item of an answer does. An item, whole and well-formed, that is as long as the
+  /// one there and equal to it; an empty view: none is known. Answers may be read more than once.
   virtual std::string_view next(std::string_view rest) = 0;
 };
 

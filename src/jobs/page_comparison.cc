@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <functional>
+#include <cstring>
 #include <utility>
 
 namespace messina::jobs {
@@ -17,6 +17,45 @@ KeyedHash::Key key_of(std::uint64_t seed) {
   return key;
 }
 
+/// To find a row among a few; an unlucky choice of keys takes longer and does no harm else.
+std::uint64_t quick_hash(std::string_view bytes) {
+  struct Words {
+    std::uint64_t one, other;
+  };
+  std::uint64_t hash = bytes.size();
+  const auto mix = [&hash](const Words& words) {
+    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15, kOther = 0xd1b54a32d192ed03;
+    const Uint128 product = static_cast<Uint128>(hash ^ words.one ^ kOdd) * (words.other ^ kOther);
+    hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  Words words{};
+  if (bytes.size() < sizeof words) {
+    std::memcpy(&words, bytes.data(), bytes.size());
+    mix(words);
+    return hash;
+  }
+  const std::string_view last = bytes.substr(bytes.size() - sizeof words);
+  for (; bytes.size() > sizeof words; bytes.remove_prefix(sizeof words)) {
+    std::memcpy(&words, bytes.data(), sizeof words);
+    mix(words);
+  }
+  std::memcpy(&words, last.data(), sizeof words);  // some of them twice, rather than bytewise
+  mix(words);
+  return hash;
+}
+
+/// Rows that are fetched while another is indexed.
+constexpr std::size_t kFetchedAhead = 8;
+
+/// Has the beginning of an item come nearer: a page does not stay in the nearest caches, and no hardware
+/// foresees where an answer goes on.
+void fetch(std::string_view raw) {
+  constexpr std::size_t kCacheLine = 64;
+  constexpr std::size_t kFetched = 3 * kCacheLine;
+  for (std::size_t byte = 0; byte < std::min(raw.size(), kFetched); byte += kCacheLine)
+    __builtin_prefetch(raw.data() + byte);
+}
+
 }  // namespace
 
 KeySample::KeySample(const VerifyScope& scope) : hash_(key_of(scope.sample_seed)) {
@@ -27,14 +66,12 @@ bool KeySample::has(std::string_view key_bytes) {
   return !below_ || static_cast<std::uint64_t>(hash_(key_bytes) >> 64) < *below_;
 }
 
-PageComparison::PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret,
-                               std::size_t keys_at_once)
+PageComparison::PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret)
     : sides_(sides),
       source_keys_(sides.source_key, sides.target_key),
       target_keys_(sides.target_key),
       sample_(std::move(sample)),
-      hash_(secret),
-      keys_at_once_(keys_at_once) {}
+      hash_(secret) {}
 
 Result<void> PageComparison::begin(std::span<const std::string_view> records) {
   rows_.clear();
@@ -42,10 +79,6 @@ Result<void> PageComparison::begin(std::span<const std::string_view> records) {
   texts_.clear();
   bytes_.clear();
   hashes_.clear();
-  indexed_first_ = indexed_end_ = 0;
-  known_.clear();
-  next_ = 0;
-  in_order_ = true;
   for (const std::string_view raw : records) {
     const std::size_t text_at = texts_.size(), bytes_at = bytes_.size();
     const Result<void> found = source_keys_.append(raw, &texts_, &bytes_);
@@ -74,96 +107,12 @@ std::string_view PageComparison::key_bytes(std::size_t row) const {
   return std::string_view(bytes_).substr(rows_[row].bytes_at, end - rows_[row].bytes_at);
 }
 
-void PageComparison::index_rows(std::size_t first, std::size_t end) {
-  // A page of items does not stay in the nearest caches, and no hardware foresees where an answer goes on.
-  constexpr std::size_t kCacheLine = 64;
-  constexpr std::size_t kFetchedAhead = 3 * kCacheLine;
-  slots_.assign(std::bit_ceil(2 * (end - first)), 0);
-  for (std::size_t i = first; i < end; ++i) {
-    const std::string_view raw = rows_[i].raw;
-    for (std::size_t byte = 0; byte < std::min(raw.size(), kFetchedAhead); byte += kCacheLine)
-      __builtin_prefetch(raw.data() + byte);
-    std::size_t at = std::hash<std::string_view>()(key_bytes(i));
-    while (slots_[at &= slots_.size() - 1] != 0) ++at;
-    slots_[at] = static_cast<std::uint32_t>(i + 1);
-  }
-  indexed_first_ = first;
-  indexed_end_ = end;
-}
-
-std::optional<std::size_t> PageComparison::find_indexed(std::string_view key) const {
-  if (indexed_first_ == indexed_end_) return std::nullopt;
-  std::size_t at = std::hash<std::string_view>()(key);
-  while (slots_[at &= slots_.size() - 1] != 0) {
-    const std::size_t row = slots_[at++] - 1;
-    if (key_bytes(row) == key) return row;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::size_t> PageComparison::find(std::string_view key) {
-  if (next_ < rows_.size() && key_bytes(next_) == key) return next_;
-  std::optional<std::size_t> found = find_indexed(key);
-  if (found || indexed_end_ - indexed_first_ == rows_.size()) return found;
-  // What was asked for next, or together with what should have come now.
-  const std::size_t first = std::max(indexed_end_, next_ - next_ % keys_at_once_);
-  if (first < rows_.size()) {
-    index_rows(first, std::min(rows_.size(), first + keys_at_once_));
-    found = find_indexed(key);
-    if (found) return found;
-  }
-  index_rows(0, rows_.size());
-  return find_indexed(key);
-}
-
 bool PageComparison::equal(std::string_view source, std::string_view target) {
   if (sides_.transform.empty()) return comparer_.equal(source, target);
   transformed_.clear();
   // What cannot be renamed was refused when it was copied.
   if (!item::transform_item(source, sides_.transform, transformed_)) return false;
   return comparer_.equal(transformed_, target);
-}
-
-std::string_view PageComparison::next(std::string_view rest) {
-  if (!sides_.transform.empty()) return {};
-  // Most often the next one: then its key need not be looked for.
-  std::size_t row = next_;
-  if (row >= rows_.size() || !rest.starts_with(rows_[row].raw)) {
-    answered_bytes_.clear();
-    if (!target_keys_.append(rest, nullptr, &answered_bytes_)) return {};
-    const std::optional<std::size_t> found = find(answered_bytes_);
-    if (!found || !rest.starts_with(rows_[*found].raw)) return {};
-    row = *found;
-  }
-  next_ = row + 1;
-  known_.push_back(row);
-  return rows_[row].raw;
-}
-
-Result<void> PageComparison::answered(std::span<const std::string_view> items) {
-  std::size_t known = 0;
-  for (const std::string_view item : items) {
-    if (known < known_.size() && rows_[known_[known]].raw.data() == item.data()) {
-      rows_[known_[known++]].equal = true;
-      continue;
-    }
-    // If all of its attributes are the next one's, so is its key.
-    if (in_order_ && next_ < rows_.size() && sides_.transform.empty() &&
-        comparer_.equal_by_attributes(rows_[next_].raw, item)) {
-      rows_[next_++].equal = true;
-      continue;
-    }
-    answered_bytes_.clear();
-    const Result<void> key = target_keys_.append(item, nullptr, &answered_bytes_);
-    if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
-    const std::optional<std::size_t> found = find(answered_bytes_);
-    if (!found) return fail(ErrorKind::corrupt, "the target answered with another item");
-    rows_[*found].equal = equal(rows_[*found].raw, item);
-    in_order_ = *found == next_;
-    next_ = *found + 1;
-  }
-  known_.clear();
-  return {};
 }
 
 Result<std::vector<std::string>> PageComparison::suspects() const {
@@ -176,6 +125,101 @@ Result<std::vector<std::string>> PageComparison::suspects() const {
     keys.push_back(std::move(*key));
   }
   return keys;
+}
+
+// -------------------------------------------------------------------------------------------- answers
+
+void RowIndex::make_room(std::size_t rows) { slots_.assign(std::bit_ceil(4 * rows + 1), 0); }
+
+void RowIndex::add(std::uint64_t hash, std::size_t row) {
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at] != 0) at = (at + 1) & (slots_.size() - 1);
+  slots_[at] = static_cast<std::uint32_t>(row + 1);
+}
+
+void PageComparison::Batch::begin(std::size_t first, std::size_t end) {
+  first_ = next_ = first;
+  end_ = end;
+  in_order_ = true;
+  known_.clear();
+  by_text_.clear();
+  by_bytes_.clear();
+}
+
+std::optional<std::size_t> PageComparison::Batch::find_written(std::string_view rest) {
+  const std::string_view text = page_.target_keys_.leading_text(rest);
+  if (text.empty()) return std::nullopt;
+  if (by_text_.empty()) {
+    by_text_.make_room(end_ - first_);
+    for (std::size_t i = first_; i < end_; ++i) {
+      if (i + kFetchedAhead < end_) fetch(page_.rows_[i + kFetchedAhead].raw);
+      const std::string_view of_row = page_.target_keys_.leading_text(page_.rows_[i].raw);
+      if (!of_row.empty()) by_text_.add(quick_hash(of_row), i);
+    }
+  }
+  return by_text_.find(quick_hash(text),
+                       [&](std::size_t row) { return page_.rows_[row].raw.starts_with(text); });
+}
+
+std::optional<std::size_t> PageComparison::Batch::find(std::string_view key) {
+  if (next_ < end_ && page_.key_bytes(next_) == key) return next_;
+  if (by_bytes_.empty()) {
+    by_bytes_.make_room(end_ - first_);
+    for (std::size_t i = first_; i < end_; ++i) by_bytes_.add(quick_hash(page_.key_bytes(i)), i);
+  }
+  return by_bytes_.find(quick_hash(key), [&](std::size_t row) { return page_.key_bytes(row) == key; });
+}
+
+bool PageComparison::Batch::begins_with(std::string_view rest, std::size_t row) {
+  const std::string_view raw = page_.rows_[row].raw;
+  return rest.starts_with(raw) || (turned_ && page_.comparer_.begins_equal(raw, rest));
+}
+
+std::string_view PageComparison::Batch::next(std::string_view rest) {
+  if (!page_.sides_.transform.empty()) return {};
+  // Most often the next one: then its key need not be looked for.
+  std::size_t row = next_;
+  if (row >= end_ || !begins_with(rest, row)) {
+    std::optional<std::size_t> found = find_written(rest);
+    if (!found) {
+      page_.answered_bytes_.clear();
+      if (!page_.target_keys_.append(rest, nullptr, &page_.answered_bytes_)) return {};
+      found = find(page_.answered_bytes_);
+      if (!found) return {};
+    }
+    row = *found;
+    turned_ = !rest.starts_with(page_.rows_[row].raw);
+    if (turned_ && !begins_with(rest, row)) return {};
+  }
+  next_ = row + 1;
+  known_.push_back(row);
+  return page_.rows_[row].raw;
+}
+
+Result<void> PageComparison::Batch::answered(std::span<const std::string_view> items) {
+  std::size_t known = 0;
+  for (const std::string_view item : items) {
+    if (known < known_.size() && page_.rows_[known_[known]].raw.data() == item.data()) {
+      page_.rows_[known_[known++]].equal = true;
+      continue;
+    }
+    // If all of its attributes are the next one's, so is its key.
+    if (in_order_ && next_ < end_ && page_.sides_.transform.empty() &&
+        page_.comparer_.equal_by_attributes(page_.rows_[next_].raw, item)) {
+      page_.rows_[next_++].equal = true;
+      continue;
+    }
+    page_.answered_bytes_.clear();
+    const Result<void> key = page_.target_keys_.append(item, nullptr, &page_.answered_bytes_);
+    if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
+    const std::optional<std::size_t> found = find(page_.answered_bytes_);
+    if (!found) return fail(ErrorKind::corrupt, "the target answered with another item");
+    page_.rows_[*found].equal = page_.equal(page_.rows_[*found].raw, item);
+    in_order_ = *found == next_;
+    next_ = *found + 1;
+  }
+  known_.clear();
+  return {};
 }
 
 }  // namespace messina::jobs

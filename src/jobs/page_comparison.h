@@ -36,12 +36,11 @@ struct SidesOfItems {
 };
 
 /// Used for one page after the other: keeps memory between them. Not thread-safe; `sides` outlives it.
-class PageComparison final : public item::ExpectedItems {
+class PageComparison {
  public:
-  /// `keys_at_once`: how many of keys() are asked for together, in their order; where they are not, answers
-  /// in another order take longer.
-  PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret,
-                 std::size_t keys_at_once);
+  class Batch;
+
+  PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret);
 
   /// Begins with a page; the records stay valid until the next one. Keys out of the sample are passed over.
   /// Errors: corrupt, where an item has no key.
@@ -52,11 +51,6 @@ class PageComparison final : public item::ExpectedItems {
   const std::vector<Uint128>& hashes() const { return hashes_; }
   /// The keys to ask the target for, by its names. They stay valid until the next page.
   std::span<const std::string_view> keys() const { return keys_; }
-  /// The page's item that an answer goes on with, if it does, byte for byte.
-  std::string_view next(std::string_view rest) override;
-  /// Items that the target answered with, in whatever order: that of keys() is the cheapest. Errors: corrupt,
-  /// where one was not asked for.
-  Result<void> answered(std::span<const std::string_view> items);
   /// The keys, by the source's names, whose items are absent on the target or were not equal. What was not
   /// answered counts as absent. Errors: corrupt.
   Result<std::vector<std::string>> suspects() const;
@@ -69,30 +63,70 @@ class PageComparison final : public item::ExpectedItems {
   };
   bool equal(std::string_view source, std::string_view target);
   std::string_view key_bytes(std::size_t row) const;
-  /// The row of a key; nullopt: none has it.
-  std::optional<std::size_t> find(std::string_view key_bytes);
-  std::optional<std::size_t> find_indexed(std::string_view key_bytes) const;
-  void index_rows(std::size_t first, std::size_t end);
 
   const SidesOfItems& sides_;
   const item::KeyReader source_keys_, target_keys_;
   KeySample sample_;
   KeyedHash hash_;
-  const std::size_t keys_at_once_;
   item::ItemComparer comparer_;
   std::vector<Row> rows_;
   std::vector<std::string_view> keys_;
   std::string texts_, bytes_;  ///< of all keys, one behind the other
   std::vector<Uint128> hashes_;
-  std::size_t next_ = 0;            ///< the row that is answered next if the target keeps the order
-  bool in_order_ = true;            ///< it was kept by the last item that was looked into
-  std::vector<std::size_t> known_;  ///< rows that next() gave since items were last answered
-  /// Some rows by the hash of their key's bytes, open addressing; 0 is free, else the row's number and 1. Of
-  /// none until the target first does not keep the order; then of those that were asked for together, as long
-  /// as answers are about these: they stay in the nearest cache.
-  std::vector<std::uint32_t> slots_;
-  std::size_t indexed_first_ = 0, indexed_end_ = 0;
   std::string transformed_, answered_bytes_;
+};
+
+/// Some of a page's rows by a hash of their keys, open addressing.
+class RowIndex {
+ public:
+  bool empty() const { return slots_.empty(); }
+  void clear() { slots_.clear(); }
+  /// For so many rows at most.
+  void make_room(std::size_t rows);
+  void add(std::uint64_t hash, std::size_t row);
+  /// The first row of those with this hash, and others, that `is` takes.
+  template <class Is>
+  std::optional<std::size_t> find(std::uint64_t hash, Is is) const {
+    for (std::size_t at = hash; slots_[at &= slots_.size() - 1] != 0; ++at) {
+      const std::size_t row = slots_[at] - 1;
+      if (is(row)) return row;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::vector<std::uint32_t> slots_;  ///< 0 is free, else the row's number and 1
+};
+
+/// Those of a page's keys that the target is asked for together, and what it answers about them. Used for one
+/// after the other, as the page is, which outlives it; several may be waiting for their answers at once.
+class PageComparison::Batch final : public item::ExpectedItems {
+ public:
+  explicit Batch(PageComparison& page) : page_(page) {}
+
+  /// Begins with keys()[first, end) of the page.
+  void begin(std::size_t first, std::size_t end);
+  std::span<const std::string_view> keys() const { return page_.keys().subspan(first_, end_ - first_); }
+  /// The page's item that an answer goes on with, if that can be told before all of it is read.
+  std::string_view next(std::string_view rest) override;
+  /// Items that the target answered with, in whatever order: that of keys() is the cheapest. Errors: corrupt,
+  /// where one was not asked for.
+  Result<void> answered(std::span<const std::string_view> items);
+
+ private:
+  bool begins_with(std::string_view rest, std::size_t row);
+  /// The row whose key an answer goes on with; nullopt: none, or it does not begin with the key, so written.
+  std::optional<std::size_t> find_written(std::string_view rest);
+  /// The row of a key, as key_bytes() has it; nullopt: none has it.
+  std::optional<std::size_t> find(std::string_view key_bytes);
+
+  PageComparison& page_;
+  std::size_t first_ = 0, end_ = 0;  ///< rows of the page
+  std::size_t next_ = 0;             ///< the row that is answered next if the target keeps the order
+  bool in_order_ = true;             ///< it was kept by the last item that was looked into
+  bool turned_ = false;              ///< the target's attributes were in another order, at last
+  std::vector<std::size_t> known_;   ///< rows that next() gave since items were last answered
+  RowIndex by_text_, by_bytes_;      ///< empty until the target first does not keep the order
 };
 
 }  // namespace messina::jobs

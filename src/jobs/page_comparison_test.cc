@@ -1,6 +1,5 @@
 #include "jobs/page_comparison.h"
 
-#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -26,23 +25,32 @@ SidesOfItems renamed_by(item::TransformRules rules) {
 }
 
 constexpr KeyedHash::Key kSecret{1, 2, 3};
-constexpr std::size_t kKeysAtOnce = 10;
 
+/// A page whose keys are all asked for together.
 struct Compared {
   explicit Compared(item::TransformRules rules = {})
       : sides(renamed_by(std::move(rules))),
-        comparison(sides, KeySample(VerifyScope()), kSecret, kKeysAtOnce) {}
+        comparison(sides, KeySample(VerifyScope()), kSecret),
+        batch(comparison) {}
 
-  std::vector<std::string> suspects(const Items& source, const Items& target) {
-    EXPECT_TRUE(comparison.begin(source));
-    EXPECT_TRUE(comparison.answered(target));
+  void begin(const Items& source) {
+    ASSERT_TRUE(comparison.begin(source));
+    batch.begin(0, comparison.size());
+  }
+  std::vector<std::string> suspects() const {
     auto keys = comparison.suspects();
     EXPECT_TRUE(keys);
     return keys.value_or(std::vector<std::string>());
   }
+  std::vector<std::string> suspects(const Items& source, const Items& target) {
+    begin(source);
+    EXPECT_TRUE(batch.answered(target));
+    return suspects();
+  }
 
   SidesOfItems sides;
   PageComparison comparison;
+  PageComparison::Batch batch;
 };
 
 TEST(PageComparison, EqualItemsAreNoSuspectsInWhateverOrderTheyCome) {
@@ -74,21 +82,25 @@ TEST(PageComparison, TheTargetIsAskedByItsNamesAndComparedWithWhatShouldHaveBeen
 }
 
 TEST(PageComparison, EachRowIsFoundInWhateverOrderTheTargetAnswers) {
-  Random random(7);
-  for (int round = 0; round < 200; ++round) {
+  const std::uint64_t seed = entropy_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  int known = 0;
+  for (int round = 0; round < 500; ++round) {
     Compared page;
     std::vector<std::string> source, expected;
-    // In their order, in any order among those that are asked for together, or in any order at all.
-    const std::uint64_t apart = std::array<std::uint64_t, 3>{1, kKeysAtOnce, 1000}[random.below(3)];
+    const bool in_order = random.chance(0.3), key_last = random.chance(0.3);
     std::multimap<std::uint64_t, std::string> answers;
     for (std::uint64_t i = 0, end = random.below(60); i < end; ++i) {
       const std::string key = fmt::format(R"("id":{{"S":"k{}"}},"n":{{"N":"{}"}})", i % 7, i);
-      source.push_back("{" + key + R"(,"v":{"S":"x"}})");
-      const auto fate = random.below(4);  // absent, differs, written otherwise, the same
-      const std::uint64_t place = i / apart * apart + random.below(apart);
-      if (fate == 1) answers.emplace(place, "{" + key + R"(,"v":{"S":"y"}})");
-      if (fate == 2) answers.emplace(place, R"({"v":{"S":"x"},)" + key + "}");
-      if (fate == 3) answers.emplace(place, source.back());
+      const auto write = [&](const char* v) { return fmt::format(R"({{{},"v":{{"S":"{}"}}}})", key, v); };
+      const auto turn = [&](const char* v) { return fmt::format(R"({{"v":{{"S":"{}"}},{}}})", v, key); };
+      source.push_back(write("x"));
+      const auto fate = random.below(8);  // absent, differs, written otherwise, else the same
+      const std::uint64_t place = in_order ? i : random.below(1000);
+      if (fate == 1) answers.emplace(place, key_last ? turn("y") : write("y"));
+      if (fate == 2) answers.emplace(place, key_last ? write("x") : turn("x"));
+      if (fate >= 3) answers.emplace(place, key_last ? turn("x") : write("x"));
       if (fate <= 1) expected.push_back("{" + key + "}");
     }
     const Items sources(source.begin(), source.end());
@@ -96,15 +108,44 @@ TEST(PageComparison, EachRowIsFoundInWhateverOrderTheTargetAnswers) {
     for (const auto& [place, item] : answers) targets.push_back(item);
     ASSERT_EQ(page.suspects(sources, targets), expected) << round;
     // The same with those that are known before the rest is looked into.
-    ASSERT_TRUE(page.comparison.begin(sources));
-    Items known;
+    page.begin(sources);
+    Items spans;
     for (const std::string_view item : targets) {
-      const std::string_view mine = page.comparison.next(item);
-      known.push_back(mine.empty() ? item : mine);
+      const std::string_view mine = page.batch.next(item);
+      if (!mine.empty()) {
+        ASSERT_EQ(mine.size(), item.size());
+        ++known;
+      }
+      spans.push_back(mine.empty() ? item : mine);
     }
-    ASSERT_TRUE(page.comparison.answered(known));
-    ASSERT_EQ(page.comparison.suspects().value(), expected) << round;
+    ASSERT_TRUE(page.batch.answered(spans));
+    ASSERT_EQ(page.suspects(), expected) << round;
   }
+  EXPECT_GT(known, 5'000);
+}
+
+TEST(PageComparison, BatchesOfAPageAreAnsweredEachForItself) {
+  std::vector<std::string> source;
+  for (int i = 0; i < 25; ++i) source.push_back(fmt::format(R"({{"id":{{"S":"k"}},"n":{{"N":"{}"}}}})", i));
+  const Items sources(source.begin(), source.end());
+  Compared page;
+  page.begin(sources);
+  PageComparison::Batch other(page.comparison), last(page.comparison);
+  page.batch.begin(0, 10);
+  other.begin(10, 20);
+  last.begin(20, 25);
+  EXPECT_EQ(other.keys().front(), source[10]);
+  EXPECT_EQ(other.keys().size(), 10u);
+  EXPECT_EQ(last.keys().size(), 5u);
+  ASSERT_TRUE(last.answered(Items{sources[24]}));
+  EXPECT_EQ(page.batch.next(source[3]), source[3]);
+  EXPECT_EQ(other.next(source[12]), source[12]);
+  EXPECT_THAT(other.next(source[4]), IsEmpty());
+  EXPECT_EQ(page.batch.next(source[1]), source[1]);
+  ASSERT_TRUE(page.batch.answered(Items{sources[3], sources[1]}));
+  ASSERT_TRUE(other.answered(Items{sources[12]}));
+  EXPECT_EQ(other.answered(Items{sources[1]}).error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(page.suspects().size(), 21u);
 }
 
 TEST(PageComparison, ItemsOfAnAnswerAreKnownWithoutBeingParsed) {
@@ -114,30 +155,28 @@ TEST(PageComparison, ItemsOfAnAnswerAreKnownWithoutBeingParsed) {
   const std::string answer = std::string(source[1]) + R"(,{"id":{"S":"a"},"n":{"N":"1"},"v":{"S":"z"}}])";
   const std::string_view rest = answer;
   Compared page;
-  ASSERT_TRUE(page.comparison.begin(source));
-  const std::string_view known = page.comparison.next(rest);
+  page.begin(source);
+  const std::string_view known = page.batch.next(rest);
   EXPECT_EQ(known.data(), source[1].data());
   EXPECT_EQ(known, source[1]);
   const std::string_view other = rest.substr(known.size() + 1);
-  EXPECT_THAT(page.comparison.next(other), IsEmpty());
-  EXPECT_THAT(page.comparison.next("]"), IsEmpty());
-  ASSERT_TRUE(page.comparison.answered(Items{known, other.substr(0, other.size() - 1)}));
-  EXPECT_THAT(page.comparison.suspects().value(), ElementsAre(R"({"id":{"S":"a"},"n":{"N":"1"}})"));
+  EXPECT_THAT(page.batch.next(other), IsEmpty());
+  EXPECT_THAT(page.batch.next("]"), IsEmpty());
+  ASSERT_TRUE(page.batch.answered(Items{known, other.substr(0, other.size() - 1)}));
+  EXPECT_THAT(page.suspects(), ElementsAre(R"({"id":{"S":"a"},"n":{"N":"1"}})"));
 }
 
 /// Each answer is split as an endpoint does it; one that cannot be split is lost.
-std::vector<std::string> suspects_by_answers(PageComparison& page, const std::vector<std::string>& answers) {
+std::vector<std::string> suspects_by_answers(Compared& page, const std::vector<std::string>& answers) {
   item::LookupSplitter splitter;
   item::LookupSpans spans;
   for (const std::string& answer : answers) {
     Slab body(answer.size());
     body.append(answer);
-    if (!splitter.split(body.view(), spans, &page)) continue;
-    EXPECT_TRUE(page.answered(spans.items));
+    if (!splitter.split(body.view(), spans, &page.batch)) continue;
+    EXPECT_TRUE(page.batch.answered(spans.items));
   }
-  auto keys = page.suspects();
-  EXPECT_TRUE(keys);
-  return keys.value_or(std::vector<std::string>());
+  return page.suspects();
 }
 
 TEST(PageComparison, TakesAnswersAsTheyAreSplit) {
@@ -154,8 +193,8 @@ TEST(PageComparison, TakesAnswersAsTheyAreSplit) {
   const Items source(items.begin(), items.end());
   Compared page;
   const auto suspects_by = [&](const std::vector<std::string>& answers) {
-    EXPECT_TRUE(page.comparison.begin(source));
-    return suspects_by_answers(page.comparison, answers);
+    page.begin(source);
+    return suspects_by_answers(page, answers);
   };
   EXPECT_THAT(suspects_by({whole}), IsEmpty());
   EXPECT_THAT(suspects_by({answer({items[3], items[1], items[0], items[2]})}), IsEmpty());
@@ -174,26 +213,25 @@ TEST(PageComparison, TakesAnswersAsTheyAreSplit) {
 TEST(PageComparison, WhatWasKnownOfAnAnswerThatCameToNothingCountsForNone) {
   const Items source{R"({"id":{"S":"a"},"n":{"N":"1"}})", R"({"id":{"S":"b"},"n":{"N":"2"}})"};
   Compared page;
-  ASSERT_TRUE(page.comparison.begin(source));
-  EXPECT_EQ(page.comparison.next(source[0]), source[0]);  // then the answer was cut
-  EXPECT_EQ(page.comparison.next(source[1]), source[1]);
-  ASSERT_TRUE(page.comparison.answered(Items{source[1]}));
-  EXPECT_THAT(page.comparison.suspects().value(), ElementsAre(source[0]));
+  page.begin(source);
+  EXPECT_EQ(page.batch.next(source[0]), source[0]);  // then the answer was cut
+  EXPECT_EQ(page.batch.next(source[1]), source[1]);
+  ASSERT_TRUE(page.batch.answered(Items{source[1]}));
+  EXPECT_THAT(page.suspects(), ElementsAre(source[0]));
 }
 
 TEST(PageComparison, NothingIsKnownOfItemsThatAreRenamedOnTheWay) {
   Compared page({.renames = {{"id", "order"}}, .drops = {}});
   const Items source{R"({"id":{"S":"a"},"n":{"N":"1"}})"};
-  ASSERT_TRUE(page.comparison.begin(source));
-  EXPECT_THAT(page.comparison.next(source[0]), IsEmpty());
+  page.begin(source);
+  EXPECT_THAT(page.batch.next(source[0]), IsEmpty());
 }
 
 TEST(PageComparison, AnAnswerThatNobodyAskedForIsAnError) {
   Compared page;
-  EXPECT_TRUE(page.comparison.begin(Items{R"({"id":{"S":"a"},"n":{"N":"1"}})"}));
-  EXPECT_EQ(page.comparison.answered(Items{R"({"id":{"S":"z"},"n":{"N":"1"}})"}).error().kind,
-            ErrorKind::corrupt);
-  EXPECT_EQ(page.comparison.answered(Items{R"({"n":{"N":"1"}})"}).error().kind, ErrorKind::corrupt);
+  page.begin(Items{R"({"id":{"S":"a"},"n":{"N":"1"}})"});
+  EXPECT_EQ(page.batch.answered(Items{R"({"id":{"S":"z"},"n":{"N":"1"}})"}).error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(page.batch.answered(Items{R"({"n":{"N":"1"}})"}).error().kind, ErrorKind::corrupt);
   EXPECT_EQ(page.comparison.begin(Items{R"({"n":{"N":"1"}})"}).error().kind, ErrorKind::corrupt);
 }
 

@@ -15,14 +15,18 @@ using state::VerifySide;
 /// What a page takes beside its bytes: what the other side answers about it, and keys.
 constexpr std::int64_t kTimesPage = 3;
 
+/// Of one page. The target is asked for so little at once that a worker with one lookup at a time spends its
+/// time waiting; with this many, it has always something to do.
+constexpr std::size_t kLookupsAtOnce = 4;
+
 /// One worker: a unit after the other, its pages read one ahead.
 struct Worker {
   Worker(std::shared_ptr<VerifyRun> of, Lane* on, VerifySide reads)
       : run(std::move(of)),
         lane(on),
         side(reads),
-        comparison(run->sides, KeySample(run->options.scope), run->record.secret,
-                   lane->target.get->max_keys()),
+        comparison(run->sides, KeySample(run->options.scope), run->record.secret),
+        batches(kLookupsAtOnce, PageComparison::Batch(comparison)),
         target_keys(run->sides.target_key, run->sides.source_key),
         source_keys(run->sides.source_key),
         sample(run->options.scope),
@@ -37,6 +41,7 @@ struct Worker {
   Lane* const lane;
   const VerifySide side;
   PageComparison comparison;
+  std::vector<PageComparison::Batch> batches;  ///< one for each lookup at work
   /// Of the target's items, by the source's names; and of the source's.
   const item::KeyReader target_keys, source_keys;
   KeySample sample;
@@ -80,22 +85,50 @@ struct PageFindings {
   state::VerifyCounts counts;
 };
 
+/// The lookups of a page's keys.
+struct PageLookups {
+  std::size_t next_key = 0;
+  double rcu = 0;
+  std::optional<Error> failure;
+};
+
+/// Has the target asked for one batch after the other until none is left.
+Task<void> look_up_batches(std::shared_ptr<Worker> worker, std::shared_ptr<PageLookups> lookups,
+                           PageComparison::Batch* batch) {
+  const std::size_t keys = worker->comparison.size();
+  while (lookups->next_key < keys && !lookups->failure) {
+    const std::size_t first = lookups->next_key;
+    lookups->next_key = std::min(keys, first + worker->lane->target.get->max_keys());
+    batch->begin(first, lookups->next_key);
+    TakeItems take = [batch](std::span<const std::string_view> items) { return batch->answered(items); };
+    const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
+                                                batch->keys(), std::move(take), batch);
+    if (rcu)
+      lookups->rcu += *rcu;
+    else
+      lookups->failure = rcu.error();
+  }
+}
+
 Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page* page,
                            PageFindings* findings) {
   PageComparison& comparison = worker->comparison;
   Result<void> begun = comparison.begin(page->records);
   if (!begun) co_return begun;
-  TakeItems take = [&comparison](std::span<const std::string_view> items) {
-    return comparison.answered(items);
-  };
-  const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
-                                              comparison.keys(), std::move(take), &comparison);
-  if (!rcu) co_return fail(rcu.error());
+  const auto lookups = std::make_shared<PageLookups>();
+  TaskGroup beside;
+  const std::size_t at_once = worker->lane->target.get->max_keys();
+  for (std::size_t i = 1; i < kLookupsAtOnce && i * at_once < comparison.size(); ++i) {
+    beside.spawn(worker->lane->loop->executor(), look_up_batches(worker, lookups, &worker->batches[i]));
+  }
+  co_await look_up_batches(worker, lookups, &worker->batches.front());
+  co_await beside.wait();
+  if (lookups->failure) co_return fail(*lookups->failure);
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());
   findings->suspects = std::move(*suspects);
   findings->counts.items = comparison.size();
-  findings->counts.target_rcu = *rcu;
+  findings->counts.target_rcu = lookups->rcu;
   co_return Result<void>();
 }
 

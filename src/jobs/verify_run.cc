@@ -14,7 +14,7 @@ constexpr std::int64_t kMaxWaitingBytes = 32 << 20;
 constexpr std::int64_t kLittleRoom = kMaxWaitingBytes / 4;
 /// Commits take about this part of the time at most, as long as no more than this is done again after a
 /// crash: those of many keys a second write long.
-constexpr int kCommitTimesApart = 20;
+constexpr int kCommitTimesApart = 50;
 constexpr Duration kMostBetweenCommits = std::chrono::seconds(2);
 /// Of a page before one was seen: DynamoDB's are of 1 MB at most, as it counts, and the other side's answers
 /// about it are as large.
