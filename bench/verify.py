@@ -15,7 +15,6 @@ import itertools
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
@@ -34,6 +33,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MB = 1_000_000
 MIB = 1 << 20
 KEYS_A_LOOKUP = 100  # BatchGetItem takes no more
+LOOKUPS_AT_ONCE = 4  # for each page, in verify; the pump does the same
 FORWARD_LIMIT = 1.3
 # What a verification may take over its budget: the program itself and both digests, of 2^20 buckets of 32 bytes, in memory
 # and on their way to the disk.
@@ -41,11 +41,10 @@ OVER_BUDGET = 256 * MIB
 MILLION, CHANGES, OF_EACH = 1_000_000, 1_000, 100  # items, writes a second, differences of each kind
 # Just under a power of two of buckets, each with 64 keys of 1 KB; about four of a bucket are written to while the pass lasts,
 # which leaves out one bucket in fifty.
-TOUCHED, TOUCHED_BUCKETS, WRITES_A_BUCKET, TOUCHED_RCU, TOUCHED_LIMIT = 131_000, 2_048, 4, 3_000, 1.2
+TOUCHED, TOUCHED_BUCKETS, WRITES_A_BUCKET, TOUCHED_RCU, TOUCHED_LIMIT, TOUCHED_ROUNDS = 131_000, 2_048, 4, 3_000, 1.2, 3
 FIGURES = ["forward", "profile", "memory", "million", "touched"]
 # How the target answers lookups, and the setting of messina-sim's bench mode that makes it so.
-TURNED = "attributes turned round"
-ANSWERED = {"as asked": "", "in another order": ",shuffled=1", TURNED: ",key-last=1"}
+ANSWERED = {"as asked": "", "in another order": ",shuffled=1", "attributes turned round": ",key-last=1"}
 SECRET_ENV = "MESSINA_BENCH_SECRET"
 
 
@@ -102,7 +101,7 @@ class Bench:
         """CPU seconds of the parts: moved, spans of both sides, CRC, hashes."""
         page = self.work / "page.json"
         moved = run_child([self.pump, "--lookups", "--source", source["dynamodb"], "--target", target["alternator"], "--table", "bench",
-                           "--segments", 1, "--units", 1, "--writers", 1, "--batch", KEYS_A_LOOKUP, "--signed", "--dump", page],
+                           "--segments", 1, "--units", 1, "--writers", LOOKUPS_AT_ONCE, "--batch", KEYS_A_LOOKUP, "--signed", "--dump", page],
                           self.core, self.work, watch=False)
         if moved.status != 0:
             raise RuntimeError("the pump failed: " + moved.stderr)
@@ -182,36 +181,45 @@ class Bench:
     def touched(self):
         """What verifying costs of a table at rest, and of one whose every bucket is inserted into and deleted from meanwhile."""
         with self.in_step(TOUCHED, 1_000) as (beside, at, state, migrate):
-            cpu = lambda: sum(threads_of(migrate.process.pid).values())  # noqa: E731
-            began = cpu()
-            quiet = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
-            quiet["cpu_s"] = cpu() - began
-            writes = TOUCHED_BUCKETS * WRITES_A_BUCKET
-            # The pass is over when all of the source was read, at the rate that it was given.
-            churn = Churn(at["dynamodb"], writes / (quiet["source_rcu"] / TOUCHED_RCU))
-            began = cpu()
-            churn.run(writes)
-            migrate.until(lambda e: e["live"]["in_step"], 60, "in step after writes alone")
-            alone = cpu() - began
-            began = cpu()
-            writer = threading.Thread(target=churn.run, args=(writes,))
-            writer.start()
-            busy = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
-            busy["cpu_s"] = cpu() - began - alone
-            writer.join()
-        rcu = lambda said: said["source_rcu"] + said["target_rcu"]  # noqa: E731
-        result = {"quiet_rcu": rcu(quiet), "busy_rcu": rcu(busy), "quiet_cpu_s": quiet["cpu_s"], "busy_cpu_s": busy["cpu_s"],
-                  "buckets": busy["digests"]["buckets"], "differing": busy["digests"]["buckets_differing"],
-                  "listed": busy["digests"]["buckets_listed"], "touched": busy["touched_judged"], "differences": busy["differences"]}
+            churn = Churn(at["dynamodb"])
+            rounds = [self.touched_round(beside, at, state, migrate, churn) for _ in range(TOUCHED_ROUNDS)]
+        ratio_of = lambda r: r["busy_cpu_s"] / r["quiet_cpu_s"]  # noqa: E731
+        result = sorted(rounds, key=ratio_of)[len(rounds) // 2] | {"cpu_ratios": sorted(map(ratio_of, rounds))}
         print(f"touched: {result}", flush=True)
         return result
+
+    def touched_round(self, beside, at, state, migrate, churn):
+        def verify_at_rest():
+            began = cpu()
+            said = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+            return said | {"cpu_s": cpu() - began}
+
+        cpu = lambda: sum(threads_of(migrate.process.pid).values())  # noqa: E731
+        quiet = verify_at_rest()
+        writes = TOUCHED_BUCKETS * WRITES_A_BUCKET
+        # The pass is over when all of the source was read, at the rate that it was given.
+        churn.per_s = writes / (quiet["source_rcu"] / TOUCHED_RCU)
+        began = cpu()
+        churn.run(writes)
+        migrate.until(lambda e: e["live"]["in_step"], 60, "in step after writes alone")
+        alone = cpu() - began
+        began = cpu()
+        writer = threading.Thread(target=churn.run, args=(writes,))
+        writer.start()
+        busy = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+        writer.join()
+        busy["cpu_s"] = cpu() - began - alone
+        rcu = lambda said: said["source_rcu"] + said["target_rcu"]  # noqa: E731
+        return {"quiet_rcu": rcu(quiet), "busy_rcu": rcu(busy), "quiet_cpu_s": quiet["cpu_s"], "busy_cpu_s": busy["cpu_s"],
+                "buckets": busy["digests"]["buckets"], "differing": busy["digests"]["buckets_differing"],
+                "listed": busy["digests"]["buckets_listed"], "touched": busy["touched_judged"], "differences": busy["differences"]}
 
 
 class Churn:
     """Deletes keys of the table and puts new ones, as many of each, at a steady rate."""
 
-    def __init__(self, address, per_s):
-        self.address, self.per_s, self.done, self.random = address, per_s, 0, random.Random(1)
+    def __init__(self, address):
+        self.address, self.per_s, self.done = address, 1, 0
 
     def run(self, writes):
         began, sent = time.monotonic(), 0
@@ -297,8 +305,11 @@ HTTP, beside the parts that it cannot do without. Medians; ratios are taken with
 server promises to answer a lookup in the order in which it was asked; in another one each item is found by its key. Nor
 does any promise an order of attributes; in another one each attribute is found by its name.
 
-Spans are those of one side; the ratio counts both, as the limit has it. Of equal items that are written alike the target's
-are not looked for any more (each is known by its bytes): beside only what is still done, the source's spans, it is the ratio in brackets.
+Pages are moved as verify has them moved, with {LOOKUPS_AT_ONCE} lookups at once: one at a time costs the pump and verify more than
+twice as much of the kernel's time.
+
+Spans are those of one side; the ratio counts both, as the limit has it. Of equal items the target's are not looked for any more
+(each is known by its bytes, or by those of its attributes): beside only what is still done, the source's spans, it is the ratio in brackets.
 
 | items | answered | verify | moved | spans | CRC | hashes | ratio | |
 |---|---|---|---|---|---|---|---|---|
@@ -306,9 +317,9 @@ are not looked for any more (each is known by its bytes): beside only what is st
     for row in results.get("forward", []):
         part = {name: Sample([p[name] for p in row["parts"]]).median for name in ("moved", "spans", "crc", "hashes")}
         ratio = Sample(row["ratios"]).median
-        strict = "" if row["answered"] == TURNED else f" ({Sample(row['strict']).median:.2f})"
+        strict = Sample(row["strict"]).median
         text += (f"| {row['items']:,} of {row['size']:,} B | {row['answered']} | {Sample(row['cpu_s']).median:.2f} s | {part['moved']:.2f} s | {part['spans']:.2f} s "
-                 f"| {part['crc']:.2f} s | {part['hashes']:.2f} s | {ratio:.2f}{strict} | {'ok' if ratio <= FORWARD_LIMIT else 'missed'} |\n")
+                 f"| {part['crc']:.2f} s | {part['hashes']:.2f} s | {ratio:.2f} ({strict:.2f}) | {'ok' if ratio <= FORWARD_LIMIT else 'missed'} |\n")
     if results.get("profile"):
         text += "\nThe profile is of items of 1 KB.\n" + "\n".join(profile_table(results["profile"])) + "\n"
     text += f"""
@@ -341,7 +352,8 @@ It took {at['seconds']:.0f} s; {at['touched']:,} keys that were written to meanw
 
 {TOUCHED:,} items of 1 KB in {at['buckets']:,} buckets of a live migration; {at['touched']:,} keys were inserted and deleted while verify was at work.
 {at['differing']:,} buckets differed, {at['listed']:,} of them were listed; {at['differences']} differences. The limit is {TOUCHED_LIMIT} times the cost at rest;
-what capturing and applying the same writes cost alone is taken off the CPU time.
+what capturing and applying the same writes cost alone is taken off the CPU time. Of {len(at['cpu_ratios'])} rounds the one with the median
+ratio of CPU time; all of them: {', '.join(f'{r:.2f}' for r in at['cpu_ratios'])}.
 
 | cost | at rest | written to | ratio | |
 |---|---|---|---|---|

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -12,14 +11,30 @@ namespace {
 constexpr std::uint64_t kKeysInABucket = 64;
 constexpr int kMinBucketBits = 8;
 
-/// Whether some choice of -1, 0 and 1 for each of `touched` makes up `sum` and `keys`.
-bool made_up(Uint128 sum, std::int64_t keys, std::span<const Uint128> touched) {
-  if (static_cast<std::uint64_t>(std::abs(keys)) > touched.size()) return false;
-  if (touched.empty()) return sum == 0;
-  const Uint128 first = touched.front();
-  const auto rest = touched.subspan(1);
-  return made_up(sum, keys, rest) || made_up(sum - first, keys - 1, rest) ||
-         made_up(sum + first, keys + 1, rest);
+/// What each choice of -1, 0 and 1 for each of the keys comes to.
+std::vector<KeyDigest::Bucket> combinations(std::span<const Uint128> hashes) {
+  std::vector<KeyDigest::Bucket> all = {{}};
+  for (const Uint128 hash : hashes) {
+    const std::size_t count = all.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const KeyDigest::Bucket without = all[i];
+      all.push_back({without.sum + hash, without.keys + 1});
+      all.push_back({without.sum - hash, without.keys - 1});
+    }
+  }
+  return all;
+}
+
+/// Whether some choice of -1, 0 and 1 for each of `touched` makes up `whole`, whose keys may be fewer than
+/// none: what one half must add to the other is looked for among what it can.
+bool made_up(const KeyDigest::Bucket& whole, std::span<const Uint128> touched) {
+  const std::size_t half = touched.size() / 2;
+  std::vector<KeyDigest::Bucket> of_half = combinations(touched.first(half));
+  std::ranges::sort(of_half, {}, &KeyDigest::Bucket::sum);
+  return std::ranges::any_of(combinations(touched.subspan(half)), [&](const KeyDigest::Bucket& other) {
+    const auto sums = std::ranges::equal_range(of_half, whole.sum - other.sum, {}, &KeyDigest::Bucket::sum);
+    return std::ranges::find(sums, whole.keys - other.keys, &KeyDigest::Bucket::keys) != sums.end();
+  });
 }
 
 }  // namespace
@@ -69,7 +84,7 @@ bool explains(const KeyDigest::Bucket& one, const KeyDigest::Bucket& other,
               std::span<const Uint128> touched) {
   if (one == other) return true;
   if (touched.size() > kMostTouched) return false;
-  return made_up(one.sum - other.sum, static_cast<std::int64_t>(one.keys - other.keys), touched);
+  return made_up({one.sum - other.sum, one.keys - other.keys}, touched);
 }
 
 int bucket_bits_for(std::uint64_t keys) {

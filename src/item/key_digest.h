@@ -10,7 +10,7 @@
 // value that makes the difference 0, out of the 2^(128 - bits of the bucket) that it may have: with 2^20
 // buckets at most, a bucket hides a difference with a chance of at most 2^-108. Touched keys that explain a
 // difference (explains()) multiply that by the number of ways in which they may: at most 3^kMostTouched <
-// 2^16, so 2^-92. Nobody can aim at it who does not know the secret, which is drawn for each verification.
+// 2^23, so 2^-85. Nobody can aim at it who does not know the secret, which is drawn for each verification.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -60,7 +60,7 @@ class KeyDigest {
 };
 
 /// Keys of one bucket that may or may not have been there when either side was read.
-inline constexpr std::size_t kMostTouched = 10;
+inline constexpr std::size_t kMostTouched = 14;
 
 /// Whether `one` and `other` may be of the same keys but for some of `touched`, each of which may be in
 /// either: these are judged singly. Never true for more than kMostTouched of them.

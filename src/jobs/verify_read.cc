@@ -15,10 +15,6 @@ using state::VerifySide;
 /// What a page takes beside its bytes: what the other side answers about it, and keys.
 constexpr std::int64_t kTimesPage = 3;
 
-/// Of one page. The target is asked for so little at once that a worker with one lookup at a time spends its
-/// time waiting; with this many, it has always something to do.
-constexpr std::size_t kLookupsAtOnce = 4;
-
 /// One worker: a unit after the other, its pages read one ahead.
 struct Worker {
   Worker(std::shared_ptr<VerifyRun> of, Lane* on, VerifySide reads)
@@ -85,29 +81,11 @@ struct PageFindings {
   state::VerifyCounts counts;
 };
 
-/// The lookups of a page's keys.
-struct PageLookups {
-  std::size_t next_key = 0;
-  double rcu = 0;
-  std::optional<Error> failure;
-};
-
-/// Has the target asked for one batch after the other until none is left.
-Task<void> look_up_batches(std::shared_ptr<Worker> worker, std::shared_ptr<PageLookups> lookups,
-                           PageComparison::Batch* batch) {
-  const std::size_t keys = worker->comparison.size();
-  while (lookups->next_key < keys && !lookups->failure) {
-    const std::size_t first = lookups->next_key;
-    lookups->next_key = std::min(keys, first + worker->lane->target.get->max_keys());
-    batch->begin(first, lookups->next_key);
-    TakeItems take = [batch](std::span<const std::string_view> items) { return batch->answered(items); };
-    const Result<double> rcu = co_await look_up(worker->run, worker->lane, Side::target, &worker->random,
-                                                batch->keys(), std::move(take), batch);
-    if (rcu)
-      lookups->rcu += *rcu;
-    else
-      lookups->failure = rcu.error();
-  }
+Task<Result<double>> look_up_batch_of_page(std::shared_ptr<Worker> worker, PageComparison::Batch* batch) {
+  TakeItems take = [batch](std::span<const std::string_view> items) { return batch->answered(items); };
+  Result<double> rcu = co_await look_up_batch(worker->run, worker->lane, Side::target, &worker->random,
+                                              batch->keys(), std::move(take), batch);
+  co_return rcu;
 }
 
 Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page* page,
@@ -115,20 +93,19 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
   PageComparison& comparison = worker->comparison;
   Result<void> begun = comparison.begin(page->records);
   if (!begun) co_return begun;
-  const auto lookups = std::make_shared<PageLookups>();
-  TaskGroup beside;
-  const std::size_t at_once = worker->lane->target.get->max_keys();
-  for (std::size_t i = 1; i < kLookupsAtOnce && i * at_once < comparison.size(); ++i) {
-    beside.spawn(worker->lane->loop->executor(), look_up_batches(worker, lookups, &worker->batches[i]));
-  }
-  co_await look_up_batches(worker, lookups, &worker->batches.front());
-  co_await beside.wait();
-  if (lookups->failure) co_return fail(*lookups->failure);
+  LookUpSome some = [worker](std::size_t slot, std::size_t first, std::size_t end) {
+    PageComparison::Batch& batch = worker->batches[slot];
+    batch.begin(first, end);
+    return look_up_batch_of_page(worker, &batch);
+  };
+  const Result<double> rcu =
+      co_await look_up_in_batches(worker->lane, Side::target, comparison.size(), std::move(some));
+  if (!rcu) co_return fail(rcu.error());
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());
   findings->suspects = std::move(*suspects);
   findings->counts.items = comparison.size();
-  findings->counts.target_rcu = lookups->rcu;
+  findings->counts.target_rcu = *rcu;
   co_return Result<void>();
 }
 

@@ -314,25 +314,69 @@ Task<Result<endpoints::Page>> read_page(std::shared_ptr<VerifyRun> run, Loop* lo
   co_return fail(ErrorKind::stopped, "stopped while a page was read");
 }
 
+namespace {
+
+endpoints::Lookup* lookup_of(Lane* lane, Side side) {
+  return side == Side::source ? lane->source.get.get() : lane->target.get.get();
+}
+
+/// Lookups of some keys that go on at once.
+struct Lookups {
+  std::size_t keys = 0, next_key = 0;
+  double rcu = 0;
+  std::optional<Error> failure = {};
+};
+
+Task<void> look_up_batches(std::shared_ptr<Lookups> all, std::size_t slot, std::size_t keys_at_once,
+                           const LookUpSome* some) {
+  while (all->next_key < all->keys && !all->failure) {
+    const std::size_t first = all->next_key;
+    all->next_key = std::min(all->keys, first + keys_at_once);
+    const Result<double> rcu = co_await (*some)(slot, first, all->next_key);
+    if (rcu)
+      all->rcu += *rcu;
+    else if (!all->failure)
+      all->failure = rcu.error();
+  }
+}
+
+}  // namespace
+
+Task<Result<double>> look_up_in_batches(Lane* lane, Side side, std::size_t keys, LookUpSome some) {
+  const std::size_t keys_at_once = lookup_of(lane, side)->max_keys();
+  const auto all = std::make_shared<Lookups>(Lookups{.keys = keys});
+  TaskGroup beside;
+  for (std::size_t slot = 1; slot < kLookupsAtOnce && slot * keys_at_once < keys; ++slot)
+    beside.spawn(lane->loop->executor(), look_up_batches(all, slot, keys_at_once, &some));
+  co_await look_up_batches(all, 0, keys_at_once, &some);
+  co_await beside.wait();
+  if (all->failure) co_return fail(*all->failure);
+  co_return all->rcu;
+}
+
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
-                             std::span<const std::string_view> keys, TakeItems take,
-                             item::ExpectedItems* expected) {
-  endpoints::Lookup* const lookup = side == Side::source ? lane->source.get.get() : lane->target.get.get();
+                             std::span<const std::string_view> keys, TakeItems take) {
+  LookUpSome some = [&](std::size_t, std::size_t first, std::size_t end) {
+    return look_up_batch(run, lane, side, random, keys.subspan(first, end - first), take);
+  };
+  Result<double> rcu = co_await look_up_in_batches(lane, side, keys.size(), std::move(some));
+  co_return rcu;
+}
+
+Task<Result<double>> look_up_batch(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
+                                   std::span<const std::string_view> keys, TakeItems take,
+                                   item::ExpectedItems* expected) {
+  endpoints::Lookup* const lookup = lookup_of(lane, side);
   Loop* const loop = lane->loop;
   std::vector<std::string> unprocessed;
-  std::vector<std::string_view> some;  // views of the keys, or of the unprocessed ones
+  std::vector<std::string_view> some;  // those of `unprocessed`
   double rcu = 0;
   Retry retry;
-  while (!keys.empty() || !some.empty()) {
-    if (some.empty()) {
-      const std::size_t count = std::min(keys.size(), lookup->max_keys());
-      some.assign(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count));
-      keys = keys.subspan(count);
-    }
+  while (!keys.empty()) {
     VerifyCharge charge(*run, side);
-    const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(some.size()));
+    const bool granted = co_await may_read(run, loop, &charge, kRcuPerKey * static_cast<double>(keys.size()));
     if (!granted) co_return fail(ErrorKind::stopped, "stopped while keys were looked up");
-    Result<endpoints::LookupPage> page = co_await lookup->get(some, expected);
+    Result<endpoints::LookupPage> page = co_await lookup->get(keys, expected);
     charge.answered(loop->now(), true, 0, page ? page->cost_rcu : 0);
     Error error{ErrorKind::throttled, "keys of a lookup were left unprocessed"};
     if (page) {
@@ -341,9 +385,10 @@ Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side si
       const Result<void> taken = take(page->items);
       lookup->recycle(std::move(*page));
       if (!taken) co_return fail(taken.error());
-      if (unprocessed.size() < some.size()) retry = Retry();
+      if (unprocessed.size() < keys.size()) retry = Retry();
       some.assign(unprocessed.begin(), unprocessed.end());
-      if (some.empty()) continue;
+      keys = some;
+      if (keys.empty()) break;
     } else {
       error = page.error();
     }

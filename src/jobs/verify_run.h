@@ -136,13 +136,26 @@ class VerifyCharge {
 };
 
 using TakeItems = std::function<Result<void>(std::span<const std::string_view>)>;
-/// Looks raw keys up, in their order, by the lane's endpoint until each of them was answered; they outlive
-/// the call, as does `expected` (may be nullptr; endpoints::Lookup). `take` gets each answer's items on the
-/// lane's loop, on which it runs. Says what it cost, in RCU. Errors: stopped, of `take`, and what the side
-/// answered for good.
+/// Looks raw keys up by the lane's endpoint until each of them was answered, several batches at once; they
+/// outlive the call. `take` gets each answer's items on the lane's loop, on which it runs. Says what it cost,
+/// in RCU. Errors: stopped, of `take`, and what the side answered for good.
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
-                             std::span<const std::string_view> keys, TakeItems take,
-                             item::ExpectedItems* expected = nullptr);
+                             std::span<const std::string_view> keys, TakeItems take);
+/// The same of one batch: at most as many keys as one lookup takes. `expected` (may be nullptr;
+/// endpoints::Lookup) outlives the call, too.
+Task<Result<double>> look_up_batch(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
+                                   std::span<const std::string_view> keys, TakeItems take,
+                                   item::ExpectedItems* expected = nullptr);
+
+/// A side is asked for so little at once that whoever sends one lookup at a time spends the time waiting, and
+/// being woken: this many go on at once.
+inline constexpr std::size_t kLookupsAtOnce = 4;
+/// Looks up [first, end) of some keys, and says what it cost. `slot`, below kLookupsAtOnce, is no other
+/// call's meanwhile.
+using LookUpSome = std::function<Task<Result<double>>(std::size_t slot, std::size_t first, std::size_t end)>;
+/// Has `some` look up so many keys, kLookupsAtOnce batches at once. Says what all cost. Errors: the first
+/// one.
+Task<Result<double>> look_up_in_batches(Lane* lane, Side side, std::size_t keys, LookUpSome some);
 
 /// The units of a side's table, as many as its lanes keep busy; of a verification of one segment, those of as
 /// many segments as that is one of.

@@ -102,7 +102,7 @@ struct Spool::Impl {
   void add_puts(Step& step, Put& call);
   void change_touches(Step& step, bool keep);
   void put_touches_record();
-  Result<void> add_forgotten(const ForgetTouches& call);
+  Result<void> add_forgotten(std::span<Call* const> calls);
   void add_record(Step& step, const QueueRecord& record, Generation generation);
   void drop_record(Step& step, Place place);
   Result<void> write(Step& step);

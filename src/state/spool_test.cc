@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 #include <sys/stat.h>
@@ -306,6 +307,35 @@ TEST_F(SpoolTest, ATouchIsForgottenOnlyByTheGenerationThatItHas) {
   ASSERT_TRUE(disk.forget_touches({{"b", later}, {"b", later}}));
   disk.open();
   EXPECT_EQ(disk.touches(), Touches{judged[2]});
+}
+
+TEST_F(SpoolTest, ManyTouchesAreForgottenAndThoseBetweenStay) {
+  constexpr int kMany = 1'000;
+  ASSERT_TRUE(disk.keep_touches());
+  std::vector<SpoolPut> puts;
+  for (int i = 0; i < kMany; ++i) puts.push_back(reread(fmt::format("key-{:04}", i)));
+  ASSERT_TRUE(disk.put({puts}));
+  const Touches all = disk.touches("", 2 * kMany);
+  ASSERT_EQ(all.size(), kMany);
+  ASSERT_TRUE(disk.put({reread(all[17].key), reread("key-0017-new"), reread("key-9")}));
+  // Two calls in one step; each leaves out some that the other has, and none has every tenth.
+  Touches even, odd, stay;
+  for (int i = 0; i < kMany - 1; ++i) {
+    if (i % 10 == 0 || i == 17) stay.push_back(all[static_cast<std::size_t>(i)]);
+    if (i % 10 != 0) (i % 2 == 0 ? even : odd).push_back(all[static_cast<std::size_t>(i)]);
+  }
+  stay[2] = {all[17].key, disk.answer.first};
+  stay.insert(stay.begin() + 3, {"key-0017-new", disk.answer.first + 1});
+  stay.push_back(all.back());
+  stay.push_back({"key-9", disk.answer.first + 2});
+  std::vector<Spool::Call> calls;
+  calls.push_back({.what = Spool::ForgetTouches{&even}});
+  calls.push_back({.what = Spool::ForgetTouches{&odd}});
+  disk.commit(calls);
+  for (const Spool::Call& call : calls) ASSERT_TRUE(call.result);
+  EXPECT_EQ(disk.touches("", 2 * kMany), stay);
+  disk.open();
+  EXPECT_EQ(disk.touches("", 2 * kMany), stay);
 }
 
 // In one step, as the writing thread makes of what several ask for meanwhile.

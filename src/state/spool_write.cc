@@ -1,5 +1,6 @@
 // The writer's half of the spool: one step after another, each a batch of RocksDB.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <rocksdb/db.h>
@@ -15,6 +16,10 @@ namespace {
 constexpr Duration kAskDiskAfter = std::chrono::seconds(1);
 /// Entries that one turn of the queue's rewriting goes over: a few milliseconds.
 constexpr std::size_t kRewriteSlice = 1024;
+/// Touches from which on they are forgotten as a range. Each range is looked at by what reads the others,
+/// until RocksDB writes its memory out, which the touches themselves must bring about before there are too
+/// many.
+constexpr std::size_t kForgottenAsRange = 200;
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
@@ -154,13 +159,35 @@ void Spool::Impl::put_touches_record() {
   batch->Put(db->meta(), slice(kTouchesRecord), slice(scratch));
 }
 
-Result<void> Spool::Impl::add_forgotten(const ForgetTouches& call) {
+/// Of all calls of a step together: what one forgets the other must not keep.
+Result<void> Spool::Impl::add_forgotten(std::span<Call* const> calls) {
   if (!keeps_touches) return {};
-  for (const Touch& each : *call.judged) {
-    const auto generation = touched(each.key, rocksdb::ReadOptions());
-    if (!generation) return fail(generation.error());
-    if (*generation == each.generation) batch->Delete(db->meta(), slice(kTouchPrefix + each.key));
+  std::set<std::pair<std::string_view, Generation>> judged;
+  for (const Call* call : calls) {
+    if (const auto* forget = std::get_if<ForgetTouches>(&call->what))
+      for (const Touch& each : *forget->judged) judged.emplace(each.key, each.generation);
   }
+  if (judged.size() < kForgottenAsRange) {
+    for (const auto& [key, former] : judged) {
+      const auto generation = touched(std::string(key), rocksdb::ReadOptions());
+      if (!generation) return fail(generation.error());
+      if (*generation == former) batch->Delete(db->meta(), slice(kTouchPrefix + std::string(key)));
+    }
+    return {};
+  }
+  // They mostly are next to each other, as touches() gives them: one range takes all of them off, and those
+  // between that stay are put again.
+  const std::string first = kTouchPrefix + std::string(judged.begin()->first);
+  const std::string end = kTouchPrefix + std::string(judged.rbegin()->first) + '\0';
+  batch->DeleteRange(db->meta(), slice(first), slice(end));
+  const std::unique_ptr<rocksdb::Iterator> at((*db)->NewIterator(rocksdb::ReadOptions(), db->meta()));
+  for (at->Seek(slice(first)); at->Valid() && at->key().compare(slice(end)) < 0; at->Next()) {
+    const auto generation = decode_touch(view(at->value()));
+    if (!generation) return fail(error(rocksdb::Status::Corruption("a touch")));
+    if (!judged.contains({view(at->key()).substr(kTouchPrefix.size()), *generation}))
+      batch->Put(db->meta(), at->key(), at->value());
+  }
+  if (!at->status().ok()) return fail(error(at->status()));
   return {};
 }
 
@@ -236,11 +263,12 @@ void Spool::Impl::commit(std::span<Call* const> calls) {
   if (touches_in_doubt) change_touches(step, false);
   for (const Place place : desk.take_dead()) drop_record(step, place);
   // First, as they name generations that were given before this step: what it puts is newer, and stays.
+  Result<void> added = add_forgotten(calls);
   for (Call* call : calls) {
-    Result<void> added;
-    if (const auto* settle = std::get_if<Settle>(&call->what)) added = add_settled(step, *settle);
-    if (const auto* forget = std::get_if<ForgetTouches>(&call->what)) added = add_forgotten(*forget);
-    if (added) continue;
+    if (const auto* settle = std::get_if<Settle>(&call->what); settle != nullptr && added)
+      added = add_settled(step, *settle);
+  }
+  if (!added) {
     abandon();
     return all_fail(added.error());
   }

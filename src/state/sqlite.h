@@ -28,7 +28,6 @@ struct FileKind {
   std::string_view nothing;         ///< why a file is not there: "nothing was begun"
   std::string_view start_over;      ///< the way out where it is damaged
   std::string_view begin_anew;      ///< the way out where it is newer, without the newer messina
-  int page_bytes = 4096;            ///< of a new file; a power of two of 512..65,536
 };
 
 /// Bytes that are to be stored as a BLOB; a plain string_view is stored as TEXT.

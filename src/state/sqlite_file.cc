@@ -77,10 +77,6 @@ Result<bool> Opening::for_writing() {
     // Before anything is changed: it may be another program's file, or a newer messina's.
     if (auto ok = check_format(); !ok) return fail(std::move(ok.error()));
   }
-  if (*fresh) {  // it cannot be changed once the file is in WAL mode
-    if (auto ok = db.exec(fmt::format("PRAGMA page_size = {}", kind.page_bytes).c_str()); !ok)
-      return fail(std::move(ok.error()));
-  }
   auto mode = db.text("PRAGMA journal_mode = WAL");
   if (!mode) return fail(std::move(mode.error()));
   if (*mode != "wal") {

@@ -20,8 +20,6 @@ constexpr FileKind kVerification{
     .nothing = "nothing was verified",
     .start_over = "verify again",
     .begin_anew = "move it aside and verify again",
-    // Digests are most of what is written: thousands of small pages of them take longer than their bytes do.
-    .page_bytes = 16384,
 };
 
 constexpr const char* kSchema = R"sql(
