@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -29,20 +30,33 @@ constexpr std::size_t kNotesAtOnce = 1'000, kNotesWithItemsAtOnce = 20;
 constexpr std::uint64_t kListed = 20;
 constexpr std::size_t kColumns = 120;
 
+/// What is done for one table, or for one of many.
+using ForTable = std::function<ExitCode(const plan::CopyPlan&, bool of_many)>;
+
 /// One table, or each of many: the gravest exit status of all.
-ExitCode for_tables(Session& session, Flags& flags, Writes writes,
-                    const std::function<ExitCode(const plan::CopyPlan&)>& each) {
+ExitCode for_tables(Session& session, Flags& flags, Writes writes, const ForTable& each) {
   const auto loaded = load_plans(session, flags, writes);
   if (!loaded) return session.failed(loaded.error());
   const auto* many = std::get_if<plan::ManyTables>(&*loaded);
-  if (many == nullptr) return each(std::get<plan::CopyPlan>(*loaded));
+  if (many == nullptr) return each(std::get<plan::CopyPlan>(*loaded), false);
+  if (!flags.verify.keys_file.empty())
+    return session.failed({ErrorKind::usage, "--keys names keys of one table: name that table alone"});
   ExitCode worst = ExitCode::done;
   const ExitCode ended = for_each_table(session, *many, [&](const plan::CopyPlan& plan) {
     if (!session.json()) session.display().result(fmt::format("{}:\n", plan.source.table));
-    worst = std::max(worst, each(plan));
+    worst = std::max(worst, each(plan, true));
     return ExitCode::done;
   });
   return std::max(worst, ended);
+}
+
+/// Each of many tables has a page of its own: of "orders", report.html is report-orders.html.
+std::string report_file_of(const std::string& file, const plan::CopyPlan& plan, bool of_many) {
+  if (!of_many) return file;
+  std::filesystem::path path(file);
+  path.replace_filename(
+      fmt::format("{}-{}{}", path.stem().string(), plan.source.table, path.extension().string()));
+  return path.string();
 }
 
 Result<void> write_report(const std::string& file, const console::VerifyOutcome& outcome) {
@@ -55,7 +69,8 @@ Result<void> write_report(const std::string& file, const console::VerifyOutcome&
   return fail(ErrorKind::disk, fmt::format("--report: {} cannot be written", plan::shown(file)));
 }
 
-ExitCode report(Session& session, const plan::CopyPlan& plan, const Flags& flags, const VerifyEnd& end) {
+ExitCode report(Session& session, const plan::CopyPlan& plan, const std::optional<std::string>& file,
+                const VerifyEnd& end) {
   if (end.left_running) return ExitCode::done;
   if (!end.result) return session.failed(end.result.error(), Left::place);
   auto outcome = kept_verification(end.folder, plan);
@@ -63,9 +78,8 @@ ExitCode report(Session& session, const plan::CopyPlan& plan, const Flags& flags
   outcome->elapsed = end.elapsed;
   session.result(console::verify_summary_text(*outcome),
                  console::verify_summary_event(session.clock().wall(), *outcome));
-  if (flags.verify.report_file) {
-    if (auto written = write_report(*flags.verify.report_file, *outcome); !written)
-      return session.failed(written.error());
+  if (file) {
+    if (auto written = write_report(*file, *outcome); !written) return session.failed(written.error());
   }
   return outcome->exit;
 }
@@ -211,9 +225,11 @@ ExitCode run_verify(Session& session, Flags& flags) {
   if (auto good = check_report_file(flags); !good) return session.failed(good.error());
   const auto wish = wish_of(flags);
   if (!wish) return session.failed(wish.error());
-  return for_tables(session, flags, Writes::no, [&](const plan::CopyPlan& plan) {
+  return for_tables(session, flags, Writes::no, [&](const plan::CopyPlan& plan, bool of_many) {
     if (flags.verify.cancel) return cancel_verification(session, plan);
-    return report(session, plan, flags, verify_table(session, plan, flags, *wish));
+    const auto file = flags.verify.report_file.transform(
+        [&](const std::string& named) { return report_file_of(named, plan, of_many); });
+    return report(session, plan, file, verify_table(session, plan, flags, *wish));
   });
 }
 
@@ -221,9 +237,9 @@ ExitCode run_repair(Session& session, Flags& flags) {
   jobs::VerifyWish wish;
   wish.repair = flags.verify.repair;
   return for_tables(session, flags, flags.verify.dry_run ? Writes::no : Writes::yes,
-                    [&](const plan::CopyPlan& plan) {
+                    [&](const plan::CopyPlan& plan, bool) {
                       if (flags.verify.dry_run) return say_what_repair_does(session, plan, flags);
-                      return report(session, plan, flags, verify_table(session, plan, flags, wish));
+                      return report(session, plan, std::nullopt, verify_table(session, plan, flags, wish));
                     });
 }
 

@@ -74,7 +74,7 @@ void add_verify_flags(CLI::App& command, Flags& flags) {
                 "compare although a live migration is not running: what waits looks like a difference")
       ->group("Safety");
   add_text(command, "--report", verify.report_file, "FILE",
-           "write a page to sign: .html, or .md for Markdown")
+           "write a page to sign: .html, or .md for Markdown; of many tables one each, FILE-TABLE")
       ->group("Output");
 }
 

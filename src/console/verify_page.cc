@@ -177,7 +177,7 @@ std::string backward_text(const VerifyRecord& record) {
   return fmt::format(
       "Backward. The keys of both sides were hashed to 128 bits under a secret that was drawn for this "
       "verification, and were counted and added up in {}. Where number and sum of a bucket are equal, both "
-      "sides have the same keys in it: the chance that a bucket hides a difference is at most 2^-92. Where "
+      "sides have the same keys in it: the chance that a bucket hides a difference is at most 2^-85. Where "
       "they are not, and keys that were judged singly do not explain it, each key of the target in that "
       "bucket was looked up in the source.",
       counted(std::uint64_t{1} << record.bucket_bits, "bucket"));

@@ -1,5 +1,7 @@
 #include "endpoints/batch_get.h"
 
+#include <algorithm>
+
 #include "base/json_text.h"
 
 namespace messina::endpoints {
@@ -8,14 +10,19 @@ std::string batch_get_request(const TableName& table, std::span<const std::strin
                               bool report_capacity) {
   std::string text =
       R"({"RequestItems":{)" + json_string(table.value) + R"(:{"ConsistentRead":true,"Keys":[)";
-  std::size_t bytes = text.size() + 64;
-  for (const std::string_view key : keys) bytes += key.size() + 1;
-  text.reserve(bytes);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (i > 0) text += ',';
-    text += keys[i];
-  }
-  text += report_capacity ? R"(]}},"ReturnConsumedCapacity":"TOTAL"})" : "]}}}";
+  const std::string_view end = report_capacity ? R"(]}},"ReturnConsumedCapacity":"TOTAL"})" : "]}}}";
+  const std::size_t begun = text.size();
+  std::size_t bytes = begun + end.size() + keys.size();
+  for (const std::string_view key : keys) bytes += key.size();
+  // One growth for all: keys are short, and there are very many.
+  text.resize_and_overwrite(bytes, [&](char* out, std::size_t) {
+    char* at = out + begun;
+    for (const std::string_view key : keys) {
+      if (at != out + begun) *at++ = ',';
+      at = std::ranges::copy(key, at).out;
+    }
+    return static_cast<std::size_t>(std::ranges::copy(end, at).out - out);
+  });
   return text;
 }
 

@@ -201,19 +201,18 @@ bool ItemComparer::has_shape(std::string_view source, std::string_view rest) {
     return true;
   };
   const auto between = [](std::size_t i) { return i == 0 ? std::string_view("{") : std::string_view(","); };
-  shape_.values.clear();
+  values_.clear();
   for (std::size_t i = 0; i < count; ++i) {
     if (!take(source, between(i)) || !take(source, shape_.names[i])) return false;
     const std::size_t bytes = value_bytes(source);
     if (bytes == 0) return false;
-    shape_.values.push_back(source.substr(0, bytes));
+    values_.push_back(source.substr(0, bytes));
     source.remove_prefix(bytes);
   }
   if (source != "}") return false;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t attribute = shape_.on_target[i];
-    if (!take(rest, between(i)) || !take(rest, shape_.names[attribute]) ||
-        !take(rest, shape_.values[attribute]))
+    if (!take(rest, between(i)) || !take(rest, shape_.names[attribute]) || !take(rest, values_[attribute]))
       return false;
   }
   return rest.starts_with('}');

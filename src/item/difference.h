@@ -58,9 +58,8 @@ class ItemComparer {
   };
   /// The attributes of an item that begins_equal() found equal, as it was written without escapes in names.
   struct Shape {
-    std::vector<std::string> names;        ///< `"name":`, in the source's order; all different
-    std::vector<std::size_t> on_target;    ///< which of them each of the target's is
-    std::vector<std::string_view> values;  ///< of the source's item that is looked at
+    std::vector<std::string> names;      ///< `"name":`, in the source's order; all different
+    std::vector<std::size_t> on_target;  ///< which of them each of the target's is
   };
   bool read_source(std::string_view raw);
   Attribute* find(std::string_view name);
@@ -77,6 +76,7 @@ class ItemComparer {
   std::size_t last_ = 0;               ///< the attribute of source_ that was found last
   std::deque<std::string> unescaped_;  ///< what names may view
   Shape shape_;
+  std::vector<std::string_view> values_;  ///< of the source's item that is held against the shape
 };
 
 }  // namespace messina::item

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -84,6 +85,8 @@ bool explains(const KeyDigest::Bucket& one, const KeyDigest::Bucket& other,
               std::span<const Uint128> touched) {
   if (one == other) return true;
   if (touched.size() > kMostTouched) return false;
+  const auto more = static_cast<std::int64_t>(one.keys - other.keys);
+  if (static_cast<std::uint64_t>(std::abs(more)) > touched.size()) return false;
   return made_up({one.sum - other.sum, one.keys - other.keys}, touched);
 }
 

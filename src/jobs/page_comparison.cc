@@ -170,16 +170,14 @@ std::optional<std::size_t> PageComparison::Batch::find(std::string_view key) {
   return by_bytes_.find(quick_hash(key), [&](std::size_t row) { return page_.key_bytes(row) == key; });
 }
 
-bool PageComparison::Batch::begins_with(std::string_view rest, std::size_t row) {
-  const std::string_view raw = page_.rows_[row].raw;
-  return rest.starts_with(raw) || (turned_ && page_.comparer_.begins_equal(raw, rest));
-}
-
 std::string_view PageComparison::Batch::next(std::string_view rest) {
   if (!page_.sides_.transform.empty()) return {};
+  const auto begins_equal = [&](std::size_t row) {
+    return page_.comparer_.begins_equal(page_.rows_[row].raw, rest);
+  };
   // Most often the next one: then its key need not be looked for.
   std::size_t row = next_;
-  if (row >= end_ || !begins_with(rest, row)) {
+  if (row >= end_ || !(rest.starts_with(page_.rows_[row].raw) || (turned_ && begins_equal(row)))) {
     std::optional<std::size_t> found = find_written(rest);
     if (!found) {
       page_.answered_bytes_.clear();
@@ -189,7 +187,7 @@ std::string_view PageComparison::Batch::next(std::string_view rest) {
     }
     row = *found;
     turned_ = !rest.starts_with(page_.rows_[row].raw);
-    if (turned_ && !begins_with(rest, row)) return {};
+    if (turned_ && !begins_equal(row)) return {};
   }
   next_ = row + 1;
   known_.push_back(row);

@@ -114,7 +114,6 @@ class PageComparison::Batch final : public item::ExpectedItems {
   Result<void> answered(std::span<const std::string_view> items);
 
  private:
-  bool begins_with(std::string_view rest, std::size_t row);
   /// The row whose key an answer goes on with; nullopt: none, or it does not begin with the key, so written.
   std::optional<std::size_t> find_written(std::string_view rest);
   /// The row of a key, as key_bytes() has it; nullopt: none has it.

@@ -93,13 +93,13 @@ Task<Result<void>> compare(std::shared_ptr<Worker> worker, const endpoints::Page
   PageComparison& comparison = worker->comparison;
   Result<void> begun = comparison.begin(page->records);
   if (!begun) co_return begun;
-  LookUpSome some = [worker](std::size_t slot, std::size_t first, std::size_t end) {
+  LookUpSome look_up_some = [worker](std::size_t slot, std::size_t first, std::size_t end) {
     PageComparison::Batch& batch = worker->batches[slot];
     batch.begin(first, end);
     return look_up_batch_of_page(worker, &batch);
   };
-  const Result<double> rcu =
-      co_await look_up_in_batches(worker->lane, Side::target, comparison.size(), std::move(some));
+  const Result<double> rcu = co_await look_up_in_batches(worker->run, worker->lane, Side::target,
+                                                         comparison.size(), std::move(look_up_some));
   if (!rcu) co_return fail(rcu.error());
   Result<std::vector<std::string>> suspects = comparison.suspects();
   if (!suspects) co_return fail(suspects.error());

@@ -26,6 +26,9 @@ constexpr Duration kBusyNap = std::chrono::milliseconds(50);
 /// Of what a lookup's key should cost before anything is known: half a unit is the least, by twice as much
 /// none is far off.
 constexpr double kRcuPerKey = 1;
+/// Answers from this size on keep both sides busy one at a time, and the memory of several would be much:
+/// they may have 16 MB.
+constexpr std::size_t kLargeAnswer = 2 << 20;
 
 }  // namespace
 
@@ -36,6 +39,7 @@ VerifyRun::VerifyRun(VerifyContext job_context, VerifyOptions job_options)
       random(context.random.fork()),
       memory(static_cast<std::int64_t>(options.memory_bytes)),
       page_lease(kFirstPageLease),
+      answer_bytes{SIZE_MAX, SIZE_MAX},
       own_source_reads(home.now()),
       target_reads(home.now()),
       cap(home.now()),
@@ -322,33 +326,39 @@ endpoints::Lookup* lookup_of(Lane* lane, Side side) {
 
 /// Lookups of some keys that go on at once.
 struct Lookups {
+  std::shared_ptr<VerifyRun> run;
   std::size_t keys = 0, next_key = 0;
   double rcu = 0;
   std::optional<Error> failure = {};
 };
 
 Task<void> look_up_batches(std::shared_ptr<Lookups> all, std::size_t slot, std::size_t keys_at_once,
-                           const LookUpSome* some) {
+                           const LookUpSome* look_up_some) {
   while (all->next_key < all->keys && !all->failure) {
     const std::size_t first = all->next_key;
     all->next_key = std::min(all->keys, first + keys_at_once);
-    const Result<double> rcu = co_await (*some)(slot, first, all->next_key);
-    if (rcu)
+    const Result<double> rcu = co_await (*look_up_some)(slot, first, all->next_key);
+    if (rcu) {
       all->rcu += *rcu;
-    else if (!all->failure)
-      all->failure = rcu.error();
+      continue;
+    }
+    if (!all->failure) all->failure = rcu.error();
+    if (rcu.error().kind != ErrorKind::stopped) all->run->fail_with(rcu.error());
   }
 }
 
 }  // namespace
 
-Task<Result<double>> look_up_in_batches(Lane* lane, Side side, std::size_t keys, LookUpSome some) {
+Task<Result<double>> look_up_in_batches(std::shared_ptr<VerifyRun> run, Lane* lane, Side side,
+                                        std::size_t keys, LookUpSome look_up_some) {
   const std::size_t keys_at_once = lookup_of(lane, side)->max_keys();
-  const auto all = std::make_shared<Lookups>(Lookups{.keys = keys});
+  const bool large = run->answer_bytes[static_cast<std::size_t>(side)] > kLargeAnswer;
+  const std::size_t batches_at_once = large ? 1 : kLookupsAtOnce;
+  const auto all = std::make_shared<Lookups>(Lookups{.run = run, .keys = keys});
   TaskGroup beside;
-  for (std::size_t slot = 1; slot < kLookupsAtOnce && slot * keys_at_once < keys; ++slot)
-    beside.spawn(lane->loop->executor(), look_up_batches(all, slot, keys_at_once, &some));
-  co_await look_up_batches(all, 0, keys_at_once, &some);
+  for (std::size_t slot = 1; slot < batches_at_once && slot * keys_at_once < keys; ++slot)
+    beside.spawn(lane->loop->executor(), look_up_batches(all, slot, keys_at_once, &look_up_some));
+  co_await look_up_batches(all, 0, keys_at_once, &look_up_some);
   co_await beside.wait();
   if (all->failure) co_return fail(*all->failure);
   co_return all->rcu;
@@ -356,10 +366,10 @@ Task<Result<double>> look_up_in_batches(Lane* lane, Side side, std::size_t keys,
 
 Task<Result<double>> look_up(std::shared_ptr<VerifyRun> run, Lane* lane, Side side, Random* random,
                              std::span<const std::string_view> keys, TakeItems take) {
-  LookUpSome some = [&](std::size_t, std::size_t first, std::size_t end) {
+  LookUpSome look_up_some = [&](std::size_t, std::size_t first, std::size_t end) {
     return look_up_batch(run, lane, side, random, keys.subspan(first, end - first), take);
   };
-  Result<double> rcu = co_await look_up_in_batches(lane, side, keys.size(), std::move(some));
+  Result<double> rcu = co_await look_up_in_batches(run, lane, side, keys.size(), std::move(look_up_some));
   co_return rcu;
 }
 
@@ -381,6 +391,7 @@ Task<Result<double>> look_up_batch(std::shared_ptr<VerifyRun> run, Lane* lane, S
     Error error{ErrorKind::throttled, "keys of a lookup were left unprocessed"};
     if (page) {
       rcu += page->cost_rcu;
+      run->answer_bytes[static_cast<std::size_t>(side)] = page->bytes.size();
       unprocessed.assign(page->unprocessed_keys.begin(), page->unprocessed_keys.end());
       const Result<void> taken = take(page->items);
       lookup->recycle(std::move(*page));

@@ -52,6 +52,8 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
   AsyncSemaphore memory;
   /// Bytes to lease for a page and for what the other side answers about it. Any thread.
   std::atomic<std::int64_t> page_lease;
+  /// Of the last answers to a lookup of the source, and of the target. Any thread.
+  std::array<std::atomic<std::size_t>, 2> answer_bytes;
   ReadBudget own_source_reads, target_reads, cap;
   ReadBudget& source_reads;  ///< a live migration's, or its own
   std::atomic<std::uint64_t> own_source_throttles{0}, target_throttles{0};
@@ -153,9 +155,10 @@ inline constexpr std::size_t kLookupsAtOnce = 4;
 /// Looks up [first, end) of some keys, and says what it cost. `slot`, below kLookupsAtOnce, is no other
 /// call's meanwhile.
 using LookUpSome = std::function<Task<Result<double>>(std::size_t slot, std::size_t first, std::size_t end)>;
-/// Has `some` look up so many keys, kLookupsAtOnce batches at once. Says what all cost. Errors: the first
-/// one.
-Task<Result<double>> look_up_in_batches(Lane* lane, Side side, std::size_t keys, LookUpSome some);
+/// Has so many keys looked up, kLookupsAtOnce batches at once where answers are not large. Says what all
+/// cost. Errors: the first one, with which the run fails, so that no other batch goes on trying.
+Task<Result<double>> look_up_in_batches(std::shared_ptr<VerifyRun> run, Lane* lane, Side side,
+                                        std::size_t keys, LookUpSome look_up_some);
 
 /// The units of a side's table, as many as its lanes keep busy; of a verification of one segment, those of as
 /// many segments as that is one of.

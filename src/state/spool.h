@@ -55,6 +55,9 @@ struct SpoolOptions {
       nullptr;  ///< of RocksDB; null: the machine's. Tests put theirs here. It outlives the spool.
   /// The queue is rewritten when it has this many records and twice as many as entries were counted.
   std::uint64_t rewrite_queue_from = 4'000'000;
+  /// So many touches are forgotten as a range. Each range is looked at by what reads the others, until
+  /// RocksDB writes its memory out, which the touches themselves must bring about before there are too many.
+  std::size_t forget_as_range_from = 200;
 };
 
 /// One spool. commit() and open() belong to one thread, take() and the other reads to one (the same, or

@@ -59,6 +59,7 @@ TEST(SpoolCrash, DISABLED_Child) {
   Random random(seed);
   SpoolOptions options{.memory = std::make_shared<SpoolMemory>(16u << 20), .reserve_bytes = 0};
   options.rewrite_queue_from = 300;
+  options.forget_as_range_from = 4;
   auto spool = Spool::open(folder, options, clock, random);
   ASSERT_TRUE(spool) << spool.error().message;
   const auto commit = [&spool](Spool::Call call) {

@@ -218,7 +218,8 @@ class SpoolStore {
   virtual Task<Result<bool>> keeps_touches() = 0;
   /// Those after `after`, in the order of their keys' bytes, at most `most`.
   virtual Task<Result<std::vector<Touch>>> touches(const std::string& after, std::size_t most) = 0;
-  /// Takes off those whose generation is still the one named. Not synced, as settle().
+  /// Takes off those whose generation is still the one named. Not synced, as settle(). Of many, those that
+  /// are between them and stay are written again: they should be next to each other, as touches() gives them.
   virtual Task<Result<void>> forget_touches(const std::vector<Touch>& judged) = 0;
   /// Of each key, in their order.
   virtual Task<Result<std::vector<KeyStand>>> look_up(const std::vector<std::string>& keys) = 0;

@@ -756,6 +756,7 @@ TEST(SpoolProperty, DoesWhatTheModelDoes) {
     // Where the queue is rewritten, a pass that goes on sees entries again.
     const bool rewrites = seed % 2 == 0;
     if (rewrites) options.rewrite_queue_from = 30;
+    options.forget_as_range_from = 3;
     Twins twins(seed, options, rewrites);
     for (int i = 0; i < 1000 && !::testing::Test::HasFailure(); ++i) twins.step();
     twins.compare();

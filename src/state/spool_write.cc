@@ -167,7 +167,7 @@ Result<void> Spool::Impl::add_forgotten(std::span<Call* const> calls) {
     if (const auto* forget = std::get_if<ForgetTouches>(&call->what))
       for (const Touch& each : *forget->judged) judged.emplace(each.key, each.generation);
   }
-  if (judged.size() < kForgottenAsRange) {
+  if (judged.size() < options.forget_as_range_from) {
     for (const auto& [key, former] : judged) {
       const auto generation = touched(std::string(key), rocksdb::ReadOptions());
       if (!generation) return fail(generation.error());

@@ -70,6 +70,10 @@ constexpr Names<VerifySide, kVerifySides> kSides{
     {{VerifySide::source, "source"}, {VerifySide::target, "target"}, {VerifySide::bucket, "bucket"}}};
 constexpr std::string_view kSource = "source", kTarget = "target";
 
+/// Pages of the log after which it goes into the file, 32 MB: a commit may write a digest, and each page that
+/// the next one writes again need not go there at all.
+constexpr const char* kCheckpoints = "PRAGMA wal_autocheckpoint = 8192";
+
 // Hashes and buckets are in the file as they are in memory.
 static_assert(std::endian::native == std::endian::little);
 constexpr std::size_t kHashBytes = sizeof(Uint128);
@@ -78,13 +82,16 @@ constexpr std::uint64_t kLeastFolded = 1u << 20;
 constexpr std::size_t kBucketBytes = kHashBytes + sizeof(std::uint64_t);  ///< in the file, without padding
 
 std::string to_bytes(const item::KeyDigest& digest) {
-  std::string bytes(digest.buckets().size() * kBucketBytes, '\0');
-  char* at = bytes.data();
-  for (const item::KeyDigest::Bucket& bucket : digest.buckets()) {
-    std::memcpy(at, &bucket.sum, kHashBytes);
-    std::memcpy(at + kHashBytes, &bucket.keys, sizeof bucket.keys);
-    at += kBucketBytes;
-  }
+  std::string bytes;
+  const std::size_t size = digest.buckets().size() * kBucketBytes;
+  bytes.resize_and_overwrite(size, [&](char* at, std::size_t) {
+    for (const item::KeyDigest::Bucket& bucket : digest.buckets()) {
+      std::memcpy(at, &bucket.sum, kHashBytes);
+      std::memcpy(at + kHashBytes, &bucket.keys, sizeof bucket.keys);
+      at += kBucketBytes;
+    }
+    return size;
+  });
   return bytes;
 }
 
@@ -119,6 +126,9 @@ Result<void> VerifyLedger::Impl::open(const FileOptions& options) {
   read_only = options.access == Access::read_only;
   auto fresh = open_file(db, kVerification, file, options);
   if (!fresh) return fail(std::move(fresh.error()));
+  if (!read_only) {
+    if (auto ok = db.exec(kCheckpoints); !ok) return ok;
+  }
   if (*fresh) {
     if (auto ok = create(); !ok) return ok;
   }

@@ -353,6 +353,7 @@ def test_migrate_verifies_and_keeps_its_claim_up_to_date(written, messina, start
                              ExpressionAttributeValues={":x": {"S": "x"}})
     eventually(lambda: "seen" in sim.alternator.get_item(TableName="live", Key=keys[5], ConsistentRead=True).get("Item", {}), "applied")
     eventually(lambda: progress_of_verify(messina)["not_verified"] == [], "verified")
+    messina.run(*migrate_args(messina, sim, "live", *TIMES, "--until", "in-step"))
     stop(migration)
     oracle.assert_equal(sim.dynamodb, sim.alternator, "live")
 
