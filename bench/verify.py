@@ -34,6 +34,7 @@ MB = 1_000_000
 MIB = 1 << 20
 KEYS_A_LOOKUP = 100  # BatchGetItem takes no more
 LOOKUPS_AT_ONCE = 4  # for each page, in verify; the pump does the same
+SIZES = (140, 1_000, 10_000)  # bytes of an item
 FORWARD_LIMIT = 1.3
 # What a verification may take over its budget: the program itself and both digests, of 2^20 buckets of 32 bytes, in memory
 # and on their way to the disk.
@@ -84,10 +85,10 @@ class Bench:
         return done, said
 
     def profile(self):
-        """Where the time of the forward pass over items of 1 KB goes, by perf; None where there is no perf."""
+        """Where the time of the forward pass over the smallest items goes, by perf; None where there is no perf."""
         if not shutil.which("perf"):
             return None
-        source, target = self.servers(1_000, int(self.options.mb * MB / 1_000))
+        source, target = self.servers(SIZES[0], int(self.options.mb * MB / SIZES[0]))
         with source as from_, target as to:
             record = ["perf", "record", "-q", "-F", "999", "-e", "cpu-clock", "-o", self.work / "perf.data", "--",
                       *self.command(from_, to, "--segment", "0/1")]
@@ -116,7 +117,7 @@ class Bench:
 
     def forward(self):
         results = []
-        for size, (answered, setting) in itertools.product((140, 1_000, 10_000), ANSWERED.items()):
+        for size, (answered, setting) in itertools.product(SIZES, ANSWERED.items()):
             items = int(self.options.mb * MB / size)
             ratios, strict, verified, floors = [], [], [], []
             source, target = self.servers(size, items, setting)
@@ -321,7 +322,7 @@ Spans are those of one side; the ratio counts both, as the limit has it. Of equa
         text += (f"| {row['items']:,} of {row['size']:,} B | {row['answered']} | {Sample(row['cpu_s']).median:.2f} s | {part['moved']:.2f} s | {part['spans']:.2f} s "
                  f"| {part['crc']:.2f} s | {part['hashes']:.2f} s | {ratio:.2f} ({strict:.2f}) | {'ok' if ratio <= FORWARD_LIMIT else 'missed'} |\n")
     if results.get("profile"):
-        text += "\nThe profile is of items of 1 KB.\n" + "\n".join(profile_table(results["profile"])) + "\n"
+        text += f"\nThe profile is of items of {SIZES[0]} B, answered as asked.\n" + "\n".join(profile_table(results["profile"])) + "\n"
     text += f"""
 ## Memory
 

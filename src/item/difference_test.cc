@@ -183,7 +183,9 @@ TEST(ItemComparer, ItemsOfOneShapeAreToldAsThoseOfAnyOther) {
     const std::string source = write(of_source), target = write(of_target);
     const bool same = of_source == of_target;
     EXPECT_EQ(comparer.begins_equal(source, target + "]}"), same) << source << ' ' << target;
-    EXPECT_FALSE(comparer.begins_equal(source, std::string_view(target).substr(0, target.size() - 1)));
+    const std::string open = target.substr(0, target.size() - 1);
+    EXPECT_FALSE(comparer.begins_equal(source, open));
+    EXPECT_FALSE(comparer.begins_equal(source, open + R"(,"more":{"S":"x"}})"));
     equal += same ? 1 : 0;
   }
   EXPECT_GT(equal, 10'000);

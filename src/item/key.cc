@@ -294,9 +294,15 @@ Result<void> KeyReader::append(std::string_view raw, std::string* text, std::str
     });
     by_values = nullptr;
   }
-  Result<void> appended = append_forms(key.partition, schema_.partition, before_partition_, by_values, bytes);
-  if (appended && schema_.sort)
-    appended = append_forms(key.sort, *schema_.sort, before_sort_, by_values, bytes);
+  const auto append_value = [&](const WrittenValue& value, const KeyAttribute& attribute,
+                                std::string_view before) -> Result<void> {
+    const bool plain_text = value.plain && attribute.type == Type::S;
+    if (!plain_text || by_values != nullptr) return append_forms(value, attribute, before, by_values, bytes);
+    if (bytes != nullptr) append_plain_bytes(*bytes, *value.plain);
+    return {};
+  };
+  Result<void> appended = append_value(key.partition, schema_.partition, before_partition_);
+  if (appended && schema_.sort) appended = append_value(key.sort, *schema_.sort, before_sort_);
   if (!appended) return appended;
   if (by_values != nullptr) by_values->push_back('}');
   return {};

@@ -153,8 +153,9 @@ std::optional<std::size_t> PageComparison::Batch::find_written(std::string_view 
     by_text_.make_room(end_ - first_);
     for (std::size_t i = first_; i < end_; ++i) {
       if (i + kFetchedAhead < end_) fetch(page_.rows_[i + kFetchedAhead].raw);
-      const std::string_view of_row = page_.target_keys_.leading_text(page_.rows_[i].raw);
-      if (!of_row.empty()) by_text_.add(quick_hash(of_row), i);
+      // An item that begins with its key begins as the key's text does, but for the last brace.
+      const std::string_view of_row = page_.keys_[i].substr(0, page_.keys_[i].size() - 1);
+      if (page_.rows_[i].raw.starts_with(of_row)) by_text_.add(quick_hash(of_row), i);
     }
   }
   return by_text_.find(quick_hash(text),
