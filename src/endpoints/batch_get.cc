@@ -1,7 +1,5 @@
 #include "endpoints/batch_get.h"
 
-#include <algorithm>
-
 #include "base/json_text.h"
 
 namespace messina::endpoints {
@@ -19,9 +17,9 @@ std::string batch_get_request(const TableName& table, std::span<const std::strin
     char* at = out + begun;
     for (const std::string_view key : keys) {
       if (at != out + begun) *at++ = ',';
-      at = std::ranges::copy(key, at).out;
+      at += key.copy(at, key.size());
     }
-    return static_cast<std::size_t>(std::ranges::copy(end, at).out - out);
+    return static_cast<std::size_t>(at + end.copy(at, end.size()) - out);
   });
   return text;
 }

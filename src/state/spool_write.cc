@@ -16,10 +16,6 @@ namespace {
 constexpr Duration kAskDiskAfter = std::chrono::seconds(1);
 /// Entries that one turn of the queue's rewriting goes over: a few milliseconds.
 constexpr std::size_t kRewriteSlice = 1024;
-/// Touches from which on they are forgotten as a range. Each range is looked at by what reads the others,
-/// until RocksDB writes its memory out, which the touches themselves must bring about before there are too
-/// many.
-constexpr std::size_t kForgottenAsRange = 200;
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }

@@ -70,10 +70,6 @@ constexpr Names<VerifySide, kVerifySides> kSides{
     {{VerifySide::source, "source"}, {VerifySide::target, "target"}, {VerifySide::bucket, "bucket"}}};
 constexpr std::string_view kSource = "source", kTarget = "target";
 
-/// Pages of the log after which it goes into the file, 32 MB: a commit may write a digest, and each page that
-/// the next one writes again need not go there at all.
-constexpr const char* kCheckpoints = "PRAGMA wal_autocheckpoint = 8192";
-
 // Hashes and buckets are in the file as they are in memory.
 static_assert(std::endian::native == std::endian::little);
 constexpr std::size_t kHashBytes = sizeof(Uint128);
@@ -126,9 +122,6 @@ Result<void> VerifyLedger::Impl::open(const FileOptions& options) {
   read_only = options.access == Access::read_only;
   auto fresh = open_file(db, kVerification, file, options);
   if (!fresh) return fail(std::move(fresh.error()));
-  if (!read_only) {
-    if (auto ok = db.exec(kCheckpoints); !ok) return ok;
-  }
   if (*fresh) {
     if (auto ok = create(); !ok) return ok;
   }
