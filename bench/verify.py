@@ -190,13 +190,10 @@ class Bench:
         return result
 
     def touched_round(self, beside, at, state, migrate, churn):
-        def verify_at_rest():
-            began = cpu()
-            said = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
-            return said | {"cpu_s": cpu() - began}
-
         cpu = lambda: sum(threads_of(migrate.process.pid).values())  # noqa: E731
-        quiet = verify_at_rest()
+        began = cpu()
+        quiet = ask_to_verify(beside, at, state, "--read-rcu", TOUCHED_RCU)
+        quiet["cpu_s"] = cpu() - began
         writes = TOUCHED_BUCKETS * WRITES_A_BUCKET
         # The pass is over when all of the source was read, at the rate that it was given.
         churn.per_s = writes / (quiet["source_rcu"] / TOUCHED_RCU)

@@ -66,6 +66,14 @@ bool KeySample::has(std::string_view key_bytes) {
   return !below_ || static_cast<std::uint64_t>(hash_(key_bytes) >> 64) < *below_;
 }
 
+bool equal_as_written(item::ItemComparer& comparer, const item::TransformRules& transform,
+                      std::string_view source, std::string_view target, std::string& scratch) {
+  if (transform.empty()) return comparer.equal(source, target);
+  scratch.clear();
+  // What cannot be renamed was refused when it was copied.
+  return item::transform_item(source, transform, scratch) && comparer.equal(scratch, target);
+}
+
 PageComparison::PageComparison(const SidesOfItems& sides, KeySample sample, const KeyedHash::Key& secret)
     : sides_(sides),
       source_keys_(sides.source_key, sides.target_key),
@@ -105,14 +113,6 @@ Result<void> PageComparison::begin(std::span<const std::string_view> records) {
 std::string_view PageComparison::key_bytes(std::size_t row) const {
   const std::size_t end = row + 1 < rows_.size() ? rows_[row + 1].bytes_at : bytes_.size();
   return std::string_view(bytes_).substr(rows_[row].bytes_at, end - rows_[row].bytes_at);
-}
-
-bool PageComparison::equal(std::string_view source, std::string_view target) {
-  if (sides_.transform.empty()) return comparer_.equal(source, target);
-  transformed_.clear();
-  // What cannot be renamed was refused when it was copied.
-  if (!item::transform_item(source, sides_.transform, transformed_)) return false;
-  return comparer_.equal(transformed_, target);
 }
 
 Result<std::vector<std::string>> PageComparison::suspects() const {
@@ -213,7 +213,8 @@ Result<void> PageComparison::Batch::answered(std::span<const std::string_view> i
     if (!key) return fail(ErrorKind::corrupt, "an item of the target has no key: " + key.error().message);
     const std::optional<std::size_t> found = find(page_.answered_bytes_);
     if (!found) return fail(ErrorKind::corrupt, "the target answered with another item");
-    page_.rows_[*found].equal = page_.equal(page_.rows_[*found].raw, item);
+    page_.rows_[*found].equal = equal_as_written(page_.comparer_, page_.sides_.transform,
+                                                 page_.rows_[*found].raw, item, page_.transformed_);
     in_order_ = *found == next_;
     next_ = *found + 1;
   }

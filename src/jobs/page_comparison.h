@@ -35,6 +35,10 @@ struct SidesOfItems {
   item::TransformRules transform;
 };
 
+/// Whether the target has a source's item as it is written there. `scratch` is overwritten.
+bool equal_as_written(item::ItemComparer& comparer, const item::TransformRules& transform,
+                      std::string_view source, std::string_view target, std::string& scratch);
+
 /// Used for one page after the other: keeps memory between them. Not thread-safe; `sides` outlives it.
 class PageComparison {
  public:
@@ -61,7 +65,6 @@ class PageComparison {
     std::uint32_t text_at, bytes_at;  ///< where its key begins in texts_ and bytes_, and the former one ends
     bool equal = false;
   };
-  bool equal(std::string_view source, std::string_view target);
   std::string_view key_bytes(std::size_t row) const;
 
   const SidesOfItems& sides_;

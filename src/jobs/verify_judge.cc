@@ -211,10 +211,9 @@ state::KeyNote judged(Judge& judge, const Suspect& suspect) {
 
 bool equal(Judge& judge, const Suspect& suspect) {
   if (!suspect.source || !suspect.target) return !suspect.source && !suspect.target;
-  const item::TransformRules& rules = judge.run->sides.transform;
-  if (rules.empty()) return judge.comparer.equal(*suspect.source, *suspect.target);
-  const auto source = as_written(*suspect.source, rules);
-  return source && judge.comparer.equal(*source, *suspect.target);
+  std::string scratch;
+  return equal_as_written(judge.comparer, judge.run->sides.transform, *suspect.source, *suspect.target,
+                          scratch);
 }
 
 /// One that could not be judged this time.
