@@ -63,7 +63,8 @@ struct MigrateOptions {
   bool verify = false;
   /// Begins at once, and the run ends with it: for what needs an applier alone.
   std::optional<VerifyWish> verify_and_end;
-  CopyTuning copy_tuning;  ///< tests only
+  CopyTuning copy_tuning;      ///< tests only
+  VerifyTuning verify_tuning;  ///< likewise
   MigrateFaults faults;
   VerifyFaults verify_faults;
 };

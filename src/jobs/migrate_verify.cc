@@ -62,6 +62,7 @@ Task<Result<VerifyFigures>> verify(SharedMigration m, VerifyWish wish, bool stay
   options.segments = m->options.copy.segments;
   options.memory_bytes = m->options.copy.memory_bytes;
   options.stays = stays;
+  options.tuning = m->options.verify_tuning;
   options.faults = m->options.verify_faults;
   m->verify = std::make_unique<Verify>(std::move(context), std::move(options));
   m->verifying = true;

@@ -140,7 +140,7 @@ void RowIndex::add(std::uint64_t hash, std::size_t row) {
 void PageComparison::Batch::begin(std::size_t first, std::size_t end) {
   first_ = next_ = first;
   end_ = end;
-  in_order_ = true;
+  in_order_ = in_turn_ = true;
   known_.clear();
   by_text_.clear();
   by_bytes_.clear();
@@ -176,9 +176,10 @@ std::string_view PageComparison::Batch::next(std::string_view rest) {
   const auto begins_equal = [&](std::size_t row) {
     return page_.comparer_.begins_equal(page_.rows_[row].raw, rest);
   };
-  // Most often the next one: then its key need not be looked for.
+  // Most often the next one, if that was so before: then its key need not be looked for.
   std::size_t row = next_;
-  if (row >= end_ || !(rest.starts_with(page_.rows_[row].raw) || (turned_ && begins_equal(row)))) {
+  if (row >= end_ || !in_turn_ ||
+      !(rest.starts_with(page_.rows_[row].raw) || (turned_ && begins_equal(row)))) {
     std::optional<std::size_t> found = find_written(rest);
     if (!found) {
       page_.answered_bytes_.clear();
@@ -187,6 +188,7 @@ std::string_view PageComparison::Batch::next(std::string_view rest) {
       if (!found) return {};
     }
     row = *found;
+    in_turn_ = row == next_;
     turned_ = !rest.starts_with(page_.rows_[row].raw);
     if (turned_ && !begins_equal(row)) return {};
   }

@@ -126,6 +126,7 @@ class PageComparison::Batch final : public item::ExpectedItems {
   std::size_t first_ = 0, end_ = 0;  ///< rows of the page
   std::size_t next_ = 0;             ///< the row that is answered next if the target keeps the order
   bool in_order_ = true;             ///< it was kept by the last item that was looked into
+  bool in_turn_ = true;              ///< likewise, of the last item that was told by its beginning
   bool turned_ = false;              ///< the target's attributes were in another order, at last
   std::vector<std::size_t> known_;   ///< rows that next() gave since items were last answered
   RowIndex by_text_, by_bytes_;      ///< empty until the target first does not keep the order

@@ -64,6 +64,14 @@ struct RepairOptions {
 };
 inline constexpr double kMostDeletedShare = 0.01;
 
+/// Only tests set other values.
+struct VerifyTuning {
+  Duration commit_period = std::chrono::milliseconds(200);
+  /// Hashes of a side's keys that may wait for a commit as they are. More are added up: their digest is no
+  /// longer however many they are, and is written as a whole, which is the cheaper the more went into it.
+  std::size_t waiting_hashes = (4u << 20) / sizeof(Uint128);
+};
+
 struct VerifyOptions {
   item::TransformRules transform;
   VerifyScope scope;
@@ -77,9 +85,9 @@ struct VerifyOptions {
   std::uint32_t units_per_lane = 8;         ///< at work at once; >= 1
   std::optional<std::uint32_t> segments;    ///< of either side; absent: by its table's size
   std::uint64_t memory_bytes = 256u << 20;  ///< of pages and lookups in flight
-  Duration commit_period = std::chrono::milliseconds(200);
   /// Goes on when the pass is done, judging each key that changes, until it is stopped.
   bool stays = false;
+  VerifyTuning tuning;
   VerifyFaults faults;
 };
 

@@ -8,8 +8,7 @@ namespace messina::jobs {
 
 namespace {
 
-/// Bytes of hashes and suspects that may wait for a commit. With less room than this one begins at once: a
-/// digest is written as a whole, which is the cheaper the more hashes went into it.
+/// Bytes of suspects and notes that may wait for a commit. With less room than this one begins at once.
 constexpr std::int64_t kMaxWaitingBytes = 32 << 20;
 constexpr std::int64_t kLittleRoom = kMaxWaitingBytes / 4;
 /// Commits take about this part of the time at most, as long as no more than this is done again after a
@@ -67,7 +66,7 @@ std::optional<Error> VerifyRun::failure() const {
 
 Task<void> VerifyRun::add(state::VerifyCommit::UnitStep step, std::span<const Uint128> keys,
                           std::vector<std::string> suspects) {
-  std::size_t bytes = step.cursor.size() + keys.size_bytes();
+  std::size_t bytes = step.cursor.size();
   for (const std::string& key : suspects) bytes += key.size();
   AsyncSemaphore::Lease lease = co_await room_.acquire(static_cast<std::int64_t>(bytes));
   const std::lock_guard lock(mutex);
@@ -78,8 +77,13 @@ Task<void> VerifyRun::add(state::VerifyCommit::UnitStep step, std::span<const Ui
   of_unit.done = step.done;
   of_unit.delta += step.delta;
   const bool forward = units[step.unit].side == state::VerifySide::source;
-  std::vector<Uint128>& of_side = forward ? pending_.source_keys : pending_.target_keys;
-  of_side.insert(of_side.end(), keys.begin(), keys.end());
+  state::ReadKeys& of_side = forward ? pending_.source_keys : pending_.target_keys;
+  of_side.hashes.insert(of_side.hashes.end(), keys.begin(), keys.end());
+  if (of_side.hashes.size() > options.tuning.waiting_hashes) {
+    if (!of_side.sums) of_side.sums.emplace(record.bucket_bits);
+    of_side.sums->add(of_side.hashes);
+    of_side.hashes.clear();
+  }
   for (std::string& key : suspects) pending_.notes.push_back({.key = std::move(key)});
 }
 
@@ -113,17 +117,6 @@ bool VerifyRun::take_pending(state::VerifyCommit& commit) {
          !commit.target_keys.empty() || commit.record;
 }
 
-void VerifyRun::reuse(state::VerifyCommit& commit) {
-  const std::lock_guard lock(mutex);
-  const auto give_back = [](std::vector<Uint128>& from, std::vector<Uint128>& to) {
-    if (!to.empty() || from.capacity() <= to.capacity()) return;
-    from.clear();
-    to = std::move(from);
-  };
-  give_back(commit.source_keys, pending_.source_keys);
-  give_back(commit.target_keys, pending_.target_keys);
-}
-
 Task<bool> VerifyRun::commit_pending() {
   const AsyncSemaphore::Lease one = co_await committing_.acquire(1);
   state::VerifyCommit commit;
@@ -140,7 +133,6 @@ Task<bool> VerifyRun::commit_pending() {
     fail_with(committed.error());
     co_return false;
   }
-  reuse(commit);
   show([&](VerifyFigures& figures) {
     figures.notes = *committed;
     for (const state::VerifyCommit::UnitStep& step : commit.steps) {
@@ -182,9 +174,9 @@ Task<Result<state::NoteCounts>> VerifyRun::commit_until_taken(const state::Verif
 Task<void> VerifyRun::commit_by_and_by(Stop* over) {
   const std::shared_ptr<VerifyRun> self = shared_from_this();
   bool well = true;
-  MonoTime next = home.now() + options.commit_period;
+  MonoTime next = home.now() + options.tuning.commit_period;
   while (well && !over->requested()) {
-    co_await home.sleep_for(options.commit_period, over);
+    co_await home.sleep_for(options.tuning.commit_period, over);
     const MonoTime began = home.now();
     const bool room = room_.free() > kLittleRoom;
     if (began < next && room && !over->requested()) continue;

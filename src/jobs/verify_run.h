@@ -62,7 +62,8 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
   Trouble trouble;
 
   // ------------------------------------------------------------- what is to be committed; any thread
-  /// Waits while too much waits for a commit already. `keys`, of the unit's side, outlive the call.
+  /// Waits while too much waits for a commit already. `keys`, of the unit's side, outlive the call; they are
+  /// no part of that: they are added up where they are many.
   Task<void> add(state::VerifyCommit::UnitStep step, std::span<const Uint128> keys,
                  std::vector<std::string> suspects);
   Task<void> add(std::vector<state::KeyNote> notes);
@@ -103,8 +104,6 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
  private:
   bool take_pending(state::VerifyCommit& commit);
   Task<bool> commit_pending();
-  /// Keeps the memory of what was committed for what comes: fresh memory costs a page fault every 4 KB.
-  void reuse(state::VerifyCommit& commit);
   Task<Result<state::NoteCounts>> commit_until_taken(const state::VerifyCommit& commit);
 
   std::optional<Error> failure_;  ///< under the mutex, as what follows

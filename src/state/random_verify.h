@@ -1,5 +1,6 @@
 // For tests: random verifications and commits, and what a file of them holds.
 #pragma once
+#include <bit>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,8 +83,12 @@ inline VerifyCommit random_verify_commit(Random& random, const VerifyState& now,
     commit.steps.push_back(
         {random.below(units), random_bytes(random, 60), random.chance(0.3), random_verify_counts(random)});
   }
-  for (std::uint64_t n = random.below(6); n > 0; --n) commit.source_keys.push_back(random_hash(random));
-  for (std::uint64_t n = random.below(6); n > 0; --n) commit.target_keys.push_back(random_hash(random));
+  for (ReadKeys* keys : {&commit.source_keys, &commit.target_keys}) {
+    for (std::uint64_t n = random.below(6); n > 0; --n) keys->hashes.push_back(random_hash(random));
+    if (!random.chance(0.2)) continue;
+    keys->sums = item::KeyDigest(std::countr_zero(now.source.buckets().size()));
+    for (std::uint64_t n = random.below(6); n > 0; --n) keys->sums->add(random_hash(random));
+  }
   for (std::uint64_t n = random.chance(0.4) ? 0 : random.below(6); n > 0; --n)
     commit.notes.push_back(random_note(random, max_item));
   if (random.chance(0.3)) commit.record = random_bytes(random, 500);

@@ -89,6 +89,25 @@ Result<void> Database::prepare_all(std::span<const ToPrepare> statements) {
   return {};
 }
 
+Result<void> BlobWriter::open(Database& database, const char* table, const char* column, std::int64_t row) {
+  database_ = &database;
+  sqlite3_blob* blob = nullptr;
+  const int code =
+      sqlite3_blob_open(database.handle_.get(), "main", table, column, row, /*flags: write*/ 1, &blob);
+  blob_.reset(blob);
+  written_ = 0;
+  if (code != SQLITE_OK) return fail(database.error(code));
+  return {};
+}
+
+Result<void> BlobWriter::write(std::string_view bytes) {
+  const int size = static_cast<int>(bytes.size());
+  const int code = sqlite3_blob_write(blob_.get(), bytes.data(), size, written_);
+  if (code != SQLITE_OK) return fail(database_->error(code));
+  written_ += size;
+  return {};
+}
+
 Result<std::int64_t> Database::number(const char* sql) {
   auto statement = prepare(sql);
   if (!statement) return fail(std::move(statement.error()));

@@ -143,6 +143,7 @@ class Database {
   /// The first column of the first row, as a number or as text; 0 or empty if there is no row.
   Result<std::int64_t> number(const char* sql);
   Result<std::string> text(const char* sql);
+  std::int64_t last_inserted_row() const { return sqlite3_last_insert_rowid(handle_.get()); }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
   /// What SQLite's result `code` means for us: corrupt, disk, busy or internal; names the file and the way
@@ -151,12 +152,30 @@ class Database {
   Error damaged(std::string_view how) const;
 
  private:
+  friend class BlobWriter;
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
   FileKind kind_;
   std::filesystem::path file_;
   std::unique_ptr<sqlite3, Close> handle_;
+};
+
+/// Overwrites a row's BLOB in place, piece by piece from its start on; the size stays as it is. Long ones
+/// need no copy in memory then, and no new pages of the file. Dies before its Database.
+class BlobWriter {
+ public:
+  Result<void> open(Database& database, const char* table, const char* column, std::int64_t row);
+  /// Not beyond its end.
+  Result<void> write(std::string_view bytes);
+
+ private:
+  struct Close {
+    void operator()(sqlite3_blob* blob) const { sqlite3_blob_close(blob); }
+  };
+  Database* database_ = nullptr;
+  std::unique_ptr<sqlite3_blob, Close> blob_;
+  int written_ = 0;
 };
 
 /// Rolls back unless it was committed.

@@ -40,7 +40,9 @@ Result<std::optional<VerifyState>> VerifyLedger::load() {
 Result<void> VerifyLedger::begin(const VerifyState& fresh) {
   Transaction transaction(impl_->db);
   if (auto ok = transaction.begin_write(); !ok) return ok;
-  if (auto ok = impl_->db.exec("DELETE FROM verification; DELETE FROM unit; DELETE FROM note"); !ok)
+  if (auto ok =
+          impl_->db.exec("DELETE FROM verification; DELETE FROM unit; DELETE FROM note; DELETE FROM digest");
+      !ok)
     return ok;
   for (const VerifyUnit& unit : fresh.units) {
     if (auto ok = impl_->store_unit(unit); !ok) return ok;

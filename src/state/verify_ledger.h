@@ -2,8 +2,8 @@
 //
 // A digest takes up to 24 MiB in the file, too much to write at each commit. So a commit appends the hashes
 // of its keys to a journal, in the same transaction as the cursors that they belong to; when the journal has
-// grown long, or a commit's hashes of a side are more bytes than its digest, it is folded into the digests'
-// checkpoint. The digests are the checkpoint and the journal.
+// grown long, or a commit's hashes of a side are more bytes than its digest or added up already, it is folded
+// into the digests' checkpoint. The digests are the checkpoint and the journal.
 //
 // Never called on an event loop: VerifyLedgerStore (state/verify_ledger_store.h) has a thread for it.
 #pragma once

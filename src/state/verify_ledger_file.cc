@@ -1,4 +1,5 @@
 // A verification's file: its tables, and what their rows are.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -66,6 +67,11 @@ constexpr const char* kSchema = R"sql(
   ) STRICT;
 )sql";
 
+// In KiB: a side's digest at its largest, and some. What a transaction changes beyond its cache is written
+// ahead of the commit, which then has to read all of it again for the checksums
+// (https://www.sqlite.org/pragma.html#pragma_cache_spill).
+constexpr const char* kRoomForADigest = "PRAGMA cache_size = -32768";
+
 constexpr Names<VerifySide, kVerifySides> kSides{
     {{VerifySide::source, "source"}, {VerifySide::target, "target"}, {VerifySide::bucket, "bucket"}}};
 constexpr std::string_view kSource = "source", kTarget = "target";
@@ -77,18 +83,23 @@ constexpr std::size_t kHashBytes = sizeof(Uint128);
 constexpr std::uint64_t kLeastFolded = 1u << 20;
 constexpr std::size_t kBucketBytes = kHashBytes + sizeof(std::uint64_t);  ///< in the file, without padding
 
-std::string to_bytes(const item::KeyDigest& digest) {
-  std::string bytes;
-  const std::size_t size = digest.buckets().size() * kBucketBytes;
-  bytes.resize_and_overwrite(size, [&](char* at, std::size_t) {
-    for (const item::KeyDigest::Bucket& bucket : digest.buckets()) {
+std::size_t bytes_in_file(const item::KeyDigest& digest) { return digest.buckets().size() * kBucketBytes; }
+
+Result<void> write(BlobWriter& blob, const item::KeyDigest& digest) {
+  constexpr std::size_t kBucketsAtOnce = 2048;
+  std::array<char, kBucketsAtOnce * kBucketBytes> bytes;
+  for (std::span rest = digest.buckets(); !rest.empty();) {
+    const std::span some = rest.first(std::min(rest.size(), kBucketsAtOnce));
+    rest = rest.subspan(some.size());
+    char* at = bytes.data();
+    for (const item::KeyDigest::Bucket& bucket : some) {
       std::memcpy(at, &bucket.sum, kHashBytes);
       std::memcpy(at + kHashBytes, &bucket.keys, sizeof bucket.keys);
       at += kBucketBytes;
     }
-    return size;
-  });
-  return bytes;
+    if (auto ok = blob.write({bytes.data(), at}); !ok) return ok;
+  }
+  return {};
 }
 
 std::optional<item::KeyDigest> digest_of(std::int64_t bucket_bits, const std::string& bytes) {
@@ -105,7 +116,7 @@ std::optional<item::KeyDigest> digest_of(std::int64_t bucket_bits, const std::st
 }
 
 /// False if they are no whole hashes.
-bool add(item::KeyDigest& digest, const std::string& hashes) {
+bool add_bytes(item::KeyDigest& digest, const std::string& hashes) {
   for (std::size_t at = 0; at + kHashBytes <= hashes.size(); at += kHashBytes) {
     Uint128 hash = 0;
     std::memcpy(&hash, hashes.data() + at, kHashBytes);
@@ -125,6 +136,7 @@ Result<void> VerifyLedger::Impl::open(const FileOptions& options) {
   if (*fresh) {
     if (auto ok = create(); !ok) return ok;
   }
+  if (auto ok = db.exec(kRoomForADigest); !ok) return ok;
   return prepare_statements();
 }
 
@@ -167,7 +179,9 @@ Result<void> VerifyLedger::Impl::prepare_statements() {
             " VALUES (?, ?, ?, ?, ?, ?, ?)"},
       Entry{&delete_note, "DELETE FROM note WHERE key = ?"},
       Entry{&select_digests, "SELECT side, bucket_bits, buckets FROM digest"},
-      Entry{&replace_digest, "INSERT OR REPLACE INTO digest (side, bucket_bits, buckets) VALUES (?, ?, ?)"},
+      Entry{&select_digest_row, "SELECT rowid FROM digest WHERE side = ? AND bucket_bits = ?"},
+      Entry{&replace_digest,
+            "INSERT OR REPLACE INTO digest (side, bucket_bits, buckets) VALUES (?, ?, zeroblob(?))"},
       Entry{&select_hashes, "SELECT side, hashes FROM hashes"},
       Entry{&insert_hashes, "INSERT INTO hashes (side, hashes) VALUES (?, ?)"},
       Entry{&delete_hashes, "DELETE FROM hashes WHERE side = ?"},
@@ -219,7 +233,7 @@ Result<void> VerifyLedger::Impl::know() {
 
   read = select_hashes.each([&](const Row& row) {
     const std::string hashes = row.bytes(1);
-    fits = add(digest_of_side(row), hashes) && fits;
+    fits = add_bytes(digest_of_side(row), hashes) && fits;
     found.journal_bytes += hashes.size();
   });
   if (!read) return read;
@@ -296,9 +310,17 @@ Result<void> VerifyLedger::Impl::store_digests(const item::KeyDigest& source, co
 }
 
 Result<void> VerifyLedger::Impl::store_digest(std::string_view side, const item::KeyDigest& digest) {
-  auto stored = replace_digest.run(side, bucket_bits(digest), Blob{to_bytes(digest)});
-  if (!stored) return fail(std::move(stored.error()));
-  return {};
+  std::int64_t row = 0;
+  auto found = select_digest_row.each([&row](const Row& r) { row = r.i64(0); }, side, bucket_bits(digest));
+  if (!found) return found;
+  if (row == 0) {
+    auto made = replace_digest.run(side, bucket_bits(digest), bytes_in_file(digest));
+    if (!made) return fail(std::move(made.error()));
+    row = db.last_inserted_row();
+  }
+  BlobWriter blob;
+  if (auto ok = blob.open(db, "digest", "buckets", row); !ok) return ok;
+  return write(blob, digest);
 }
 
 Result<NoteCounts> VerifyLedger::Impl::commit(const VerifyCommit& step) {
@@ -338,19 +360,18 @@ Result<NoteCounts> VerifyLedger::Impl::commit(const VerifyCommit& step) {
 }
 
 Result<void> VerifyLedger::Impl::store_hashes(const VerifyCommit& step) {
-  const std::uint64_t more = (step.source_keys.size() + step.target_keys.size()) * kHashBytes;
+  const std::uint64_t more = (step.source_keys.hashes.size() + step.target_keys.hashes.size()) * kHashBytes;
   if (known->journal_bytes > 0 && known->journal_bytes + more > journal_limit) {
     // The digests as they were before this step are what the checkpoint and the journal come to.
     if (auto ok = store_digests(known->source, known->target); !ok) return ok;
     known->journal_bytes = 0;
   }
-  const auto store = [&](std::string_view side, const std::vector<Uint128>& hashes, item::KeyDigest& digest) {
-    digest.add(hashes);
-    const std::uint64_t bytes = hashes.size() * kHashBytes;
-    const std::uint64_t in_digest = digest.buckets().size() * kBucketBytes;
-    if (bytes <= std::max(in_digest, kLeastFolded)) {
+  const auto store = [&](std::string_view side, const ReadKeys& keys, item::KeyDigest& digest) {
+    add(digest, keys);
+    const std::uint64_t bytes = keys.hashes.size() * kHashBytes;
+    if (!keys.sums && bytes <= std::max<std::uint64_t>(bytes_in_file(digest), kLeastFolded)) {
       known->journal_bytes += bytes;
-      return append(side, hashes);
+      return append(side, keys.hashes);
     }
     if (auto deleted = delete_hashes.run(side); !deleted) return Result<void>(fail(deleted.error()));
     return store_digest(side, digest);

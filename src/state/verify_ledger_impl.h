@@ -27,7 +27,7 @@ struct VerifyLedger::Impl {
   Statement select_record, update_record;
   Statement select_units, insert_unit, update_unit;
   Statement select_note, select_verdict, select_keys, select_groups, count_notes, replace_note, delete_note;
-  Statement select_digests, replace_digest, select_hashes, insert_hashes, delete_hashes;
+  Statement select_digests, select_digest_row, replace_digest, select_hashes, insert_hashes, delete_hashes;
   std::optional<Known> known;
 
   Result<void> open(const FileOptions& options);

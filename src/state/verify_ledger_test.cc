@@ -135,7 +135,7 @@ TEST_F(VerifyLedgerTest, AFailedCommitLeavesNothing) {
   Random random(6);
   const VerifyCommit good = testing::random_verify_commit(random, *made.state(), 100);
   VerifyCommit bad = good;
-  bad.source_keys.push_back(1);
+  bad.source_keys.hashes.push_back(1);
   bad.steps.push_back({10'000, "no such unit", false, {}});
   EXPECT_EQ(ledger->commit(bad).error().kind, ErrorKind::internal);
   EXPECT_EQ(contents(*ledger), made);
@@ -155,19 +155,19 @@ TEST_F(VerifyLedgerTest, TheJournalIsFoldedWhenItIsLong) {
   auto ledger = open(Access::read_write, 64);
   ASSERT_TRUE(ledger->begin({}));
   VerifyCommit step;
-  step.source_keys = {1, 2};
-  step.target_keys = {3};
+  step.source_keys.hashes = {1, 2};
+  step.target_keys.hashes = {3};
   ASSERT_TRUE(ledger->commit(step));
   EXPECT_EQ(journal(), 48);
-  step.source_keys = {4};
-  step.target_keys = {};
+  step.source_keys.hashes = {4};
+  step.target_keys.hashes = {};
   ASSERT_TRUE(ledger->commit(step));
   EXPECT_EQ(journal(), 64);
   EXPECT_EQ(shell("SELECT max(hex(buckets) <> hex(zeroblob(24))) FROM digest"), 0);
   ledger = open(Access::read_write, 64);
   ASSERT_TRUE(ledger->commit(step));
   EXPECT_EQ(journal(), 16);
-  step.source_keys = {5, 6, 7, 8, 9};  // longer than the bound by itself
+  step.source_keys.hashes = {5, 6, 7, 8, 9};  // longer than the bound by itself
   ASSERT_TRUE(ledger->commit(step));
   EXPECT_EQ(journal(), 80);
   const auto state = open(Access::read_only)->load();
@@ -180,14 +180,14 @@ TEST_F(VerifyLedgerTest, ASideWithMoreHashesThanItsDigestIsLongIsFolded) {
   auto ledger = open();
   ASSERT_TRUE(ledger->begin({}));
   VerifyCommit step;
-  step.source_keys = {1, 2};
-  step.target_keys = {3};
+  step.source_keys.hashes = {1, 2};
+  step.target_keys.hashes = {3};
   ASSERT_TRUE(ledger->commit(step));
-  step.source_keys.assign(70'000, 4);
+  step.source_keys.hashes.assign(70'000, 4);
   ASSERT_TRUE(ledger->commit(step));
   EXPECT_EQ(shell("SELECT sum(length(hashes)) FROM hashes WHERE side = 'source'"), 0);
   EXPECT_EQ(shell("SELECT sum(length(hashes)) FROM hashes WHERE side = 'target'"), 32);
-  step.source_keys = {5};
+  step.source_keys.hashes = {5};
   ASSERT_TRUE(ledger->commit(step));
   const auto state = open(Access::read_only)->load();
   EXPECT_TRUE((*state)->source.buckets()[0].sum == 1 + 2 + 4 * 70'000 + 5);
@@ -212,7 +212,7 @@ TEST_F(VerifyLedgerTest, ACommitWritesItsOwnOnly) {
     if (i == 20) at_start = disk.bytes_written();
     VerifyCommit step;
     step.steps.push_back({i * 200, "cursor", false, {1, 2, 3, 2, 0}});
-    step.source_keys.resize(1000, 7);
+    step.source_keys.hashes.resize(1000, 7);
     step.notes.push_back(testing::note_of("key" + std::to_string(i), Verdict::missing));
     ASSERT_TRUE((*ledger)->commit(step));
   }
@@ -232,7 +232,7 @@ TEST_F(VerifyLedgerTest, IsReadWhileItIsWritten) {
   ASSERT_TRUE(writer->begin({}));
   for (std::uint64_t i = 1; i <= 3; ++i) {
     VerifyCommit step;
-    step.source_keys = {i};
+    step.source_keys.hashes = {i};
     step.notes = {testing::note_of(std::to_string(i), Verdict::missing)};
     ASSERT_TRUE(writer->commit(step));
     const auto state = reader->load();
@@ -242,7 +242,7 @@ TEST_F(VerifyLedgerTest, IsReadWhileItIsWritten) {
     EXPECT_EQ(reader->notes({})->size(), i);
   }
   VerifyCommit step;
-  step.target_keys = {1};
+  step.target_keys.hashes = {1};
   EXPECT_FALSE(reader->commit(step));
 }
 

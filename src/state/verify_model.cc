@@ -19,8 +19,8 @@ NoteCounts VerifyModel::commit(const VerifyCommit& step) {
     unit.done = unit_step.done;
     unit.counts += unit_step.delta;
   }
-  state.source.add(step.source_keys);
-  state.target.add(step.target_keys);
+  add(state.source, step.source_keys);
+  add(state.target, step.target_keys);
   for (const KeyNote& note : step.notes) {
     const auto found = notes_.find(note.key);
     const auto former = found == notes_.end() ? std::nullopt : std::optional(found->second.verdict);

@@ -113,12 +113,15 @@ TEST_F(VerifyModelTest, UnitsThatAreNewCanTakeAStepAtOnce) {
   step.new_units = {{"a", "{}", VerifySide::target, false, "", {}},
                     {"a", "{}", VerifySide::source, false, "", {}}};
   step.steps = {{1, "c1", false, {1, 2, 3, 0.5, 0.25}}, {1, "c2", true, {1, 2, 3, 0.5, 0.25}}};
-  step.source_keys = {7};
+  step.source_keys.hashes = {7};
+  step.source_keys.sums = item::KeyDigest(0);
+  step.source_keys.sums->add(8);
   model.commit(step);
   EXPECT_EQ(model.state()->units[0], step.new_units[0]);
   EXPECT_EQ(model.state()->units[1],
             (VerifyUnit{"a", "{}", VerifySide::source, true, "c2", {2, 4, 6, 1, 0.5}}));
-  EXPECT_EQ(model.state()->source.keys(), 1u);
+  EXPECT_EQ(model.state()->source.keys(), 2u);
+  EXPECT_TRUE(model.state()->source.buckets()[0].sum == 15);
   EXPECT_EQ(model.state()->target.keys(), 0u);
 }
 

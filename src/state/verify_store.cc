@@ -22,6 +22,11 @@ bool is_difference(Verdict verdict) {
   return verdict == Verdict::missing || verdict == Verdict::extra || verdict == Verdict::differs;
 }
 
+void add(item::KeyDigest& digest, const ReadKeys& keys) {
+  digest.add(keys.hashes);
+  if (keys.sums) digest.merge(*keys.sums);
+}
+
 VerifyCounts& VerifyCounts::operator+=(const VerifyCounts& other) {
   pages += other.pages;
   items += other.items;

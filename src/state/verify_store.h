@@ -90,6 +90,15 @@ struct VerifyState {
   bool operator==(const VerifyState&) const = default;
 };
 
+/// Keys of one side that were read.
+struct ReadKeys {
+  std::vector<Uint128> hashes;
+  /// What further ones come to: a digest of as many buckets as the side's.
+  std::optional<item::KeyDigest> sums = {};
+  bool empty() const { return hashes.empty() && !sums; }
+};
+void add(item::KeyDigest& digest, const ReadKeys& keys);
+
 /// One atomic step forward.
 struct VerifyCommit {
   struct UnitStep {
@@ -99,8 +108,7 @@ struct VerifyCommit {
     VerifyCounts delta;
   };
   std::vector<UnitStep> steps;
-  /// Hashes of keys that were read: added to the digests.
-  std::vector<Uint128> source_keys, target_keys;
+  ReadKeys source_keys, target_keys;  ///< added to the digests
   /// Each replaces its key's former note, but a suspect only one that is no suspect. Later ones count.
   std::vector<KeyNote> notes;
   std::vector<VerifyUnit> new_units;  ///< behind those that there are

@@ -107,6 +107,7 @@ jobs::MigrateOptions draw_options(Random& random, const WorldPlan& plan, const S
   options.capture.list_every = std::chrono::seconds(1 + random.below(10));
   options.capture.idle_poll = std::chrono::milliseconds(500 + random.below(3000));
   options.capture.enable = stream.view;
+  options.verify_tuning.waiting_hashes = random.below(20);
   options.verify_faults = faults;
   return options;
 }
