@@ -18,6 +18,8 @@ using Buckets = std::unordered_map<std::uint32_t, std::vector<Uint128>>;
 constexpr std::size_t kReadAtOnce = 10'000;
 /// Buckets whose explaining keys are in memory at once: at most kMostTouched + 1 hashes of 16 bytes each.
 constexpr std::uint32_t kBucketsAtOnce = 1u << 16;
+/// The loop has others to serve, too: explaining a bucket may take 0.2 ms.
+constexpr std::uint64_t kExplainedAtOnce = 50;
 
 std::string sum_text(const item::KeyDigest& digest) {
   Uint128 sum = 0;
@@ -114,7 +116,10 @@ Task<Result<DigestFindings>> compare_digests(std::shared_ptr<VerifyRun> run) {
     if (!touches) co_return fail(touches.error());
     const Result<void> notes = co_await add_notes(run, &explaining);
     if (!notes) co_return fail(notes.error());
+    std::uint64_t explained = 0;
     for (const auto& [bucket, keys] : differing) {
+      if (++explained % kExplainedAtOnce == 0) co_await run->home.sleep_for(Duration::zero(), &run->halt);
+      if (run->halt.requested()) co_return fail(ErrorKind::stopped, "stopped while digests were compared");
       if (item::explains(source.buckets()[bucket], target.buckets()[bucket], keys)) continue;
       findings.buckets[bucket] = true;
       ++findings.to_list;

@@ -288,12 +288,12 @@ Result<void> VerifyLedger::Impl::store_step(const VerifyCommit::UnitStep& step) 
               fmt::format("verification \"{}\" has no unit at position {}", file.string(), step.unit));
 }
 
-Result<void> VerifyLedger::Impl::store_note(const KeyNote& note, NoteCounts& counts) {
+Result<void> VerifyLedger::Impl::store_note(const KeyNote& note) {
   std::optional<Verdict> former;
   auto read = select_verdict.each([&former](const Row& row) { former = verdict_of(row.bytes(0)); }, note.key);
   if (!read) return read;
   if (!replaces(former, note.verdict)) return {};
-  count(counts, former, note.verdict);
+  count(known->notes, former, note.verdict);
   auto stored = note.verdict == Verdict::equal
                     ? delete_note.run(note.key)
                     : replace_note.run(note.key, to_string(note.verdict), note.cause, note.judged_unix_ms,
@@ -347,7 +347,7 @@ Result<NoteCounts> VerifyLedger::Impl::commit(const VerifyCommit& step) {
     if (auto ok = store_step(unit_step); !ok) return fail(std::move(ok.error()));
   }
   for (const KeyNote& note : step.notes) {
-    if (auto ok = store_note(note, known->notes); !ok) return fail(std::move(ok.error()));
+    if (auto ok = store_note(note); !ok) return fail(std::move(ok.error()));
   }
   if (step.record) {
     auto stored = update_record.run(*step.record);

@@ -42,8 +42,8 @@ struct VerifyLedger::Impl {
 
   Result<void> store_unit(const VerifyUnit& unit);
   Result<void> store_step(const VerifyCommit::UnitStep& step);
-  /// Takes along in `counts` what it changes.
-  Result<void> store_note(const KeyNote& note, NoteCounts& counts);
+  /// Takes along what it changes in the known counts.
+  Result<void> store_note(const KeyNote& note);
   /// Writes both digests and forgets the journal.
   Result<void> store_digests(const item::KeyDigest& source, const item::KeyDigest& target);
   Result<NoteCounts> commit(const VerifyCommit& step);

@@ -195,6 +195,31 @@ TEST_F(VerifyLedgerTest, ASideWithMoreHashesThanItsDigestIsLongIsFolded) {
   EXPECT_EQ((*state)->target.keys(), 3u);
 }
 
+TEST_F(VerifyLedgerTest, ALongDigestIsKeptWhole) {
+  VerifyState fresh;
+  fresh.source = fresh.target = item::KeyDigest(13);  // several pieces
+  auto ledger = open();
+  ASSERT_TRUE(ledger->begin(fresh));
+  VerifyModel model;
+  model.begin(fresh);
+  Random random(8);
+  for (int i = 0; i < 3; ++i) {
+    VerifyCommit step;
+    for (ReadKeys* keys : {&step.source_keys, &step.target_keys}) {
+      keys->sums = item::KeyDigest(13);
+      for (int n = 0; n < 20'000; ++n) keys->sums->add(testing::random_hash(random));
+      keys->hashes = {testing::random_hash(random)};
+    }
+    ASSERT_TRUE(ledger->commit(step));
+    model.commit(step);
+    EXPECT_EQ(contents(*open(Access::read_only)), model);
+  }
+  EXPECT_EQ(shell("SELECT count(*) FROM hashes"), 0);
+  ASSERT_TRUE(ledger->begin(fresh));
+  model.begin(fresh);
+  EXPECT_EQ(contents(*open(Access::read_only)), model);
+}
+
 // What a commit writes does not grow with the digests nor with what is noted.
 TEST_F(VerifyLedgerTest, ACommitWritesItsOwnOnly) {
   testing::Disk disk;
