@@ -52,6 +52,7 @@ struct VerifyFaults {
   bool touched_not_judged = false;       ///< without rule 18: what was written meanwhile is not judged
   bool touched_explain_nothing = false;  ///< with them in the digests
   bool touched_uncaptured = false;       ///< with what is not captured yet left out
+  bool touch_forgotten_unseen = false;   ///< without a word to the judge, who then takes the key for unmoved
 };
 
 /// What was found different is made equal: each key becomes a re-read mark for the applier, and is then

@@ -110,7 +110,7 @@ Task<Result<bool>> look_at_spool(std::shared_ptr<VerifyRun> run, std::shared_ptr
   for (std::size_t i = 0; i < stands->size(); ++i) {
     Suspect& suspect = round->suspects[i];
     if (suspect.stands != Suspect::Stands::open) continue;
-    const bool touched = (*stands)[i].touched != suspect.touched;
+    const bool touched = (*stands)[i].touched != suspect.touched || run->being_judged[suspect.key];
     suspect.moved = suspect.moved || (touched && !run->options.faults.judge_once_read);
     if (run->live() && run->context.live->rejects->contains(suspect.bytes))
       suspect.stands = Suspect::Stands::rejected;
@@ -255,6 +255,8 @@ std::vector<state::KeyNote> verdicts(Judge& judge, const Round& round) {
 
 Task<Result<void>> judge_round(Shared judge, std::shared_ptr<Round> round) {
   const std::shared_ptr<VerifyRun>& run = judge->run;
+  run->being_judged.clear();
+  for (const Suspect& suspect : round->suspects) run->being_judged[suspect.key] = false;
   const Result<std::vector<state::KeyStand>> before = co_await stands_of(run, round.get());
   if (!before) co_return fail(before.error());
   for (std::size_t i = 0; i < before->size(); ++i) round->suspects[i].touched = (*before)[i].touched;
@@ -387,6 +389,11 @@ Task<Result<void>> look_at_touched(std::shared_ptr<VerifyRun> run) {
     for (const state::Touch& touch : *touches) (void)add(*round, reader, &sample, touch.key);
     const Result<void> looked = co_await look_at_keys(judge, round);
     if (!looked) co_return fail(looked.error());
+    for (const state::Touch& touch : *touches) {
+      const auto judged = run->being_judged.find(touch.key);
+      if (judged != run->being_judged.end() && !run->options.faults.touch_forgotten_unseen)
+        judged->second = true;
+    }
     // What disagreed is kept as a suspect by now.
     const Result<void> forgotten = co_await spool.forget_touches(*touches);
     if (!forgotten) co_return fail(forgotten.error());

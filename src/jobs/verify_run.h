@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "jobs/copy_start.h"
@@ -92,7 +93,10 @@ struct VerifyRun : std::enable_shared_from_this<VerifyRun> {
     const std::lock_guard lock(mutex);
     change(shown);
   }
-  VerifyRecord record;                ///< the home loop's
+  VerifyRecord record;  ///< the home loop's
+  /// The keys of the round that is being judged, and whether a touch of them was forgotten meanwhile: the
+  /// spool then does not tell any more that they were written to. The home loop's.
+  std::unordered_map<std::string, bool> being_judged;
   std::uint64_t kept_item_bytes = 0;  ///< in notes; the judges'
 
   /// Suspects are kept in the store: how many, at most.

@@ -107,13 +107,15 @@ jobs::MigrateOptions draw_options(Random& random, const WorldPlan& plan, const S
   options.capture.list_every = std::chrono::seconds(1 + random.below(10));
   options.capture.idle_poll = std::chrono::milliseconds(500 + random.below(3000));
   options.capture.enable = stream.view;
+  options.verify = random.chance(0.2);
   options.verify_tuning.waiting_hashes = random.below(20);
   options.verify_faults = faults;
   return options;
 }
 
-Damage draw_damage(Random& random) {
-  if (random.chance(0.4)) return Damage::none;
+/// Who goes on judging finds what changes again, and nobody asks for repairs.
+Damage draw_damage(Random& random, bool stays) {
+  if (stays || random.chance(0.4)) return Damage::none;
   return random.chance(0.6) ? Damage::before : Damage::in_mid_pass;
 }
 
@@ -122,11 +124,11 @@ class Story {
   Story(std::uint64_t seed, const jobs::VerifyFaults& faults)
       : universe_(seed),
         random_(universe_.random().fork()),
-        damage_(draw_damage(random_)),
         world_(universe_, draw_world(random_)),
         history_(world_),
         stream_(world_, draw_stream(random_, world_.plan())),
         options_(draw_options(random_, world_.plan(), stream_.plan(), faults)),
+        damage_(draw_damage(random_, options_.verify)),
         spool_("spool"),
         watch_(universe_, world_.plan().clock_error, world_.plan().dead_after),
         calm_at_(start_ + std::max<Duration>(world_.plan().faults_until, world_.plan().writing) +
@@ -273,6 +275,7 @@ class Story {
     next_look_ = universe_.now() + 50ms;
     const jobs::Progress now = process.board.snapshot();
     stands_ = text_of(now);
+    if (options_.verify) return watch_claim(now);
     put_back_what_is_away();
     if (leaves_at_ && !left_ms_ && universe_.now() >= *leaves_at_) leave_keys();
     if (damage_ == Damage::before && stage_ == Stage::free && !damaged_already_) stage_ = Stage::to_damage;
@@ -284,10 +287,35 @@ class Story {
     }
     if (asked_) {
       const auto answer = process.verify_desk.answer();
-      if (answer->done >= *asked_) answered(answer->error);
+      if (answer->done >= *asked_) return answered(answer->error);
+      if (universe_.now() >= calm_at_ || !random_.chance(0.002)) return;
+      process.verify_desk.cancel();
+      course("it is cancelled");
+      ++told_.plots["cancelled"];
     } else if (universe_.now() >= next_ask_ && !process.stop.requested()) {
       ask(process, now);
     }
+  }
+
+  /// Of a process that verifies by itself, and goes on judging what changes.
+  void watch_claim(const jobs::Progress& now) {
+    if (!now.verify || !now.verify->staying) return;
+    flicker();
+    if (!now.verify->not_verified.empty()) return;
+    const Result<jobs::VerifyFigures> figures = jobs::figures_of(*verify_disk_.model.state());
+    if (!figures) return broken("its record cannot be read: " + figures.error().message);
+    if (universe_.now() < calm_at_) ++told_.plots["claimed beside the writers"];
+    check_claim(*figures);
+    if (!calm(now)) return;
+    compare();
+    ended_ = true;
+  }
+
+  /// An item that comes and goes: what is read of it twice is often the same, although it was written to.
+  void flicker() {
+    if (universe_.now() >= calm_at_ || !random_.chance(flickers_)) return;
+    const auto key = static_cast<KeyId>(random_.below(3));
+    world_.change(key, world_.source_state(key).there);
   }
 
   bool calm(const jobs::Progress& now) const {
@@ -302,6 +330,7 @@ class Story {
     // The last one begins when nothing happens any more.
     last_ = stage_ == Stage::free && calm(now);
     if (universe_.now() >= calm_at_ && stage_ == Stage::free && !last_) return;
+    if (stage_ == Stage::free && !last_ && random_.chance(0.2)) ask_for_a_part(wish);
     const Result<std::uint64_t> number = process.verify_desk.ask(wish);
     if (!number) {
       next_ask_ = universe_.now() + 1s;
@@ -311,6 +340,25 @@ class Story {
     asked_ = *number;
     if (universe_.now() < calm_at_ && random_.chance(0.2)) remove_some();
     course(wish.repair ? "repair is asked for" : last_ ? "the last verification is asked for" : "verify");
+  }
+
+  void ask_for_a_part(jobs::VerifyWish& wish) {
+    wish.scope.exhaustive = false;
+    switch (random_.below(3)) {
+      case 0:
+        wish.scope.sample = 0.1 + 0.8 * random_.unit();
+        break;
+      case 1: {
+        const auto total = static_cast<std::uint32_t>(2 + random_.below(3));
+        wish.scope.segment = {.index = static_cast<std::uint32_t>(random_.below(total)), .total = total};
+        break;
+      }
+      default:
+        wish.scope.keys_alone = true;
+        for (KeyId key = 0; key < world_.plan().keys + kExtraKeys; ++key)
+          if (random_.chance(0.3)) wish.keys.push_back(key_json(key));
+    }
+    ++told_.plots["asked for a part"];
   }
 
   /// Items that go just before a pass begins, and are back when their place in the source was read.
@@ -394,9 +442,11 @@ class Story {
     if (!kept) return std::nullopt;
     return *jobs::verify_record(kept->record);
   }
+  /// Of one that is to find all.
   bool in_pass() const {
     const auto record = record_on_disk();
-    return record && record->phase != VerifyPhase::judging && record->phase != VerifyPhase::done;
+    return record && record->scope.whole() && record->phase != VerifyPhase::judging &&
+           record->phase != VerifyPhase::done;
   }
   /// A pass that began then or later has read the source.
   bool read_since(std::int64_t since_ms) const {
@@ -532,11 +582,11 @@ class Story {
 
   Universe universe_;
   Random random_;
-  const Damage damage_;
   World world_;
   SourceHistory history_;
   SimStream stream_;
   const jobs::MigrateOptions options_;
+  const Damage damage_;
   Disk disk_;
   SpoolDisk spool_;
   SpoolFaults spool_faults_;
@@ -554,6 +604,7 @@ class Story {
   std::optional<MonoTime> leaves_at_;   ///< some keys are not written to any more
   std::optional<std::int64_t> left_ms_;
   bool damaged_already_ = false;
+  const double flickers_ = random_.chance(0.5) ? 0.1 * random_.unit() : 0;
   std::map<KeyId, Verdict> damage_stands_;
   std::set<KeyId> away_;  ///< of the source, for a while
   std::int64_t away_since_ms_ = 0;
@@ -591,8 +642,9 @@ TEST(VerifySimulation, WhatIsDamagedIsFoundAndNothingElse) {
   if (seeds < 500 || failed > 0) return;
   EXPECT_GT(all.crashes, seeds / 4);
   EXPECT_GT(all.judged, seeds);
-  for (const char* plot : {"done beside the writers", "buckets listed", "verified", "repaired",
-                           "damaged: missing", "damaged: extra", "damaged: differs", "damaged in mid-pass"})
+  for (const char* plot :
+       {"done beside the writers", "buckets listed", "verified", "claimed beside the writers", "repaired",
+        "damaged: missing", "damaged: extra", "damaged: differs", "damaged in mid-pass"})
     EXPECT_GT(all.plots[plot], seeds / 50) << plot;
 }
 
@@ -627,6 +679,9 @@ TEST(VerifyMutation, WhatIsWrittenMeanwhileIsJudged) { expect_wrong_end({.touche
 
 // Rule 18.
 TEST(VerifyMutation, WhatIsNotCapturedYetIsWaitedFor) { expect_wrong_end({.touched_uncaptured = true}); }
+
+// Rule 17.
+TEST(VerifyMutation, WhatIsForgottenIsToldToTheJudge) { expect_wrong_end({.touch_forgotten_unseen = true}); }
 
 int replay(std::uint64_t seed) {
   const VerifyStory story = tell(seed);
