@@ -59,7 +59,7 @@ void KeyDigest::add(Uint128 hash) {
 
 void KeyDigest::add(std::span<const Uint128> hashes) {
   // A large digest is not in the cache, and no bucket is next to the former one.
-  constexpr std::size_t kAhead = 16;
+  constexpr std::size_t kAhead = 40;
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     if (i + kAhead < hashes.size())
       __builtin_prefetch(&buckets_[bucket_of(hashes[i + kAhead], bucket_bits_)], 1);

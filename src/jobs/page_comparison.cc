@@ -158,8 +158,11 @@ std::optional<std::size_t> PageComparison::Batch::find_written(std::string_view 
       if (page_.rows_[i].raw.starts_with(of_row)) by_text_.add(quick_hash(of_row), i);
     }
   }
-  return by_text_.find(quick_hash(text),
-                       [&](std::size_t row) { return page_.rows_[row].raw.starts_with(text); });
+  return by_text_.find(quick_hash(text), [&](std::size_t row) {
+    // The whole first: most items are equal, and then it is all that is compared.
+    turned_ = !rest.starts_with(page_.rows_[row].raw);
+    return !turned_ || page_.rows_[row].raw.starts_with(text);
+  });
 }
 
 std::optional<std::size_t> PageComparison::Batch::find(std::string_view key) {
@@ -186,10 +189,10 @@ std::string_view PageComparison::Batch::next(std::string_view rest) {
       if (!page_.target_keys_.append(rest, nullptr, &page_.answered_bytes_)) return {};
       found = find(page_.answered_bytes_);
       if (!found) return {};
+      turned_ = !rest.starts_with(page_.rows_[*found].raw);
     }
     row = *found;
     in_turn_ = row == next_;
-    turned_ = !rest.starts_with(page_.rows_[row].raw);
     if (turned_ && !begins_equal(row)) return {};
   }
   next_ = row + 1;

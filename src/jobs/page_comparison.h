@@ -118,6 +118,7 @@ class PageComparison::Batch final : public item::ExpectedItems {
 
  private:
   /// The row whose key an answer goes on with; nullopt: none, or it does not begin with the key, so written.
+  /// Says in `turned_` whether it goes on otherwise than the row.
   std::optional<std::size_t> find_written(std::string_view rest);
   /// The row of a key, as key_bytes() has it; nullopt: none has it.
   std::optional<std::size_t> find(std::string_view key_bytes);
