@@ -12,6 +12,7 @@
 #include "console/line_parts.h"
 #include "console/numbers.h"
 #include "console/progress_text.h"
+#include "jobs/estimate.h"
 
 namespace messina::console {
 namespace {
@@ -289,6 +290,21 @@ std::string verdict_text(const VerifyOutcome& outcome) {
     return fmt::format("{}{} between {}", counted(figures.differences(), "difference"),
                        outcome.finished ? "" : " so far", both(outcome));
   return "not verified: " + printable(fmt::format("{}", fmt::join(reasons, "; ")));
+}
+
+std::optional<std::string> verify_cost_text(std::optional<std::uint64_t> items,
+                                            std::optional<std::uint64_t> size_bytes,
+                                            const jobs::VerifyScope& scope) {
+  if (!items || !size_bytes || *items == 0 || scope.keys_alone) return std::nullopt;
+  const std::uint64_t parts = scope.segment ? scope.segment->total : 1;
+  const std::uint64_t read = *items / parts, read_bytes = *size_bytes / parts;
+  const double looked_up = static_cast<double>(read) * scope.sample.value_or(1);
+  return fmt::format(
+      "this reads about {}, {}: some {} RCU of the source; about {} looked up on the target{}",
+      counted(read, "item"), bytes(static_cast<double>(read_bytes)),
+      grouped((read_bytes + jobs::kReadUnitBytes - 1) / jobs::kReadUnitBytes),
+      counted(static_cast<std::uint64_t>(looked_up), "item") + (looked_up < 2 ? " is" : " are"),
+      scope.looks_backward() ? ", and its keys are scanned" : "");
 }
 
 std::string verify_summary_text(const VerifyOutcome& outcome) {

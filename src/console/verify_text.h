@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,12 @@ struct VerifyOutcome {
 
 /// Groups that a summary tells, and those that an event and a page tell.
 inline constexpr std::size_t kMostGroupsSaid = 20, kMostGroupsListed = 1000;
+
+/// What a verification is going to read of a source of about so many items and bytes, as DescribeTable tells
+/// them; nullopt: that cannot be said.
+std::optional<std::string> verify_cost_text(std::optional<std::uint64_t> items,
+                                            std::optional<std::uint64_t> size_bytes,
+                                            const jobs::VerifyScope& scope);
 
 /// Several lines, each with its end.
 std::string verify_summary_text(const VerifyOutcome& outcome);

@@ -260,6 +260,27 @@ TEST(VerifyProgressText, TellsThePhaseInWords) {
   EXPECT_THAT(verify_progress_text(figures), StartsWith("verify  watching  "));
 }
 
+TEST(VerifyCostText, IsTheSourcesSizeInReadUnits) {
+  jobs::VerifyScope scope;
+  EXPECT_EQ(
+      verify_cost_text(1'000'000, 204'800'000, scope),
+      "this reads about 1,000,000 items, 205 MB: some 50,000 RCU of the source; about 1,000,000 items are "
+      "looked up on the target, and its keys are scanned");
+  scope.sample = 0.01;
+  EXPECT_THAT(verify_cost_text(1'000'000, 204'800'000, scope).value(),
+              HasSubstr("50,000 RCU of the source; about 10,000 items are looked up"));
+  scope.sample.reset();
+  scope.segment = {1, 4};
+  EXPECT_EQ(verify_cost_text(1'000'000, 204'800'000, scope),
+            "this reads about 250,000 items, 51 MB: some 12,500 RCU of the source; about 250,000 items are "
+            "looked up on the target");
+  scope.segment.reset();
+  EXPECT_EQ(verify_cost_text(std::nullopt, 1, scope), std::nullopt);
+  EXPECT_EQ(verify_cost_text(1, std::nullopt, scope), std::nullopt);
+  scope.keys_alone = true;
+  EXPECT_EQ(verify_cost_text(1'000'000, 204'800'000, scope), std::nullopt);
+}
+
 TEST(VerifyProgressText, ReckonsWithTheScope) {
   jobs::VerifyFigures figures = at_work(VerifyPhase::forward);
   figures.record.scope.sample = 0.5;

@@ -218,6 +218,8 @@ def test_a_part_is_compared_and_said_to_be_one(copied, messina, tmp_path):
     damager = Damager(sim.alternator, "live", 13)
     damager.make_changed(copy.deepcopy(items[7]))
     damager.make_missing(copy.deepcopy(items[8]))
+    _, err = messina.run(*verify_args(messina, sim), expect=1)
+    assert "this reads about 400 items" in err and "RCU of the source; about 400 items are looked up on the target" in err
     keys = tmp_path / "keys.jsonl"
     keys.write_text("".join(json.dumps({"id": raw["id"], "n": raw["n"]}) + "\n" for raw in items[7:9] + items[20:22]))
     told = verified(messina.run(*verify_args(messina, sim, "--json", "--keys", keys), expect=1)[0])
