@@ -84,10 +84,12 @@ Ended verify_alone(Session& session, const plan::CopyPlan& plan, const Flags& fl
           net::run_on(loop, check_contact(loop, (*lanes)->first(), plan.transform, &session.stop()));
       !contact)
     return contact;
+  // Only a word ahead: where the size is not told just now, the verification does not end for it.
   const auto described = net::run_on(loop, (*lanes)->first().source.catalog->describe());
-  if (!described) return fail(described.error());
-  if (const auto cost = console::verify_cost_text(described->item_count, described->size_bytes, wish.scope))
-    session.notice("info", *cost);
+  const auto cost = described
+                        ? console::verify_cost_text(described->item_count, described->size_bytes, wish.scope)
+                        : std::nullopt;
+  if (cost) session.notice("info", *cost);
   jobs::VerifyContext context;
   context.lanes = &(*lanes)->lanes();
   context.store = &store;
