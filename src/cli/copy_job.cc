@@ -98,7 +98,8 @@ Task<Result<PreparedCopy>> prepare_copy(Loop* loop, jobs::Lane* lane, const plan
                                         state::LedgerStore* store, Stop* stop,
                                         const jobs::CaptureOptions* capture) {
   PreparedCopy prepared;
-  Result<void> contact = co_await check_contact(*loop, *lane, plan->transform, stop);
+  const Result<endpoints::TableDescription> contact =
+      co_await check_contact(*loop, *lane, plan->transform, stop);
   if (!contact) co_return fail(contact.error());
   if (capture != nullptr) {
     const Result<void> stream = co_await jobs::check_stream(*loop, lane->source, *capture, stop);
@@ -133,7 +134,8 @@ Task<Result<PreparedCopy>> prepare_copy(Loop* loop, jobs::Lane* lane, const plan
 
 Task<Result<jobs::SchemaReport>> make_target(Loop* loop, jobs::Lane* lane, const plan::CopyPlan* plan,
                                              Stop* stop) {
-  const Result<void> contact = co_await check_contact(*loop, *lane, plan->transform, stop);
+  const Result<endpoints::TableDescription> contact =
+      co_await check_contact(*loop, *lane, plan->transform, stop);
   if (!contact) co_return fail(contact.error());
   const jobs::SchemaOptions options = schema_options(*plan);
   Result<jobs::SchemaReport> report =

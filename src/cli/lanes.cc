@@ -207,14 +207,14 @@ Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::E
   co_return fail(std::move(error));
 }
 
-Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::TransformRules& rules,
-                                 Stop* stop) {
-  const Result<endpoints::TableDescription> here = co_await first_contact(loop, lane.source, stop);
-  if (!here) co_return fail(here.error());
-  if (auto checked = item::check_rules(rules, here->key); !checked) co_return checked;
+Task<Result<endpoints::TableDescription>> check_contact(Loop& loop, jobs::Lane& lane,
+                                                        const item::TransformRules& rules, Stop* stop) {
+  Result<endpoints::TableDescription> here = co_await first_contact(loop, lane.source, stop);
+  if (!here) co_return here;
+  if (const auto checked = item::check_rules(rules, here->key); !checked) co_return fail(checked.error());
   const Result<endpoints::TableDescription> there = co_await first_contact(loop, lane.target, stop);
   if (!there) {
-    if (there.error().kind == ErrorKind::not_found) co_return Result<void>();
+    if (there.error().kind == ErrorKind::not_found) co_return here;
     co_return fail(there.error());
   }
   if (!here->id.empty() && here->id == there->id)
@@ -222,7 +222,7 @@ Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::Trans
                    fmt::format("source and target are the same table under two addresses (its id is {}): "
                                "choose another target",
                                here->id));
-  co_return Result<void>();
+  co_return here;
 }
 
 }  // namespace messina::cli

@@ -91,7 +91,8 @@ class Lanes {
 Task<Result<endpoints::TableDescription>> first_contact(Loop& loop, endpoints::Endpoint& side, Stop* stop);
 
 /// Both sides answer (the target may lack the table), they are not one table under two addresses, and the
-/// renames and drops leave the source's key whole.
-Task<Result<void>> check_contact(Loop& loop, jobs::Lane& lane, const item::TransformRules& rules, Stop* stop);
+/// renames and drops leave the source's key whole. Says what the source is.
+Task<Result<endpoints::TableDescription>> check_contact(Loop& loop, jobs::Lane& lane,
+                                                        const item::TransformRules& rules, Stop* stop);
 
 }  // namespace messina::cli

@@ -80,16 +80,11 @@ Ended verify_alone(Session& session, const plan::CopyPlan& plan, const Flags& fl
   session.board().publish(preparing);
   session.display().start();
   Loop& loop = (*lanes)->first_loop();
-  if (auto contact =
-          net::run_on(loop, check_contact(loop, (*lanes)->first(), plan.transform, &session.stop()));
-      !contact)
-    return contact;
-  // Only a word ahead: where the size is not told just now, the verification does not end for it.
-  const auto described = net::run_on(loop, (*lanes)->first().source.catalog->describe());
-  const auto cost = described
-                        ? console::verify_cost_text(described->item_count, described->size_bytes, wish.scope)
-                        : std::nullopt;
-  if (cost) session.notice("info", *cost);
+  const auto source =
+      net::run_on(loop, check_contact(loop, (*lanes)->first(), plan.transform, &session.stop()));
+  if (!source) return fail(source.error());
+  if (const auto cost = console::verify_cost_text(source->item_count, source->size_bytes, wish.scope))
+    session.notice("info", *cost);
   jobs::VerifyContext context;
   context.lanes = &(*lanes)->lanes();
   context.store = &store;
